@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file filigree.h
+ * @brief C interface of the Filigree core: train, evaluate and prune weight-sparse transformers.
+ *
+ * Conventions that hold for every function unless its comment says otherwise:
+ *
+ * - A function that can fail returns an ::fg_status. On any status but ::FG_OK no output is written and
+ *   fg_last_error_message() has a sentence for a person.
+ * - Arguments come in the order handle, inputs, outputs. Outputs are named `out_*` and may not be NULL.
+ * - Text is UTF-8 and NUL-terminated. Input text and input arrays are borrowed for the length of the call.
+ * - Configuration is one strict JSON object: an unknown or missing key is ::FG_INVALID_CONFIG and the message
+ *   names its path. There are no defaults on this side; docs/c-abi.md lists every key.
+ * - Handles are tokens, not addresses. Using one after it was destroyed is ::FG_INVALID_STATE, destroying it
+ *   twice does nothing, and passing one of another type is ::FG_INVALID_ARGUMENT.
+ * - One thread at a time may use a model and the trainers and pruners made from it; a second thread gets
+ *   ::FG_INVALID_STATE. Different models may be used in parallel. fg_model_cancel() is the one exception.
+ * - Every function returns only when its results are in host memory; there is nothing to synchronise.
+ */
+#ifndef FILIGREE_FILIGREE_H
+#define FILIGREE_FILIGREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define FG_API __attribute__((visibility("default")))
+#else
+#define FG_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Number of this interface. A binding compares it with fg_abi_version() before any other call. */
+#define FG_ABI_VERSION 1
+
+/** Outcome of a call. Numbers are part of the interface and never reused. */
+typedef enum fg_status {
+    FG_OK = 0,
+    FG_INVALID_ARGUMENT = 1, /**< an argument is NULL, out of range, of the wrong size or a wrong handle */
+    FG_INVALID_CONFIG = 2,   /**< the JSON is malformed, has an unknown or missing key, or asks the impossible */
+    FG_INVALID_STATE = 3,    /**< the handle is closed, in use by another thread, or not ready for this call */
+    FG_NOT_FOUND = 4,        /**< a named tensor, file or folder does not exist */
+    FG_IO = 5,               /**< reading or writing failed (full disk, permissions) */
+    FG_BAD_CHECKPOINT = 6,   /**< a checkpoint is truncated, malformed or does not fit its configuration */
+    FG_UNSUPPORTED = 7,      /**< valid, but not supported by this build */
+    FG_OUT_OF_MEMORY = 8,    /**< host or device memory ran out */
+    FG_CUDA = 9,             /**< CUDA was asked for and is not usable, or a CUDA call failed */
+    FG_CANCELLED = 10,       /**< fg_model_cancel() stopped the call; the object is still usable */
+    FG_INTERNAL = 11,        /**< an error nobody foresaw; please report it */
+    FG_DIVERGED = 12         /**< a loss or gradient is not finite; the weights are those before the step */
+} fg_status;
+
+/** Model: architecture, weights and the device they live on. Made by fg_model_create() or fg_model_load(). */
+typedef struct fg_model fg_model;
+/** Optimiser state and data of one training run. Keeps its model alive. */
+typedef struct fg_trainer fg_trainer;
+/** Pairs of token sequences with their answers, resident on a model's device. Keeps its model alive. */
+typedef struct fg_examples fg_examples;
+/** Learnable node masks over one frozen model. Keeps its model and its examples alive. */
+typedef struct fg_pruner fg_pruner;
+/** Bytes owned by the library. */
+typedef struct fg_buffer fg_buffer;
+
+/** One stream of training tokens. Not copied: it must stay valid and unchanged until the trainer is destroyed. */
+typedef struct fg_corpus {
+    const uint16_t* tokens; /**< token ids, documents joined end to end */
+    uint64_t count;         /**< number of tokens, at least the sequence length */
+    double share;           /**< relative weight, > 0; the share of sequences is share / (sum of shares) */
+} fg_corpus;
+
+/** What a run of training steps did. The caller sets struct_size to sizeof(fg_train_stats). */
+typedef struct fg_train_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t step;      /**< steps finished since the start of training */
+    uint64_t tokens;    /**< tokens seen since the start of training */
+    double loss;        /**< cross-entropy of the last step's batch, nats per token */
+    double mean_loss;   /**< mean of the same over the steps of this call */
+    double lr;          /**< learning rate of the last step, all factors included */
+    double grad_norm;   /**< L2 norm of the last step's gradient before normalisation */
+    double density;     /**< fraction of block-matrix weights that the last step was allowed to keep */
+    uint64_t nonzeros;  /**< nonzero trainable parameters after the last step */
+    double seconds;     /**< wall time of this call */
+} fg_train_stats;
+
+/** Held-out loss. The caller sets struct_size to sizeof(fg_eval_stats). */
+typedef struct fg_eval_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t predictions; /**< number of predicted tokens */
+    double loss;          /**< mean cross-entropy, nats per predicted token */
+} fg_eval_stats;
+
+/** What a run of mask-learning steps did. The caller sets struct_size to sizeof(fg_prune_stats). */
+typedef struct fg_prune_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t step;      /**< steps finished */
+    double task_loss;   /**< two-way cross-entropy of the last batch under the hard masks, nats per sequence */
+    double lr;          /**< learning rate of the last step */
+    uint64_t nodes;     /**< nodes whose mask is open after the last step */
+} fg_prune_stats;
+
+/** How a circuit (or the whole model) does on examples. The caller sets struct_size to sizeof(fg_task_stats). */
+typedef struct fg_task_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t nodes;         /**< nodes kept */
+    uint64_t sequences;     /**< sequences scored, two per pair */
+    double loss;            /**< two-way cross-entropy after calibration, nats per sequence */
+    double raw_loss;        /**< the same without calibration */
+    double full_loss;       /**< cross-entropy over the whole vocabulary, without calibration */
+    double accuracy;        /**< fraction of sequences whose calibrated answer is right */
+    double scale;           /**< calibration: logit difference * scale + shift */
+    double shift;
+} fg_task_stats;
+
+/** One edge of a circuit: a nonzero weight between two kept nodes (flat node indices). */
+typedef struct fg_edge {
+    uint32_t source;
+    uint32_t target;
+    float weight;
+} fg_edge;
+
+/* ---- Runtime ------------------------------------------------------------------------------------------------- */
+
+/** Interface number the library was built with. Callable before fg_runtime_init(). Cannot fail. */
+FG_API uint32_t fg_abi_version(void);
+
+/**
+ * Facts of the build as static JSON text: "abi", "version", "compiler", "libtorch", "cuda_kernels" (whether the
+ * CUDA kernel library was built with it) and "struct_sizes" (bytes of every struct above). Cannot fail.
+ */
+FG_API const char* fg_build_info(void);
+
+/** Name of a status ("FG_IO"), static text; "FG_UNKNOWN" for a number that is none. Cannot fail. */
+FG_API const char* fg_status_name(fg_status status);
+
+/**
+ * Sentence for the last failed call of this thread, "" if there is none. Never NULL; valid until the next call
+ * of this thread.
+ */
+FG_API const char* fg_last_error_message(void);
+
+/**
+ * Start the library: set the number of threads and find the devices. Call once, before any handle is made.
+ * @param config_json {"threads": int, 0 for all cores}.
+ * @return FG_INVALID_CONFIG; FG_INVALID_STATE when it was started with another configuration.
+ */
+FG_API fg_status fg_runtime_init(const char* config_json);
+
+/** Facts of this process as JSON: "threads", "cpu" (LibTorch's capability name), "devices", "cuda_kernels". */
+FG_API fg_status fg_runtime_info(fg_buffer** out_json);
+
+/** Release everything. Handles still alive become invalid. Safe to call twice; fg_runtime_init() may follow. */
+FG_API void fg_runtime_shutdown(void);
+
+/**
+ * Fail on purpose, so that a binding can test how it maps errors.
+ * @param kind "error:<status name>", "c10", "bad_alloc", "std" or "unknown": the exception thrown inside.
+ * @return the status that the exception maps to; FG_INVALID_ARGUMENT for an unknown kind.
+ */
+FG_API fg_status fg_debug_raise(const char* kind);
+
+/* ---- Buffers ------------------------------------------------------------------------------------------------- */
+
+/** First byte; JSON buffers are NUL-terminated beyond their size. NULL for a closed handle. */
+FG_API const void* fg_buffer_data(const fg_buffer* buffer);
+/** Size in bytes, 0 for a closed handle. */
+FG_API uint64_t fg_buffer_size(const fg_buffer* buffer);
+/** Free the bytes. NULL and closed handles are ignored. */
+FG_API void fg_buffer_destroy(fg_buffer* buffer);
+
+/* ---- Model --------------------------------------------------------------------------------------------------- */
+
+/**
+ * Make a model with fresh weights.
+ * @param config_json the architecture, field names of the published GPTConfig.
+ * @param init_json {"seed": int, "positions": "none" | "added", "precision": "fp32" | "bf16"}; precision is that
+ *        of the matrix products, everything else is fp32.
+ * @param device "cpu", "cuda" or "cuda:<index>".
+ * @return FG_INVALID_CONFIG, FG_UNSUPPORTED, FG_CUDA, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_model_create(const char* config_json, const char* init_json, const char* device,
+                                 fg_model** out_model);
+
+/**
+ * Load config.json and model.safetensors from a folder.
+ * @param precision "fp32" or "bf16", as in fg_model_create().
+ * @return FG_NOT_FOUND, FG_IO, FG_BAD_CHECKPOINT, FG_INVALID_CONFIG, FG_UNSUPPORTED, FG_CUDA, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_model_load(const char* folder, const char* precision, const char* device, fg_model** out_model);
+
+/** Write config.json and model.safetensors into an existing folder, each under a temporary name, synced, renamed. */
+FG_API fg_status fg_model_save(fg_model* model, const char* folder);
+
+/**
+ * Describe the model as JSON: "config"; "parameters" and "nonzeros"; "nodes"; "tensors", a list of {"name",
+ * "family", "shape", "trainable", "nonzeros"}; "sites", a list of {"name", "layer", "kind", "offset", "width"}
+ * that tells which nodes of the flat node space belong to which site.
+ */
+FG_API fg_status fg_model_info(fg_model* model, fg_buffer** out_json);
+
+/** Copy a tensor out, row-major fp32. @param count must be its number of elements. @return FG_NOT_FOUND. */
+FG_API fg_status fg_model_read_tensor(fg_model* model, const char* name, uint64_t count, float* out_values);
+/** Overwrite a tensor. @param count must be its number of elements. @return FG_NOT_FOUND. */
+FG_API fg_status fg_model_write_tensor(fg_model* model, const char* name, const float* values, uint64_t count);
+
+/**
+ * Logits of every position.
+ * @param tokens [batch, length] token ids, length at most block_size.
+ * @param count  must be batch * length * vocab_size.
+ * @param out_logits [batch, length, vocab_size] fp32.
+ */
+FG_API fg_status fg_model_logits(fg_model* model, const uint16_t* tokens, uint64_t batch, uint64_t length,
+                                 uint64_t count, float* out_logits);
+
+/**
+ * Held-out loss over consecutive windows of block_size tokens, each predicting its tokens but the first.
+ * @param count number of tokens; an incomplete last window is dropped, and fewer than one window is an error.
+ * @param batch sequences per forward pass.
+ * @param max_sequences windows to use, evenly spread over the stream; 0 for all.
+ * @return FG_INVALID_ARGUMENT, FG_CANCELLED, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_model_loss(fg_model* model, const uint16_t* tokens, uint64_t count, uint64_t batch,
+                               uint64_t max_sequences, fg_eval_stats* out_stats);
+
+/**
+ * Mean activation of every node over pretraining text, after AbsTopK: the values of mean ablation.
+ * Windows are those of fg_model_loss().
+ * @param nodes must be the model's number of nodes.
+ * @param out_means [nodes] fp32.
+ */
+FG_API fg_status fg_model_node_means(fg_model* model, const uint16_t* tokens, uint64_t count, uint64_t batch,
+                                     uint64_t max_sequences, uint64_t nodes, float* out_means);
+
+/**
+ * Ask the call that runs on this model now, or else the next one, to stop between two steps or batches; it
+ * returns FG_CANCELLED. May be called from any thread at any time.
+ */
+FG_API fg_status fg_model_cancel(fg_model* model);
+
+/** Close the model. Trainers, examples and pruners made from it stay usable. NULL and closed handles are ignored. */
+FG_API void fg_model_destroy(fg_model* model);
+
+/* ---- Trainer ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Prepare training from step 0.
+ * @param config_json schedules, optimiser and sparsity (docs/c-abi.md).
+ * @param corpora [n_corpora] streams; every token must be below vocab_size.
+ * @return FG_INVALID_CONFIG (also when a tensor cannot keep the minimum of live weights), FG_INVALID_ARGUMENT
+ *         (also for a token that does not fit the vocabulary), FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_trainer_create(fg_model* model, const char* config_json, const fg_corpus* corpora,
+                                   uint64_t n_corpora, fg_trainer** out_trainer);
+
+/**
+ * Go on from a folder that fg_trainer_save() wrote, with the model loaded from the same folder: the steps that
+ * follow are bit-identical to those of the run that was saved (same build, device, threads and corpora).
+ * @return FG_NOT_FOUND, FG_IO, FG_BAD_CHECKPOINT, FG_INVALID_ARGUMENT, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg_corpus* corpora, uint64_t n_corpora,
+                                   fg_trainer** out_trainer);
+
+/**
+ * Do up to n_steps steps, fewer when the configured number of steps is reached.
+ * @return FG_INVALID_STATE when all steps are done; FG_DIVERGED (the message names the tensor); FG_CANCELLED
+ *         (finished steps stay done); FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats* out_stats);
+
+/** Do one step on a given batch instead of a sampled one. @param tokens [batch, length]. */
+FG_API fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64_t batch, uint64_t length,
+                                    fg_train_stats* out_stats);
+
+/** Weight statistics as JSON, names of method section 2.7: "L0", "weight_sparsity", "num_alive_neurons/...", ... */
+FG_API fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json);
+
+/** Write config.json, model.safetensors and trainer.safetensors into an existing folder, as fg_model_save(). */
+FG_API fg_status fg_trainer_save(fg_trainer* trainer, const char* folder);
+
+/** Close the trainer. NULL and closed handles are ignored. */
+FG_API void fg_trainer_destroy(fg_trainer* trainer);
+
+/* ---- Pruning ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Copy pairs of sequences to the model's device.
+ * @param tokens [pairs, 2, length] token ids, right-padded with any valid id.
+ * @param eval_positions [pairs, 2] position whose logits are scored.
+ * @param answers [pairs, 2] right answer of each member; the other member's answer is its wrong one.
+ * @return FG_INVALID_ARGUMENT for a token, position or answer out of range, or two equal answers in a pair.
+ */
+FG_API fg_status fg_examples_create(fg_model* model, const uint16_t* tokens, uint64_t pairs, uint64_t length,
+                                    const int32_t* eval_positions, const uint16_t* answers,
+                                    fg_examples** out_examples);
+/** Free the examples. NULL and closed handles are ignored. */
+FG_API void fg_examples_destroy(fg_examples* examples);
+
+/**
+ * Start learning masks on examples, with the model frozen.
+ * @param config_json steps, batch size, learning rate, ... (docs/c-abi.md).
+ * @param means [nodes] ablation values, copied.
+ * @return FG_INVALID_CONFIG, FG_INVALID_ARGUMENT, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_pruner_create(fg_model* model, const char* config_json, fg_examples* examples, const float* means,
+                                  uint64_t nodes, fg_pruner** out_pruner);
+
+/** Do up to n_steps mask-learning steps. @return as fg_trainer_step(). */
+FG_API fg_status fg_pruner_step(fg_pruner* pruner, uint64_t n_steps, fg_prune_stats* out_stats);
+
+/** Copy the mask parameters out, [nodes], each in [-1, 1]; a node is open when its value is >= 0. */
+FG_API fg_status fg_pruner_scores(fg_pruner* pruner, uint64_t nodes, float* out_scores);
+
+/**
+ * Choose how many of the highest-scored nodes to keep: the fewest whose calibrated loss on the validation
+ * examples is at most target_loss, by bisection (ties in score go to the lower node index). The calibration of
+ * each candidate is fitted on the pruner's own examples. Without such a number all open nodes are kept and
+ * the loss in out_stats is above the target.
+ * @param out_keep [nodes] 1 for kept, 0 for ablated.
+ */
+FG_API fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation, double target_loss, uint64_t nodes,
+                                      uint8_t* out_keep, fg_task_stats* out_stats);
+
+/** Close the pruner. NULL and closed handles are ignored. */
+FG_API void fg_pruner_destroy(fg_pruner* pruner);
+
+/* ---- Circuits ------------------------------------------------------------------------------------------------ */
+
+/**
+ * Score a circuit: every node with keep 0 is replaced by its mean.
+ * @param means [nodes] ablation values; may be NULL when keep is.
+ * @param keep  [nodes] of 0 and 1; NULL for the whole model.
+ * @param scale, shift calibration to apply; 1 and 0 for none.
+ */
+FG_API fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
+                                     uint64_t nodes, double scale, double shift, fg_task_stats* out_stats);
+
+/**
+ * Fit the two-way calibration on examples (scale and shift of the logit difference that minimise the loss), then
+ * score with it. Arguments as fg_circuit_evaluate(); the fit is in out_stats.
+ */
+FG_API fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
+                                      uint64_t nodes, fg_task_stats* out_stats);
+
+/**
+ * Edges of a circuit: every nonzero entry of the block matrices whose two end nodes are kept, in the order
+ * layer, matrix (q, k, v, attention out, MLP in, MLP out), target, source. The buffer is an array of fg_edge.
+ */
+FG_API fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FILIGREE_FILIGREE_H */
