@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/kernel_library.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "support/expect_error.hpp"
+
+namespace filigree {
+namespace {
+
+TEST(KernelLibrary, MissingFileIsNamed) {
+    EXPECT_FG_ERROR(KernelLibrary("/nowhere/libfiligree_cuda.so"), FG_CUDA, "/nowhere/libfiligree_cuda.so");
+}
+
+TEST(KernelLibrary, OtherInterfaceVersionIsRefused) {
+    EXPECT_FG_ERROR(KernelLibrary(FILIGREE_OTHER_KERNEL_LIBRARY), FG_CUDA, "has interface 2 and this build needs 1");
+}
+
+TEST(KernelLibrary, FileThatIsNoLibraryIsRefused) {
+    EXPECT_FG_ERROR(KernelLibrary("/proc/self/maps"), FG_CUDA, "cannot be loaded");
+}
+
+TEST(KernelLibrary, WithoutCudaDeviceItIsNotLookedFor) {
+    const auto facts = describe_kernel_library(0);
+    EXPECT_EQ(facts.at("loaded"), false);
+    EXPECT_EQ(facts.at("reason"), "LibTorch reports no CUDA device");
+}
+
+#ifdef FILIGREE_KERNEL_LIBRARY
+// nvcc built it: it opens without a GPU, and a device that is not there is an error in words.
+TEST(KernelLibrary, OpensAndReportsAMissingDevice) {
+    const KernelLibrary library(FILIGREE_KERNEL_LIBRARY);
+    EXPECT_FG_ERROR(static_cast<void>(library.device(4096)), FG_CUDA, "CUDA device 4096: ");
+}
+#endif
+
+}  // namespace
+}  // namespace filigree
