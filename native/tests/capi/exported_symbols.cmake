@@ -9,7 +9,7 @@ list(TRANSFORM exported REPLACE "@.*" "")
 list(SORT exported)
 
 file(READ "${HEADER}" text)
-string(REGEX MATCHALL "FG_API [^(;]*\\(" declarations "${text}")
+string(REGEX MATCHALL "FG_API [^(;]*[ *]fg_[a-z0-9_]+\\(" declarations "${text}")
 list(TRANSFORM declarations REPLACE ".*[ *](fg_[a-z0-9_]+)\\($" "\\1" OUTPUT_VARIABLE declared)
 list(SORT declared)
 
