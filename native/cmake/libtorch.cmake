@@ -54,7 +54,7 @@ function(filigree_libtorch_explicit out_folder)
       foreach(candidate IN ITEMS "${prefix}" "${prefix}/../.." "${prefix}/torch" "${prefix}/libtorch")
         filigree_libtorch_version("${candidate}" version)
         if(version AND NOT found)
-          cmake_path(ABSOLUTE_PATH candidate NORMALIZE OUTPUT_VARIABLE found)
+          get_filename_component(found "${candidate}" ABSOLUTE)
         endif()
       endforeach()
     endforeach()
@@ -97,9 +97,14 @@ function(filigree_libtorch_fetch out_folder)
   endif()
   set(root "${cache}/filigree/libtorch-${filigree_libtorch_pinned}")
   if(NOT EXISTS "${root}/torch")
+    find_program(python3_program python3 NO_CACHE)
+    if(NOT python3_program)
+      message(FATAL_ERROR "There is no python3 on PATH, and it is what fetches LibTorch. Install python3 and pip, or name a "
+                          "LibTorch that is already here with -DFILIGREE_LIBTORCH=<folder>.")
+    endif()
     message(STATUS "Fetching LibTorch ${filigree_libtorch_pinned} with pip into ${root} (once; 0.2 GB and more)")
     execute_process(
-      COMMAND python3 "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch_libtorch.py" ${filigree_libtorch_pinned} "${root}"
+      COMMAND "${python3_program}" "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch_libtorch.py" ${filigree_libtorch_pinned} "${root}"
       RESULT_VARIABLE failed)
     if(failed)
       message(FATAL_ERROR "LibTorch ${filigree_libtorch_pinned} could not be fetched: the lines above say why. Either "
