@@ -8,4 +8,6 @@ module dev.filigree {
   requires dev.filigree.bindings;
 
   exports dev.filigree;
+  exports dev.filigree.data;
+  exports dev.filigree.task;
 }

@@ -6,7 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** SHA-256, the one hash that names vocabularies, documents and corpora. */
-final class Hashes {
+public final class Hashes {
   private Hashes() {}
 
   static MessageDigest sha256() {
@@ -17,7 +17,8 @@ final class Hashes {
     }
   }
 
-  static String hex(byte[] content) {
+  /** SHA-256 of bytes, in hex. */
+  public static String hex(byte[] content) {
     return HexFormat.of().formatHex(sha256().digest(content));
   }
 
