@@ -16,8 +16,8 @@ std::int32_t report(cudaError_t status, const char* call, const char* file, int 
 }  // namespace filigree::cuda
 
 /// Return from the calling function with the CUDA error number when the call fails.
-#define FGK_TRY(call)                                                                                      \
-    do {                                                                                                   \
-        const std::int32_t fgk_status = ::filigree::cuda::report((call), #call, __FILE__, __LINE__);       \
-        if (fgk_status != 0) return fgk_status;                                                            \
+#define FGK_TRY(call)                                                                                \
+    do {                                                                                             \
+        const std::int32_t fgk_status = ::filigree::cuda::report((call), #call, __FILE__, __LINE__); \
+        if (fgk_status != 0) return fgk_status;                                                      \
     } while (false)

@@ -28,9 +28,9 @@ typedef struct fgk_device {
     int32_t driver_version;  /**< newest CUDA version the driver supports, 1000 * major + 10 * minor */
     int32_t runtime_version; /**< CUDA version of the runtime in this library, same coding */
     int32_t reserved;
-    uint64_t memory;         /**< bytes */
-    uint64_t shared_memory;  /**< bytes per block, opt-in maximum */
-    uint64_t l2_cache;       /**< bytes */
+    uint64_t memory;        /**< bytes */
+    uint64_t shared_memory; /**< bytes per block, opt-in maximum */
+    uint64_t l2_cache;      /**< bytes */
 } fgk_device;
 
 FGK_API int32_t fgk_interface_version(void);

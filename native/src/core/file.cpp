@@ -47,8 +47,8 @@ InputFile::~InputFile() {
 
 void InputFile::read(std::uint64_t offset, std::span<std::byte> out) const {
     while (!out.empty()) {
-        const ssize_t n = ::pread(descriptor_, out.data(), std::min(out.size(), kLargestTransfer),
-                                  static_cast<off_t>(offset));
+        const ssize_t n =
+            ::pread(descriptor_, out.data(), std::min(out.size(), kLargestTransfer), static_cast<off_t>(offset));
         if (n < 0) {
             if (errno == EINTR) continue;
             fail("read", path_, errno);

@@ -119,9 +119,9 @@ SafetensorsFile::Tensor parse_tensor(const std::string& name, const Json& value,
     }
 
     const Json& offsets = value["data_offsets"];
-    expect(offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
-               offsets[1].is_number_unsigned(),
-           "has data_offsets that are not two offsets");
+    expect(
+        offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(),
+        "has data_offsets that are not two offsets");
     const auto begin = offsets[0].get<std::uint64_t>();
     const auto end = offsets[1].get<std::uint64_t>();
     expect(begin <= end, "ends before it begins: ", offsets);
@@ -134,8 +134,12 @@ SafetensorsFile::Tensor parse_tensor(const std::string& name, const Json& value,
 
 }  // namespace
 
-std::string_view name(DType dtype) noexcept { return kDTypes[static_cast<std::size_t>(dtype)].name; }
-std::size_t size(DType dtype) noexcept { return kDTypes[static_cast<std::size_t>(dtype)].size; }
+std::string_view name(DType dtype) noexcept {
+    return kDTypes[static_cast<std::size_t>(dtype)].name;
+}
+std::size_t size(DType dtype) noexcept {
+    return kDTypes[static_cast<std::size_t>(dtype)].size;
+}
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors,
                        const SafetensorsMetadata& metadata) {
@@ -170,8 +174,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
     std::array<std::uint64_t, 1> length{};
     file_.read(0, std::as_writable_bytes(std::span(length)));
     const std::uint64_t header_size = length[0];
-    FG_EXPECTS(header_size <= kLargestHeader, FG_BAD_CHECKPOINT, path, " is no safetensors file: its header would have ",
-               header_size, " bytes");
+    FG_EXPECTS(header_size <= kLargestHeader, FG_BAD_CHECKPOINT, path,
+               " is no safetensors file: its header would have ", header_size, " bytes");
     FG_EXPECTS(header_size <= file_.size() - kLengthBytes, FG_BAD_CHECKPOINT, path,
                " is truncated: its header should have ", header_size, " bytes, and the file has ", file_.size());
     std::string header(header_size, '\0');
@@ -208,8 +212,7 @@ const SafetensorsFile::Tensor* SafetensorsFile::find(std::string_view name) cons
     return found == tensors_.end() ? nullptr : &*found;
 }
 
-void SafetensorsFile::read_f32(std::string_view name, std::span<const std::int64_t> shape,
-                               std::span<float> out) const {
+void SafetensorsFile::read_f32(std::string_view name, std::span<const std::int64_t> shape, std::span<float> out) const {
     const Tensor* tensor = find(name);
     FG_EXPECTS(tensor != nullptr, FG_BAD_CHECKPOINT, path(), " has no tensor \"", name, "\"");
     FG_EXPECTS(tensor->dtype == DType::kF32, FG_BAD_CHECKPOINT, path(), ": tensor \"", name, "\" is ",

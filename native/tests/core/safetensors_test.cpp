@@ -2,9 +2,7 @@
 #include "core/safetensors.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -13,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "support/expect_error.hpp"
+#include "support/file_size_limit.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace filigree {
@@ -38,7 +37,7 @@ std::string file_of(const std::string& header, std::size_t data) {
 }
 
 class Safetensors : public testing::Test {
- protected:
+  protected:
     Safetensors() {
         std::iota(values_.begin(), values_.end(), -2.5F);
         values_[3] = std::numeric_limits<float>::quiet_NaN();
@@ -210,26 +209,6 @@ TEST_F(Safetensors, FileThatShrinksWhileOpenIsAnError) {
     std::array<float, 6> out{};
     EXPECT_FG_ERROR(file.read_f32("a.weight", std::array<std::int64_t, 2>{2, 3}, out), FG_BAD_CHECKPOINT, "truncated");
 }
-
-/// Files may not grow beyond so many bytes while this lives: the nearest thing to a full disk that needs no root.
-class FileSizeLimit {
- public:
-    explicit FileSizeLimit(rlim_t bytes) : previous_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-        getrlimit(RLIMIT_FSIZE, &previous_);
-        const rlimit limit{bytes, previous_.rlim_max};
-        setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    FileSizeLimit(const FileSizeLimit&) = delete;  // restores once
-    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-    ~FileSizeLimit() {
-        setrlimit(RLIMIT_FSIZE, &previous_);
-        std::signal(SIGXFSZ, previous_handler_);
-    }
-
- private:
-    void (*previous_handler_)(int);
-    rlimit previous_{};
-};
 
 TEST_F(Safetensors, FullDiskKeepsTheOldFileAndLeavesNothingElse) {
     write(file_);
