@@ -4,8 +4,8 @@ package dev.filigree;
 import dev.filigree.nativelib.Status;
 
 /**
- * Something the engine could not do. There is one type for each way a caller may want to react; the message is a
- * sentence for a person.
+ * Something the engine could not do. There is one type for each way a caller may want to react; the
+ * message is a sentence for a person.
  */
 public abstract sealed class EngineException extends RuntimeException {
   private static final long serialVersionUID = 1L;

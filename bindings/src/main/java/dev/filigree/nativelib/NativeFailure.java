@@ -2,8 +2,8 @@
 package dev.filigree.nativelib;
 
 /**
- * A status other than OK on its way from the engine thread to the caller, who makes an exception with the
- * caller's stack of it; that is why this one has no stack.
+ * A status other than OK on its way from the engine thread to the caller, who makes an exception
+ * with the caller's stack of it; that is why this one has no stack.
  */
 public final class NativeFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;

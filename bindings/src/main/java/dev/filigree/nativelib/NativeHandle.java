@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
 /**
- * One object of the core and the call that destroys it. Confined to the thread that made it, the engine thread:
- * the JVM refuses any other. Closing twice does nothing.
+ * One object of the core and the call that destroys it. Confined to the thread that made it, the
+ * engine thread: the JVM refuses any other. Closing twice does nothing.
  */
 public final class NativeHandle implements AutoCloseable {
   private final String name;

@@ -15,10 +15,10 @@ import java.util.List;
 /**
  * The one place that finds and loads the native core.
  *
- * <p>Looked at, first match wins: the system property {@value #PROPERTY}, the environment variable {@value
- * #VARIABLE}, then {@value #DEV_PATH} in the working directory, in the folder of this class, and in every folder
- * above either. The interface number is compared before any other call is made. A library stays loaded until the
- * JVM ends.
+ * <p>Looked at, first match wins: the system property {@value #PROPERTY}, the environment variable
+ * {@value #VARIABLE}, then {@value #DEV_PATH} in the working directory, in the folder of this
+ * class, and in every folder above either. The interface number is compared before any other call
+ * is made. A library stays loaded until the JVM ends.
  */
 public final class NativeLibrary {
   /** System property that names the library file. */
@@ -41,7 +41,8 @@ public final class NativeLibrary {
   /**
    * Load the library, or return the one that is loaded.
    *
-   * @throws NativeLibraryException when there is none, it cannot be loaded, or it is of another version
+   * @throws NativeLibraryException when there is none, it cannot be loaded, or it is of another
+   *     version
    */
   public static synchronized NativeLibrary load() {
     if (loaded == null) {
@@ -79,8 +80,12 @@ public final class NativeLibrary {
       }
     }
     throw new NativeLibraryException(
-        "the native core was not found. Build it (./filigree doctor says what is missing for that), or name it"
-            + " with -D" + PROPERTY + "=FILE or " + VARIABLE + "=FILE. Looked at:\n  "
+        "the native core was not found. Build it (./filigree doctor says what is missing for that),"
+            + " or name it with -D"
+            + PROPERTY
+            + "=FILE or "
+            + VARIABLE
+            + "=FILE. Looked at:\n  "
             + String.join("\n  ", tried.stream().distinct().toList()),
         null);
   }
@@ -112,8 +117,9 @@ public final class NativeLibrary {
   private static Path named(String file, String by) {
     Path path = Path.of(file).toAbsolutePath().normalize();
     if (!Files.isRegularFile(path)) {
-      throw new NativeLibraryException("the native core was not found: " + by + " names " + path
-          + ", and there is no such file", null);
+      throw new NativeLibraryException(
+          "the native core was not found: " + by + " names " + path + ", and there is no such file",
+          null);
     }
     return path;
   }
@@ -122,7 +128,9 @@ public final class NativeLibrary {
     List<Path> starts = new ArrayList<>();
     starts.add(Path.of("").toAbsolutePath());
     CodeSource source = NativeLibrary.class.getProtectionDomain().getCodeSource();
-    if (source != null && source.getLocation() != null && source.getLocation().getProtocol().equals("file")) {
+    if (source != null
+        && source.getLocation() != null
+        && source.getLocation().getProtocol().equals("file")) {
       try {
         Path location = Path.of(source.getLocation().toURI()).getParent();
         if (location != null) {
@@ -141,8 +149,13 @@ public final class NativeLibrary {
       int abi = Filigree.fg_abi_version();
       if (abi != Filigree.FG_ABI_VERSION()) {
         throw new NativeLibraryException(
-            "the native core " + path + " has interface number " + abi + ", these Java classes need "
-                + Filigree.FG_ABI_VERSION() + ". Build both from the same source: delete build/native and"
+            "the native core "
+                + path
+                + " has interface number "
+                + abi
+                + ", these Java classes need "
+                + Filigree.FG_ABI_VERSION()
+                + ". Build both from the same source: delete build/native and"
                 + " target folders, then run mvn -DskipTests package",
             null);
       }
@@ -150,14 +163,20 @@ public final class NativeLibrary {
       Module module = NativeLibrary.class.getModule();
       String name = module.isNamed() ? module.getName() : "ALL-UNNAMED";
       throw new NativeLibraryException(
-          "this JVM does not let " + (module.isNamed() ? "module " + name : "the class path")
-              + " call native code. Start it with --enable-native-access=" + name,
+          "this JVM does not let "
+              + (module.isNamed() ? "module " + name : "the class path")
+              + " call native code. Start it with --enable-native-access="
+              + name,
           e);
     } catch (UnsatisfiedLinkError e) {
       throw new NativeLibraryException(
-          "the native core " + path + " cannot be loaded: " + e.getMessage()
-              + "\nIf it names a libtorch or libc10 file, LibTorch has moved or changed since the build: delete"
-              + " build/native and build again",
+          "the native core "
+              + path
+              + " cannot be loaded: "
+              + e.getMessage()
+              + "\n"
+              + "If it names a libtorch or libc10 file, LibTorch has moved or changed since the"
+              + " build: delete build/native and build again",
           e);
     }
   }

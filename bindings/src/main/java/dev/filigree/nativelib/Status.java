@@ -45,8 +45,8 @@ public enum Status {
   }
 
   /**
-   * Throw unless a call returned {@code FG_OK}. To be called on the thread that made the call and before it
-   * makes another one: the message belongs to the operating-system thread.
+   * Throw unless a call returned {@code FG_OK}. To be called on the thread that made the call and
+   * before it makes another one: the message belongs to the operating-system thread.
    */
   public static void check(int code) {
     if (code != OK.code) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+
+/**
+ * How a fresh model starts.
+ *
+ * @param seed of its random weights
+ * @param positions whether positions are added to the token embeddings and trained
+ * @param precision of its matrix products
+ */
+public record ModelInit(long seed, Positions positions, Precision precision) {
+  /** Where a model learns the order of tokens from. */
+  public enum Positions {
+    /** From the causal mask alone; the position table is zero and stays so. */
+    @JsonProperty("none")
+    NONE,
+    /** From a trained table that is added to the embeddings. */
+    @JsonProperty("added")
+    ADDED
+  }
+
+  /** No positions and 32-bit products: what the paper does mostly. */
+  public static ModelInit seeded(long seed) {
+    return new ModelInit(seed, Positions.NONE, Precision.FP32);
+  }
+
+  public ModelInit withSeed(long seed) {
+    return new ModelInit(seed, positions, precision);
+  }
+
+  /** Return the canonical JSON text. */
+  public String toJson() {
+    return Json.write(this);
+  }
+}
