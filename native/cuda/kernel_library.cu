@@ -22,9 +22,7 @@ std::int32_t report(cudaError_t status, const char* call, const char* file, int 
 
 }  // namespace filigree::cuda
 
-std::int32_t fgk_interface_version(void) {
-    return FGK_INTERFACE_VERSION;
-}
+std::int32_t fgk_interface_version(void) { return FGK_INTERFACE_VERSION; }
 
 std::int32_t fgk_device_facts(std::int32_t index, fgk_device* out_device) {
     cudaDeviceProp properties{};
@@ -43,6 +41,4 @@ std::int32_t fgk_device_facts(std::int32_t index, fgk_device* out_device) {
     return 0;
 }
 
-const char* fgk_last_error(void) {
-    return filigree::cuda::last_error;
-}
+const char* fgk_last_error(void) { return filigree::cuda::last_error; }

@@ -11,13 +11,13 @@
 namespace filigree {
 
 class Error : public std::runtime_error {
-  public:
+public:
     /// @param message a sentence for a person: what was found, and where it matters what was expected.
     Error(fg_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
 
     [[nodiscard]] fg_status status() const noexcept { return status_; }
 
-  private:
+private:
     fg_status status_;
 };
 

@@ -13,7 +13,7 @@ namespace filigree {
 /// A file opened for reading. Reads go through read(2), not a mapping: a file that shrinks while it is used is then
 /// an error and not a SIGBUS, which would end a JVM.
 class InputFile {
-  public:
+public:
     /// @throws Error FG_NOT_FOUND, FG_IO (not readable, or not a regular file).
     explicit InputFile(const std::filesystem::path& path);
     InputFile(InputFile&& other) noexcept;
@@ -29,7 +29,7 @@ class InputFile {
     /// Fill a buffer from an offset. @throws Error FG_IO; FG_BAD_CHECKPOINT when the file ends before.
     void read(std::uint64_t offset, std::span<std::byte> out) const;
 
-  private:
+private:
     std::filesystem::path path_;
     int descriptor_;
     std::uint64_t size_ = 0;
@@ -39,7 +39,7 @@ class InputFile {
 /// which the destructor removes.
 /// Writing past RLIMIT_FSIZE raises SIGXFSZ; a process that wants an Error instead ignores it, as the JVM does.
 class OutputFile {
-  public:
+public:
     /// @throws Error FG_NOT_FOUND when the folder does not exist, FG_IO.
     explicit OutputFile(std::filesystem::path path);
     OutputFile(const OutputFile&) = delete;  // one temporary, one owner
@@ -53,7 +53,7 @@ class OutputFile {
     /// Sync the file, give it its name (replacing what had it), sync the folder. @throws Error FG_IO.
     void commit();
 
-  private:
+private:
     std::filesystem::path path_;
     std::filesystem::path partial_;
     int descriptor_;

@@ -134,12 +134,8 @@ SafetensorsFile::Tensor parse_tensor(const std::string& name, const Json& value,
 
 }  // namespace
 
-std::string_view name(DType dtype) noexcept {
-    return kDTypes[static_cast<std::size_t>(dtype)].name;
-}
-std::size_t size(DType dtype) noexcept {
-    return kDTypes[static_cast<std::size_t>(dtype)].size;
-}
+std::string_view name(DType dtype) noexcept { return kDTypes[static_cast<std::size_t>(dtype)].name; }
+std::size_t size(DType dtype) noexcept { return kDTypes[static_cast<std::size_t>(dtype)].size; }
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors,
                        const SafetensorsMetadata& metadata) {

@@ -41,7 +41,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
 /// An open file whose header has been checked in full: every tensor lies inside the file, fits its shape, and
 /// overlaps no other. Values are read on demand.
 class SafetensorsFile {
-  public:
+public:
     struct Tensor {
         std::string name;
         DType dtype;
@@ -64,7 +64,7 @@ class SafetensorsFile {
     /// Copy an F32 tensor out. @throws Error FG_BAD_CHECKPOINT when it is missing, or of another type or shape.
     void read_f32(std::string_view name, std::span<const std::int64_t> shape, std::span<float> out) const;
 
-  private:
+private:
     InputFile file_;
     std::vector<Tensor> tensors_;
     SafetensorsMetadata metadata_;

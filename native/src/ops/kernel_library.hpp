@@ -11,7 +11,7 @@ namespace filigree {
 
 /// An open kernel library. It is never closed: CUDA does not survive that, and the process ends anyway.
 class KernelLibrary {
-  public:
+public:
     /// Open a file and check its interface version.
     /// @throws Error FG_CUDA with the reason in words: missing, not loadable, or of another version.
     explicit KernelLibrary(const std::filesystem::path& file);
@@ -22,7 +22,7 @@ class KernelLibrary {
     /// @param index CUDA device index. @throws Error FG_CUDA.
     [[nodiscard]] fgk_device device(int index) const;
 
-  private:
+private:
     void* handle_;
     decltype(&fgk_device_facts) device_facts_;
     decltype(&fgk_last_error) last_error_;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filigree.h is C11 by itself and may be included twice. Compiling this file is the test. */
+/* clang-format off */
 #include <filigree/filigree.h>
+#include <filigree/filigree.h>
+/* clang-format on */
 
 _Static_assert(FG_ABI_VERSION > 0, "the interface has a number");
 _Static_assert(FG_OK == 0, "success is zero");

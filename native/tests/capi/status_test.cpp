@@ -45,7 +45,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 }
 
 class Status : public testing::Test {
-  protected:
+protected:
     void SetUp() override {
         ASSERT_OK(fg_runtime_init(R"({"threads":2})"));
         ASSERT_OK(fg_model_create(TEST_MODEL, TEST_INIT, "cpu", &model_));

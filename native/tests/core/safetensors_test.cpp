@@ -24,9 +24,7 @@ std::string content(const path& file) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void put(const path& file, const std::string& bytes) {
-    std::ofstream(file, std::ios::binary) << bytes;
-}
+void put(const path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
 
 /// A file with this header and so many zero bytes of data.
 std::string file_of(const std::string& header, std::size_t data) {
@@ -37,7 +35,7 @@ std::string file_of(const std::string& header, std::size_t data) {
 }
 
 class Safetensors : public testing::Test {
-  protected:
+protected:
     Safetensors() {
         std::iota(values_.begin(), values_.end(), -2.5F);
         values_[3] = std::numeric_limits<float>::quiet_NaN();

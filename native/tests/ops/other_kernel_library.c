@@ -2,6 +2,4 @@
 /* Stands for a libfiligree_cuda.so of another release. */
 #include "kernel_library.h"
 
-int32_t fgk_interface_version(void) {
-    return FGK_INTERFACE_VERSION + 1;
-}
+int32_t fgk_interface_version(void) { return FGK_INTERFACE_VERSION + 1; }

@@ -9,7 +9,7 @@ namespace filigree {
 
 /// Files may not grow beyond so many bytes while this lives: the nearest thing to a full disk that needs no root.
 class FileSizeLimit {
-  public:
+public:
     explicit FileSizeLimit(rlim_t bytes) : previous_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
         getrlimit(RLIMIT_FSIZE, &previous_);
         const rlimit limit{bytes, previous_.rlim_max};
@@ -22,7 +22,7 @@ class FileSizeLimit {
         std::signal(SIGXFSZ, previous_handler_);
     }
 
-  private:
+private:
     void (*previous_handler_)(int);
     rlimit previous_{};
 };

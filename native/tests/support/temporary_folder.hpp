@@ -11,7 +11,7 @@ namespace filigree {
 
 /// A fresh folder that is removed, with what is in it, at the end of the scope.
 class TemporaryFolder {
-  public:
+public:
     TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "filigree-XXXXXX").string()) {
         if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary folder");
     }
@@ -25,7 +25,7 @@ class TemporaryFolder {
     [[nodiscard]] std::filesystem::path path() const { return path_; }
     [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path() / name; }
 
-  private:
+private:
     std::string path_;
 };
 
