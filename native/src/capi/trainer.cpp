@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filigree/filigree.h>
+
+#include <chrono>
+#include <functional>
+
+#include "capi/handles.hpp"
+#include "sparsity/weight_statistics.hpp"
+
+using namespace filigree;
+using namespace filigree::capi;
+
+namespace {
+
+std::vector<TokenStream> to_streams(const fg_corpus* corpora, std::uint64_t count) {
+    FG_EXPECTS(corpora != nullptr || count == 0, FG_INVALID_ARGUMENT, "corpora must not be NULL");
+    std::vector<TokenStream> streams;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        streams.push_back({corpora[i].tokens, corpora[i].count, corpora[i].share});
+    }
+    return streams;
+}
+
+/// Run up to `n_steps` steps and fill the statistics.
+void run_steps(Trainer& trainer, std::uint64_t n_steps, const std::function<StepReport()>& step,
+               fg_train_stats* out_stats) {
+    FG_EXPECTS(n_steps >= 1, FG_INVALID_ARGUMENT, "n_steps must be at least 1");
+    FG_EXPECTS(!trainer.finished(), FG_INVALID_STATE, "all ", trainer.config().steps, " steps are done");
+    const auto start = std::chrono::steady_clock::now();
+    StepReport last;
+    double total = 0.0;
+    std::uint64_t done = 0;
+    for (; done < n_steps && !trainer.finished(); ++done) {
+        trainer.model().check_cancelled();
+        last = step();
+        total += last.loss;
+    }
+    out_stats->step = static_cast<std::uint64_t>(trainer.steps_done());
+    out_stats->tokens = static_cast<std::uint64_t>(trainer.tokens_seen());
+    out_stats->loss = last.loss;
+    out_stats->mean_loss = total / static_cast<double>(done);
+    out_stats->lr = last.lr;
+    out_stats->grad_norm = last.grad_norm;
+    out_stats->density = last.density;
+    out_stats->nonzeros = static_cast<std::uint64_t>(count_nonzeros(trainer.model()));
+    out_stats->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+fg_status fg_trainer_create(fg_model* model, const char* config_json, const fg_corpus* corpora, uint64_t n_corpora,
+                            fg_trainer** out_trainer) {
+    return guard([&] {
+        auto object = object_of(model);
+        const auto lock = occupy(*object);
+        require(config_json, "config_json");
+        require(out_trainer, "out_trainer");
+        *out_trainer = make_handle<fg_trainer>(
+            std::make_shared<Trainer>(object, parse_train_config(config_json), to_streams(corpora, n_corpora)));
+    });
+}
+
+fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg_corpus* corpora, uint64_t n_corpora,
+                            fg_trainer** out_trainer) {
+    return guard([&] {
+        auto object = object_of(model);
+        const auto lock = occupy(*object);
+        require(folder, "folder");
+        require(out_trainer, "out_trainer");
+        *out_trainer = make_handle<fg_trainer>(
+            std::shared_ptr<Trainer>(Trainer::resume(object, folder, to_streams(corpora, n_corpora))));
+    });
+}
+
+fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats* out_stats) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        require_stats(out_stats);
+        run_steps(
+            *object, n_steps, [&] { return object->step(); }, out_stats);
+    });
+}
+
+fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64_t batch, uint64_t length,
+                             fg_train_stats* out_stats) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        require(tokens, "tokens");
+        require_stats(out_stats);
+        const auto block_size = object->model().config().block_size;
+        FG_EXPECTS(length >= 2 && length <= static_cast<std::uint64_t>(block_size), FG_INVALID_ARGUMENT, "length is ",
+                   length, ", a batch needs 2 to block_size (", block_size, ") tokens in a row");
+        const auto ids = object->model().upload_tokens(tokens, to_size(batch, "batch"), to_size(length, "length"));
+        run_steps(
+            *object, 1, [&] { return object->step_on(ids); }, out_stats);
+    });
+}
+
+fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        require(out_json, "out_json");
+        *out_json = make_json_buffer(weight_statistics_json(object->model()));
+    });
+}
+
+fg_status fg_trainer_save(fg_trainer* trainer, const char* folder) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        require(folder, "folder");
+        object->save(folder);
+    });
+}
+
+void fg_trainer_destroy(fg_trainer* trainer) {
+    Registry<fg_trainer>::instance().remove(trainer);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/forward.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/rms_norm.h>
+
+#include <optional>
+#include <utility>
+
+#include "ops/abs_topk.hpp"
+#include "ops/attention.hpp"
+#include "ops/cross_entropy.hpp"
+
+namespace filigree {
+namespace {
+
+/// RMSNorm with eps left to LibTorch: the machine epsilon of fp32, as the published models have it (method 1.7).
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain) {
+    return at::rms_norm(x, {x.size(-1)}, gain, std::nullopt);
+}
+
+/// AbsTopK and hook of one site.
+class SiteRunner {
+  public:
+    SiteRunner(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
+        : context_(context), layer_(layer), hook_(hook) {}
+
+    at::Tensor operator()(SiteKind kind, at::Tensor x) const {
+        if (const auto k = context_.config.kept_at(kind)) {
+            x = ops::abs_topk(x, *k);
+        }
+        return hook_ == nullptr ? x : hook_->at_site(context_.nodes.site(layer_, kind), std::move(x));
+    }
+
+    at::Tensor heads(at::Tensor y) const { return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y)); }
+
+  private:
+    const ForwardContext& context_;
+    std::int64_t layer_;
+    ForwardHook* hook_;
+};
+
+at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
+                           const at::Tensor& x) {
+    const auto A = context.config.attention_width();
+    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));                  // [B, T, d]
+    const auto qkv = ops::linear(a, w.c_attn, w.c_attn_bias, context.precision);  // [B, T, 3A]
+    const auto q = site(SiteKind::kAttnQ, qkv.narrow(-1, 0, A));
+    const auto k = site(SiteKind::kAttnK, qkv.narrow(-1, A, A));
+    const auto v = site(SiteKind::kAttnV, qkv.narrow(-1, 2 * A, A));
+    const auto y = site.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
+    return site(SiteKind::kAttnOut, ops::linear(y, w.o_proj, w.o_proj_bias, context.precision));
+}
+
+at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
+                     const at::Tensor& x) {
+    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));             // [B, T, d]
+    const auto f = ops::linear(n, w.c_fc, w.c_fc_bias, context.precision);  // [B, T, m]
+    const auto h =
+        site(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu ? at::gelu(f, "none") : at::relu(f));
+    return site(SiteKind::kMlpOut, ops::linear(h, w.c_proj, w.c_proj_bias, context.precision));
+}
+
+}  // namespace
+
+Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
+                     const std::function<at::Tensor(const Parameter&)>& tensor_of) {
+    const auto get = [&](const std::string& name) { return tensor_of(table.find(name)); };
+    Weights w;
+    w.wte = get("transformer.wte.weight");
+    w.wpe = get("transformer.wpe.weight");
+    for (std::int64_t i = 0; i < config.n_layer; ++i) {
+        const auto h = "transformer.h." + std::to_string(i) + ".";
+        LayerWeights layer;
+        layer.ln_1 = get(h + "ln_1.weight");
+        layer.c_attn = get(h + "attn.c_attn.weight");
+        layer.c_attn_bias = get(h + "attn.c_attn.bias");
+        layer.o_proj = get(h + "attn.c_proj.weight");
+        layer.o_proj_bias = get(h + "attn.c_proj.bias");
+        if (config.sink) {
+            layer.sink = get(h + "attn.attn_imp.sink_logit");
+        }
+        layer.ln_2 = get(h + "ln_2.weight");
+        layer.c_fc = get(h + "mlp.c_fc.weight");
+        layer.c_fc_bias = get(h + "mlp.c_fc.bias");
+        layer.c_proj = get(h + "mlp.c_proj.weight");
+        layer.c_proj_bias = get(h + "mlp.c_proj.bias");
+        w.layers.push_back(std::move(layer));
+    }
+    w.ln_f = get("transformer.ln_f.weight");
+    w.lm_head = get("lm_head.weight");
+    w.final_logits_bias = get("final_logits_bias");
+    if (config.bigram_table) {
+        w.bigram = get("bigram_table");
+    }
+    return w;
+}
+
+at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens) {
+    return at::embedding(context.weights.wte, tokens) + context.weights.wpe.narrow(0, 0, tokens.size(1));
+}
+
+at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer, ForwardHook* hook) {
+    const auto half_layers = 2 * context.config.n_layer;
+    const auto residual = [&](std::int64_t half_layer, at::Tensor r) {
+        return hook == nullptr ? r : hook->at_residual(half_layer, std::move(r));
+    };
+    for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
+        const auto layer = half_layer / 2;
+        const auto& weights = context.weights.layers[static_cast<std::size_t>(layer)];
+        const SiteRunner site(context, layer, hook);
+        x = residual(half_layer, std::move(x));
+        x = x +
+            (half_layer % 2 == 0 ? attention_block(context, weights, site, x) : mlp_block(context, weights, site, x));
+    }
+    return residual(half_layers, std::move(x));
+}
+
+at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens) {
+    const auto& w = context.weights;
+    // Always fp32: a bf16 logit has only three digits, too few for a loss.
+    const auto logits = ops::linear(rms_norm(x, w.ln_f), w.lm_head, at::Tensor(), Precision::kFp32);
+    return ops::add_bigram(logits + w.final_logits_bias, w.bigram, tokens);
+}
+
+at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
+    return run_layers(context, embed(context, tokens), 0, hook);
+}
+
+at::Tensor next_token_loss(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
+    const auto T = tokens.size(1);
+    const auto x = forward(context, tokens, hook).narrow(1, 0, T - 1);  // [B, T-1, d]
+    const auto current = tokens.narrow(1, 0, T - 1).reshape({-1});      // [B * (T-1)]
+    const auto next = tokens.narrow(1, 1, T - 1).reshape({-1});         // [B * (T-1)]
+    return ops::cross_entropy(unembed(context, x.reshape({-1, x.size(-1)}), current), next);
+}
+
+}  // namespace filigree

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/model.hpp"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/config_reader.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace filigree {
+namespace {
+
+constexpr double kWeightDeviation = 0.02;
+
+/// Fill a host buffer with the initial values of one tensor.
+void initialise(std::span<float> values, const Parameter& parameter, const ModelConfig& config, RandomStream stream) {
+    const auto normal = [&](double deviation) {
+        std::generate(values.begin(), values.end(), [&] { return static_cast<float>(deviation) * stream.normal(); });
+    };
+    switch (parameter.family) {
+        case Family::kMatrix:
+            // Both c_proj matrices write to the residual, and are the ones whose columns the minimum-alive rule
+            // protects.
+            normal(parameter.alive_axis == AliveAxis::kColumns
+                       ? kWeightDeviation / std::sqrt(2.0 * static_cast<double>(config.n_layer))
+                       : kWeightDeviation);
+            break;
+        case Family::kEmbedding:
+        case Family::kUnembedding:
+            normal(kWeightDeviation);
+            break;
+        case Family::kPosition:
+            if (parameter.trainable) {
+                normal(kWeightDeviation);
+            }
+            break;
+        case Family::kNorm:
+            std::fill(values.begin(), values.end(), 1.0F);
+            break;
+        case Family::kBigram:
+            if (parameter.trainable) {
+                std::generate(values.begin(), values.end(),
+                              [&] { return static_cast<float>(kWeightDeviation * stream.uniform()); });
+            }
+            break;
+        case Family::kBias:
+        case Family::kSink:
+        case Family::kLogitBias:
+            break;  // zero
+    }
+}
+
+}  // namespace
+
+Precision parse_precision(const std::string& name) {
+    if (name == "fp32") {
+        return Precision::kFp32;
+    }
+    if (name == "bf16") {
+        return Precision::kBf16;
+    }
+    throw Error(FG_INVALID_CONFIG, "precision must be \"fp32\" or \"bf16\", not \"" + name + "\"");
+}
+
+ModelInit parse_model_init(std::string_view json) {
+    auto reader = ConfigReader::parse(json, "init");
+    ModelInit init;
+    init.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
+    init.positions = reader.choice("positions", {"none", "added"}) == 1;
+    init.precision = parse_precision(reader.text("precision"));
+    reader.finish();
+    return init;
+}
+
+Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Uninitialised)
+    : config_(std::move(config)),
+      precision_(init.precision),
+      table_(config_, init.positions),
+      nodes_(config_),
+      values_(at::zeros({table_.size()}, at::TensorOptions(device).dtype(at::kFloat))),
+      weights_(bind_weights(config_, table_, [this](const Parameter& parameter) { return tensor(parameter); })) {}
+
+Model::Model(ModelConfig config, const ModelInit& init, at::Device device)
+    : Model(std::move(config), init, device, Uninitialised{}) {
+    auto host = at::zeros({table_.size()}, at::kFloat);
+    auto* data = host.mutable_data_ptr<float>();
+    for (std::size_t i = 0; i < table_.parameters().size(); ++i) {
+        const auto& parameter = table_.parameters()[i];
+        initialise({data + parameter.offset, static_cast<std::size_t>(parameter.size)}, parameter, config_,
+                   RandomStream(init.seed, Purpose::kInitialWeights, i));
+    }
+    values_.copy_(host);
+}
+
+at::Tensor Model::upload_tokens(const std::uint16_t* tokens, std::int64_t rows, std::int64_t columns) const {
+    check_tokens(tokens, static_cast<std::uint64_t>(rows * columns), config_.vocab_size, "the tokens");
+    auto host = at::empty({rows, columns}, at::kLong);
+    std::copy_n(tokens, rows * columns, host.mutable_data_ptr<std::int64_t>());
+    return host.to(device());
+}
+
+void Model::check_cancelled() {
+    if (cancelled_.exchange(false)) {
+        throw Error(FG_CANCELLED, "stopped on request");
+    }
+}
+
+void check_tokens(const std::uint16_t* tokens, std::uint64_t count, std::int64_t vocab_size, const std::string& what) {
+    const auto* end = tokens + count;
+    const auto* bad = std::find_if(tokens, end, [&](std::uint16_t token) { return token >= vocab_size; });
+    if (bad != end) {
+        throw Error(FG_INVALID_ARGUMENT, what + " do not fit the vocabulary: id " + std::to_string(*bad) +
+                                             " at position " + std::to_string(bad - tokens) + ", vocabulary size " +
+                                             std::to_string(vocab_size));
+    }
+}
+
+}  // namespace filigree

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Causal softmax attention per head with a sink (method 1.4). Per head, with s_ij = q_i . k_j / sqrt(dh) for j <= i:
+//   y_i = sum_j exp(s_ij) v_j / (exp(sink) + sum_j exp(s_ij))
+// Without a sink the first term of the denominator is absent. Channel c belongs to head c / dh.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace filigree::ops {
+
+/// @param q,k,v [B, T, H * dh]. @param sink [H], or undefined for none. @return [B, T, H * dh].
+[[nodiscard]] at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
+                                   const at::Tensor& sink);
+
+}  // namespace filigree::ops

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prune/task_score.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "ops/cross_entropy.hpp"
+#include "ops/gate.hpp"
+
+namespace filigree {
+namespace {
+
+constexpr std::int64_t kRowsPerForward = 256;  // bounds the memory of activations; even, so pairs stay whole
+
+}  // namespace
+
+at::Tensor GateHook::at_site(const Site& site, at::Tensor x) {
+    return ops::mask_to_mean(x, gates_.narrow(0, site.offset, site.width), means_.narrow(0, site.offset, site.width));
+}
+
+TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
+    const at::NoGradGuard no_grad;
+    TaskOutputs outputs;
+    const auto total = examples.sequences();
+    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
+        examples.model->check_cancelled();
+        const auto last = std::min(total, first + kRowsPerForward);
+        const auto part = examples.select(at::arange(first, last, examples.positions.options()));
+        const auto logits = answer_logits(part, hook);  // [n, V]
+        const auto signs = answer_signs(part);
+        const auto right = at::arange(last - first, part.positions.options()).remainder(2).view({-1, 1});
+        const auto targets = part.answers.gather(1, right).squeeze(1);
+        outputs.full_loss += ops::cross_entropy(logits, targets).item<double>() * static_cast<double>(last - first) /
+                             static_cast<double>(total);
+        const auto differences = logit_differences(part, logits).to(at::kCPU, at::kDouble).contiguous();
+        const auto host_signs = signs.to(at::kCPU, at::kDouble).contiguous();
+        for (std::int64_t i = 0; i < last - first; ++i) {
+            outputs.sequences.push_back(
+                {differences.const_data_ptr<double>()[i], host_signs.const_data_ptr<double>()[i]});
+        }
+    }
+    return outputs;
+}
+
+TaskScore score_task(const TaskOutputs& outputs, const Calibration& calibration) {
+    TaskScore score;
+    score.calibration = calibration;
+    score.full_loss = outputs.full_loss;
+    const auto n = static_cast<double>(outputs.sequences.size());
+    for (const auto& sequence : outputs.sequences) {
+        score.loss += two_way_loss(sequence, calibration) / n;
+        score.raw_loss += two_way_loss(sequence, Calibration{}) / n;
+        const auto z = calibration.scale * sequence.difference + calibration.shift;
+        score.accuracy += z * sequence.sign > 0.0 ? 1.0 / n : 0.0;
+    }
+    return score;
+}
+
+}  // namespace filigree

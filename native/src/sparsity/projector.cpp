@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sparsity/projector.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.hpp"
+#include "ops/keep_largest.hpp"
+
+namespace filigree {
+
+Projector::Projector(const Model& model, const Fractions& fractions, std::int64_t minimum_alive)
+    : fractions_(fractions), minimum_alive_(minimum_alive) {
+    for (const auto& parameter : model.table().parameters()) {
+        if (parameter.alive_axis == AliveAxis::kNone || fractions.matrix >= 1.0) {
+            continue;
+        }
+        const bool rows = parameter.alive_axis == AliveAxis::kRows;
+        const auto lines = parameter.shape[rows ? 0 : 1];
+        const auto per_line = std::min(minimum_alive, parameter.shape[rows ? 1 : 0]);
+        const auto kept = kept_entries(fractions.matrix, parameter.size);
+        if (per_line * lines > kept) {
+            throw Error(FG_INVALID_CONFIG, "train.sparsity.minimum_alive is " + std::to_string(minimum_alive) +
+                                               ", which needs " + std::to_string(per_line * lines) + " weights in " +
+                                               parameter.name + ", but train.sparsity.fractions.matrix leaves it " +
+                                               std::to_string(kept) + "; lower minimum_alive or raise the fraction");
+        }
+    }
+}
+
+void Projector::project(const Model& model, double matrix_density) const {
+    for (const auto& parameter : model.table().parameters()) {
+        const auto density = family_density(fractions_, parameter.family, matrix_density);
+        if (parameter.trainable && density < 1.0) {
+            ops::project(model.tensor(parameter), kept_entries(density, parameter.size), parameter.alive_axis,
+                         minimum_alive_);
+        }
+    }
+}
+
+}  // namespace filigree

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/trainer.hpp"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/safetensors.hpp"
+#include "model/model_files.hpp"
+
+namespace filigree {
+namespace {
+
+constexpr double kNormaliserFloor = 1e-5;
+constexpr const char* kTrainerFile = "trainer.safetensors";
+constexpr const char* kMetadataKey = "filigree_trainer";
+constexpr const char* kMoment1 = "adam.m";
+constexpr const char* kMoment2 = "adam.v";
+
+bool all_finite(const at::Tensor& x) {
+    return at::isfinite(x).all().item<bool>();
+}
+
+/// Remembers the first place of a forward whose values are not finite.
+class FirstNonFinite : public ForwardHook {
+  public:
+    at::Tensor at_site(const Site& site, at::Tensor x) override {
+        note(site.name, x);
+        return x;
+    }
+    at::Tensor at_residual(std::int64_t half_layer, at::Tensor x) override {
+        note("the residual before half layer " + std::to_string(half_layer), x);
+        return x;
+    }
+    [[nodiscard]] const std::string& where() const { return where_; }
+
+  private:
+    void note(const std::string& name, const at::Tensor& x) {
+        if (where_.empty() && !all_finite(x)) {
+            where_ = name;
+        }
+    }
+    std::string where_;
+};
+
+}  // namespace
+
+Trainer::Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<TokenStream> streams)
+    : model_(std::move(model)),
+      config_(std::move(config)),
+      sampler_(std::move(streams), model_->config().vocab_size, config_.seq_len, config_.seed),
+      projector_(*model_, config_.fractions, config_.minimum_alive) {
+    if (config_.seq_len > model_->config().block_size) {
+        throw Error(FG_INVALID_CONFIG, "train.seq_len is " + std::to_string(config_.seq_len) +
+                                           ", longer than the model's block_size " +
+                                           std::to_string(model_->config().block_size));
+    }
+    const auto& table = model_->table();
+    gradients_ = at::zeros({table.trainable_size()}, model_->values().options());
+    moment1_ = at::zeros_like(gradients_);
+    moment2_ = at::zeros_like(gradients_);
+    leaves_ = bind_weights(model_->config(), table, [&](const Parameter& parameter) {
+        auto leaf = model_->tensor(parameter).detach();
+        if (parameter.trainable) {
+            leaf.set_requires_grad(true);
+            leaf.mutable_grad() = ParameterTable::view(gradients_, parameter);
+        }
+        return leaf;
+    });
+}
+
+std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std::filesystem::path& folder,
+                                         std::vector<TokenStream> streams) {
+    const SafetensorsFile file(folder / kTrainerFile);
+    const auto bad = [&](const std::string& what) {
+        return Error(FG_BAD_CHECKPOINT, file.path().string() + ": " + what);
+    };
+    const auto found = file.metadata().find(kMetadataKey);
+    if (found == file.metadata().end()) {
+        throw bad(std::string("no \"") + kMetadataKey + "\" in its metadata");
+    }
+    std::string config;
+    std::int64_t steps_done = 0;
+    std::int64_t tokens_seen = 0;
+    try {
+        const auto state = nlohmann::json::parse(found->second);
+        config = state.at("config").dump();
+        steps_done = state.at("step").get<std::int64_t>();
+        tokens_seen = state.at("tokens").get<std::int64_t>();
+    } catch (const nlohmann::json::exception& error) {
+        throw bad(error.what());
+    }
+    auto trainer = std::make_unique<Trainer>(std::move(model), parse_train_config(config), std::move(streams));
+    if (steps_done < 0 || steps_done > trainer->config_.steps || tokens_seen < 0) {
+        throw bad("step " + std::to_string(steps_done) + " of " + std::to_string(trainer->config_.steps));
+    }
+    trainer->steps_done_ = steps_done;
+    trainer->tokens_seen_ = tokens_seen;
+    for (const auto& [name, moment] : {std::pair{kMoment1, trainer->moment1_}, {kMoment2, trainer->moment2_}}) {
+        auto host = at::empty({moment.numel()}, at::kFloat);
+        const std::vector<std::int64_t> shape = {moment.numel()};
+        file.read_f32(name, shape, {host.mutable_data_ptr<float>(), static_cast<std::size_t>(moment.numel())});
+        moment.copy_(host);
+    }
+    return trainer;
+}
+
+void Trainer::save(const std::filesystem::path& folder) const {
+    save_model(*model_, folder);
+    const nlohmann::ordered_json state = {
+        {"config", nlohmann::ordered_json::parse(config_.json)}, {"step", steps_done_}, {"tokens", tokens_seen_}};
+    const auto m = moment1_.to(at::kCPU);
+    const auto v = moment2_.to(at::kCPU);
+    const auto bytes = [](const at::Tensor& host) {
+        return std::as_bytes(std::span(host.const_data_ptr<float>(), static_cast<std::size_t>(host.numel())));
+    };
+    write_safetensors(folder / kTrainerFile,
+                      {{kMoment1, DType::kF32, {m.numel()}, bytes(m)}, {kMoment2, DType::kF32, {v.numel()}, bytes(v)}},
+                      {{kMetadataKey, state.dump()}});
+}
+
+double Trainer::compute_gradients(const at::Tensor& tokens) {
+    gradients_.zero_();
+    const auto loss = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
+    const auto value = loss.item<double>();
+    if (!std::isfinite(value)) {
+        report_divergence(tokens, "the loss");
+    }
+    loss.backward();
+    return value;
+}
+
+double Trainer::normalise_gradients() const {
+    const auto norm = at::linalg_vector_norm(gradients_).item<double>();
+    const auto rms = norm / std::sqrt(static_cast<double>(gradients_.numel()));
+    const auto scale = 1.0 / (rms + kNormaliserFloor);
+    if (config_.gradient == GradientRule::kNormalize || scale < 1.0) {
+        gradients_.mul_(scale);
+    }
+    return norm;
+}
+
+StepReport Trainer::step() {
+    const auto batch = sampler_.batch(config_.batch_size, steps_done_);
+    return step_on(model_->upload_tokens(batch.data(), config_.batch_size, config_.seq_len));
+}
+
+StepReport Trainer::step_on(const at::Tensor& tokens) {
+    StepReport report;
+    report.loss = compute_gradients(tokens);
+
+    const at::NoGradGuard no_grad;
+    report.grad_norm = normalise_gradients();
+    if (!std::isfinite(report.grad_norm)) {
+        report_divergence(tokens, "the gradient");
+    }
+    report.lr = config_.lr_at(steps_done_);
+    report.density = config_.density_at(steps_done_);
+
+    const auto& table = model_->table();
+    ops::adam_step(model_->values().narrow(0, 0, table.trainable_size()), moment1_, moment2_, gradients_, config_.adam,
+                   report.lr, steps_done_ + 1);
+    projector_.project(*model_, report.density);
+    // After the projection, so that zeros stay zeros and the order of magnitudes is untouched (method 2.8).
+    model_->values().narrow(0, 0, table.decayed_size()).mul_(1.0 - config_.weight_decay * report.lr);
+
+    ++steps_done_;
+    tokens_seen_ += tokens.numel();
+    return report;
+}
+
+void Trainer::report_divergence(const at::Tensor& tokens, const std::string& what) const {
+    const at::NoGradGuard no_grad;
+    const auto message = what + " is not finite at step " + std::to_string(steps_done_) + ": first in ";
+    for (const auto& parameter : model_->table().parameters()) {
+        if (!all_finite(model_->tensor(parameter))) {
+            throw Error(FG_DIVERGED, message + parameter.name);
+        }
+    }
+    FirstNonFinite activations;
+    static_cast<void>(forward(model_->context(), tokens, &activations));
+    if (!activations.where().empty()) {
+        throw Error(FG_DIVERGED, message + activations.where());
+    }
+    for (const auto& parameter : model_->table().parameters()) {
+        if (parameter.trainable && !all_finite(ParameterTable::view(gradients_, parameter))) {
+            throw Error(FG_DIVERGED, message + "the gradient of " + parameter.name);
+        }
+    }
+    throw Error(FG_DIVERGED, message + "the logits");
+}
+
+}  // namespace filigree

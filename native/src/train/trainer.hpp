@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "model/model.hpp"
+#include "sparsity/projector.hpp"
+#include "train/sampler.hpp"
+#include "train/train_config.hpp"
+
+namespace filigree {
+
+/// What one step did.
+struct StepReport {
+    double loss = 0.0;       ///< nats per token, of the batch before the step
+    double grad_norm = 0.0;  ///< L2, before normalisation
+    double lr = 0.0;
+    double density = 0.0;  ///< of the block matrices after the step
+};
+
+/// Weight-sparse training of one model (method 2.1): gradient normalisation, Adam, exact projection, decay.
+class Trainer {
+  public:
+    Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<TokenStream> streams);
+
+    /// Go on from trainer.safetensors in `folder`; the model must come from the same folder.
+    /// @throws FG_NOT_FOUND, FG_IO, FG_BAD_CHECKPOINT.
+    [[nodiscard]] static std::unique_ptr<Trainer> resume(std::shared_ptr<Model> model,
+                                                         const std::filesystem::path& folder,
+                                                         std::vector<TokenStream> streams);
+
+    /// One step on the batch that the configuration draws for it.
+    StepReport step();
+    /// One step on a given batch. @param tokens [B, T] int64 on the model's device.
+    /// @throws FG_DIVERGED, naming the first tensor or site that is not finite; the weights are then untouched.
+    StepReport step_on(const at::Tensor& tokens);
+
+    /// Write the model's files and trainer.safetensors into an existing folder.
+    void save(const std::filesystem::path& folder) const;
+
+    [[nodiscard]] const TrainConfig& config() const { return config_; }
+    [[nodiscard]] Model& model() const { return *model_; }
+    [[nodiscard]] std::int64_t steps_done() const { return steps_done_; }
+    [[nodiscard]] std::int64_t tokens_seen() const { return tokens_seen_; }
+    [[nodiscard]] bool finished() const { return steps_done_ >= config_.steps; }
+
+    /// Cross-entropy of a batch; leaves its gradients in gradients(). @return loss, nats per token.
+    double compute_gradients(const at::Tensor& tokens);
+    [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }  ///< flat [trainable_size]
+
+  private:
+    /// Rescale gradients_ in place (method 2.1.5). @return their L2 norm before.
+    double normalise_gradients() const;
+    [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what) const;
+
+    std::shared_ptr<Model> model_;
+    TrainConfig config_;
+    Sampler sampler_;
+    Projector projector_;
+    at::Tensor gradients_;  // flat [trainable_size], as the two moments
+    at::Tensor moment1_;
+    at::Tensor moment2_;
+    Weights leaves_;  // detached views of the weights whose .grad are views of gradients_
+    std::int64_t steps_done_ = 0;
+    std::int64_t tokens_seen_ = 0;
+};
+
+}  // namespace filigree
