@@ -53,8 +53,8 @@ static void start(void) {
     CHECK(strstr(fg_build_info(), "\"struct_sizes\"") != NULL);
     CHECK(strcmp(fg_status_name(FG_DIVERGED), "FG_DIVERGED") == 0);
     CHECK(strcmp(fg_status_name((fg_status)999), "FG_UNKNOWN") == 0);
-    CHECK_OK(fg_runtime_init("{\"threads\":2}"));
-    CHECK_OK(fg_runtime_init("{\"threads\":2}"));
+    CHECK_OK(fg_runtime_init("{\"threads\":1}"));
+    CHECK_OK(fg_runtime_init("{\"threads\":1}"));
     fg_buffer* info = NULL;
     CHECK_OK(fg_runtime_info(&info));
     check_json(info, "\"threads\"");
@@ -207,7 +207,7 @@ int main(int argc, char** argv) {
     fg_buffer* info = NULL;
     CHECK(fg_model_info(left_open, &info) == FG_INVALID_STATE);
     fg_model_destroy(left_open);
-    CHECK_OK(fg_runtime_init("{\"threads\":2}"));
+    CHECK_OK(fg_runtime_init("{\"threads\":1}"));
     fg_runtime_shutdown();
     puts("lifecycle: ok");
     return 0;
