@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake --install build/native --prefix DIR: the library, the CUDA kernels beside it, and the header.
 include(GNUInstallDirs)
-if(TARGET filigree)
-  install(TARGETS filigree LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+install(TARGETS filigree LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET filigree_cuda)
   install(TARGETS filigree_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

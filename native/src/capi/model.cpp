@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capi/handles.hpp"
+#include "capi/runtime.hpp"
 #include "core/device.hpp"
 #include "model/model_files.hpp"
 #include "sparsity/weight_statistics.hpp"
@@ -54,6 +55,7 @@ const Parameter& tensor_of_size(const Model& model, const char* name, std::uint6
 
 fg_status fg_model_create(const char* config_json, const char* init_json, const char* device, fg_model** out_model) {
     return guard([&] {
+        require_started();
         require(config_json, "config_json");
         require(init_json, "init_json");
         require(device, "device");
@@ -65,6 +67,7 @@ fg_status fg_model_create(const char* config_json, const char* init_json, const 
 
 fg_status fg_model_load(const char* folder, const char* precision, const char* device, fg_model** out_model) {
     return guard([&] {
+        require_started();
         require(folder, "folder");
         require(precision, "precision");
         require(device, "device");

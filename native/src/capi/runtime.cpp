@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "capi/handles.hpp"
+#include "capi/runtime.hpp"
 #include "core/config_reader.hpp"
 #include "core/device.hpp"
 #include "ops/kernel_library.hpp"
@@ -70,6 +71,12 @@ std::string build_info_json() {
 }
 
 }  // namespace
+
+void require_started() {
+    const std::lock_guard lock(runtime_mutex);
+    FG_EXPECTS(runtime_threads.has_value(), FG_INVALID_STATE, "the library is not started: call fg_runtime_init first");
+}
+
 }  // namespace filigree::capi
 
 using namespace filigree;

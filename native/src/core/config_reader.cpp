@@ -1,13 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config_reader.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
 #include "core/error.hpp"
 
 namespace filigree {
+namespace {
+
+/// Edit distance: insertions, deletions and replacements that turn `a` into `b`.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);  // distances of the part of `a` so far to every prefix of `b`
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        auto diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const auto replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = std::exchange(row[j + 1], std::min({replaced, row[j] + 1, row[j + 1] + 1}));
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
 
 ConfigReader ConfigReader::parse(std::string_view text, std::string name) {
     nlohmann::json object;
@@ -112,13 +131,18 @@ ConfigReader ConfigReader::object(const char* key) {
 
 void ConfigReader::finish() const {
     for (const auto& [key, value] : object_.items()) {
-        if (!known_.contains(key)) {
-            std::string all;
-            for (const auto& known : known_) {
-                all += (all.empty() ? "" : ", ") + known;
-            }
-            fail(key.c_str(), "is not a known key; known here: " + all);
+        if (known_.contains(key)) {
+            continue;
         }
+        std::string all;
+        const std::string* nearest = nullptr;
+        for (const auto& known : known_) {
+            all += (all.empty() ? "" : ", ") + known;
+            if (nearest == nullptr || distance(key, known) < distance(key, *nearest)) {
+                nearest = &known;
+            }
+        }
+        fail(key.c_str(), "is not a known key; the nearest one is \"" + *nearest + "\", all are: " + all);
     }
 }
 
