@@ -48,13 +48,19 @@ Calibration fit_calibration(const std::vector<ScoredSequence>& sequences) {
             h11 += curvature;
         }
         const auto determinant = h00 * h11 - h01 * h01;
-        const auto d0 = -(h11 * g0 - h01 * g1) / determinant;
-        const auto d1 = -(h00 * g1 - h01 * g0) / determinant;
+        auto d0 = -(h11 * g0 - h01 * g1) / determinant;
+        auto d1 = -(h00 * g1 - h01 * g0) / determinant;
+        if (c.scale + d0 < 0.0) {
+            // Minimum of the same quadratic on the boundary scale = 0. Cutting off d0 alone would leave a d1 that
+            // makes up for a change of scale that does not happen, and stop short of the optimum.
+            d0 = -c.scale;
+            d1 = -(g1 + h01 * d0) / h11;
+        }
         double length = 1.0;
         Calibration next;
         double value = best;
         for (int halving = 0; halving < kHalvings; ++halving, length *= 0.5) {
-            next = {std::max(0.0, c.scale + length * d0), c.shift + length * d1};
+            next = {c.scale + length * d0, c.shift + length * d1};
             value = objective(sequences, next);
             if (value < best) {
                 break;
