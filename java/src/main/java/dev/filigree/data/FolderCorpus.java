@@ -108,8 +108,12 @@ public final class FolderCorpus implements Corpus {
 
             @Override
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-              if (attributes.isRegularFile() && file.getFileName().toString().endsWith(".py")) {
+              boolean isPython = file.getFileName().toString().endsWith(".py");
+              if (isPython && attributes.isRegularFile()) {
                 found.put(folder.relativize(file).toString().replace('\\', '/'), file);
+              } else if (isPython && attributes.isSymbolicLink()) {
+                reading.skip(
+                    SkipReason.UNREADABLE); // leads nowhere, or it would have been followed
               }
               return FileVisitResult.CONTINUE;
             }

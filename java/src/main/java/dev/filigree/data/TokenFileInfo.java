@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Collections;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -37,7 +38,7 @@ public record TokenFileInfo(
   private static final ObjectMapper JSON = new ObjectMapper();
 
   public TokenFileInfo {
-    skipped = new TreeMap<>(skipped);
+    skipped = Collections.unmodifiableSortedMap(new TreeMap<>(skipped));
   }
 
   /** The JSON text of the sidecar. */

@@ -33,16 +33,18 @@ final class Contexts {
           List.of(
               "from collections import defaultdict, deque\n",
               "$adjective_$noun = $noun - $int\n",
-              "def $verb_$plural($plural):\n    return sorted($plural, reverse=True)\n",
-              "for $noun in $plural:\n    $noun.$verb($digit)\n",
+              "def $verb_all_$plural($plural):\n    return sorted($plural, reverse=True)\n",
+              "for $noun in $plural[$digit:]:\n    $noun.$verb($digit)\n",
               "$plural = list(range($digit, $int))\n",
               "if not $plural:\n    $attribute = None\n",
-              "class $Adjective$Noun:\n    pass\n",
+              "class $Noun(dict):\n    $attribute = None\n",
               "# next, $verb each $adjective $noun\n",
-              "while not $noun.$adjective:\n    $noun.$verb()\n",
+              "while not $noun.$adjective:\n    $noun.$verb(None)\n",
               "$attribute = sum($plural) / $digit\n",
               "$noun1, $noun2 = $noun2, $noun1\n",
-              "def $adjective_$noun(self):\n    self.$attribute -= $digit\n    return self\n"));
+              "def $adjective_$noun(self, $attribute):\n"
+                  + "    self.$attribute -= $digit\n"
+                  + "    return self.$attribute\n"));
 
   private static final List<Template> FINAL =
       Template.numbered(
@@ -54,7 +56,7 @@ final class Contexts {
               "for $noun in reversed($plural):\n    del $noun.$attribute\n",
               "$plural = {$noun: $digit for $noun in $plural}\n",
               "if $plural is not None and $digit < $noun < $int:\n    $verb_$plural($noun)\n",
-              "class $Noun($Adjective):\n    __slots__ = ()\n",
+              "class $Noun(metaclass=$Adjective):\n    __slots__ = ()\n",
               "## $adjective $plural come after every $noun ##\n",
               "while $plural and $noun:\n    $noun = $plural.popleft()\n",
               "$attribute = -$noun ** $digit\n",

@@ -189,7 +189,7 @@ public final class ExampleBuilder {
     Candidate instance = instances.get(commonest);
     return new TaskException(
         ("task %s gave %d of %d pairs in %d attempts with this vocabulary of %d tokens and prompts"
-             + " of at most %d: %s; for instance %s or %s, followed by %s or %s")
+                + " of at most %d: %s; for instance %s or %s, followed by %s or %s")
             .formatted(
                 task.name(),
                 found,

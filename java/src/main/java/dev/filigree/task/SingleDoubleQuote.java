@@ -2,72 +2,68 @@
 package dev.filigree.task;
 
 import java.util.List;
-import java.util.random.RandomGenerator;
 
 /**
  * {@code single_double_quote}: close a string with the mark that opened it, {@code ')} or {@code
  * ")}.
  */
 final class SingleDoubleQuote implements Task {
-  /** Where a template has the opening mark. */
-  private static final String QUOTE = "@";
-
   private static final List<Template> TRAIN =
       Template.numbered(
           Split.TRAIN,
           List.of(
-              "print(@$Phrase",
-              "def $verb_$noun($attribute):\n    print(@$Phrase",
-              "for $noun in $plural:\n    print(@$Adjective $noun",
-              "$plural.append(@$thing",
-              "$noun = $noun.replace(@$color",
-              "raise ValueError(@$Phrase",
-              "if $attribute < $digit:\n    raise TypeError(@$Noun $attribute is $adjective",
-              "$noun = input(@$Phrase",
-              "self.$verb(@$thing",
-              "$noun = $Noun(@$Person",
-              "return $noun.split(@$adjective",
-              "$adjective = $noun.startswith(@$color",
-              "logger.info(@$Phrase",
-              "$attribute = os.path.join(@$plural"));
+              "print(<cue>$Phrase",
+              "def $verb_$noun($attribute):\n    print(<cue>$Phrase",
+              "for $noun in $plural:\n    print(<cue>$Adjective $noun",
+              "$plural.append(<cue>$thing",
+              "$noun = $noun.replace(<cue>$color",
+              "raise ValueError(<cue>$Phrase",
+              "if $attribute < $digit:\n    raise TypeError(<cue>$Noun $attribute is $adjective",
+              "$noun = input(<cue>$Phrase",
+              "self.$verb(<cue>$thing",
+              "$noun = $Noun(<cue>$Person",
+              "return $noun.split(<cue>$adjective",
+              "$adjective = $noun.startswith(<cue>$color",
+              "logger.info(<cue>$Phrase",
+              "$attribute = os.path.join(<cue>$plural"));
 
   private static final List<Template> VALIDATION =
       Template.numbered(
           Split.VALIDATION,
           List.of(
-              "warnings.warn(@$Phrase",
-              "def $verb_$adjective_$noun(self):\n    self.log(@$Phrase",
-              "try:\n    $verb()\nexcept OSError:\n    logging.error(@$Phrase",
-              "with $noun:\n    $noun.send(@$thing",
-              "parser.add_argument(@$noun",
-              "$attribute = $noun.lookup(@$attribute",
-              "if $noun:\n    $verb($noun)\nelse:\n    sys.exit(@$Phrase",
-              "while $noun:\n    $plural.remove(@$Person",
-              "$adjective = not $noun.endswith(@$noun",
-              "$adjective_$noun = str(@$Place",
-              "lines.extend(@$Phrase",
-              "assert $noun.matches(@$Phrase",
-              "$noun_$attribute = $plural.get(@$attribute",
-              "yield $Noun(@$thing"));
+              "warnings.warn(<cue>$Phrase",
+              "def $verb_$adjective_$noun(self):\n    self.journal.put(<cue>$Phrase",
+              "def on_$noun_error($noun):\n    logging.error(<cue>$Phrase",
+              "with $noun:\n    $noun.send(<cue>$thing",
+              "parser.add_argument(<cue>$noun",
+              "$attribute = $noun.lookup(<cue>$attribute",
+              "if $noun:\n    $verb($noun)\nelse:\n    sys.exit(<cue>$Phrase",
+              "while $noun:\n    $plural.remove(<cue>$Person",
+              "$adjective = not $noun.endswith(<cue>$noun",
+              "$adjective_$noun = str(<cue>$Place",
+              "lines.extend(<cue>$Phrase",
+              "assert $noun.matches(<cue>$Phrase",
+              "$noun_$attribute = $plural.get(<cue>$attribute",
+              "yield $Noun(<cue>$thing"));
 
   private static final List<Template> FINAL =
       Template.numbered(
           Split.FINAL,
           List.of(
-              "speaker.announce(@$Phrase",
-              "def greet_$person($attribute, $noun):\n    stdout.write(@$Phrase",
-              "async with $noun as $attribute:\n    await $attribute.broadcast(@$Phrase",
-              "$plural.extendleft(@$thing",
-              "$adjective = $noun.partition(@$color",
-              "raise $Adjective$Noun1Problem(@$Phrase",
-              "if ($attribute, $noun) in $plural: narrate(@$Phrase",
-              "$noun_widget.setText(@$Phrase",
-              "assertEquals(@$thing",
-              "def $verb_every($plural):\n    $plural[$digit] = quoted(@$Place",
-              "$attribute = lambda: shout(@$Person",
-              "$noun = re.fullmatch(@$adjective",
-              "for ($noun, $attribute) in $plural:\n    console.rule(@$Phrase",
-              "$noun |= translated(@$Adjective"));
+              "speaker.announce(<cue>$Phrase",
+              "def greet_$person($attribute, $noun):\n    stdout.write(<cue>$Phrase",
+              "async with $noun as $attribute:\n    await $attribute.broadcast(<cue>$Phrase",
+              "$plural.extendleft(<cue>$thing",
+              "$adjective = $noun.partition(<cue>$color",
+              "raise $Adjective$Noun1Problem(<cue>$Phrase",
+              "if ($attribute, $noun) in $plural: narrate(<cue>$Phrase",
+              "$noun_widget.setText(<cue>$Phrase",
+              "assertEquals(<cue>$thing",
+              "def $verb_every_$noun($plural, /):\n    $plural[$digit] = quoted(<cue>$Place",
+              "$attribute = lambda: shout(<cue>$Person",
+              "$noun = re.fullmatch(<cue>$adjective",
+              "for ($noun, $attribute) in $plural:\n    console.rule(<cue>$Phrase",
+              "$noun |= translated(<cue>$Adjective"));
 
   @Override
   public String name() {
@@ -80,8 +76,13 @@ final class SingleDoubleQuote implements Task {
   }
 
   @Override
+  public List<String> cues() {
+    return List.of("'", "\"");
+  }
+
+  @Override
   public List<String> completions() {
-    return List.of("')", "\")");
+    return List.of("')\n", "\")\n");
   }
 
   @Override
@@ -91,11 +92,5 @@ final class SingleDoubleQuote implements Task {
       case VALIDATION -> VALIDATION;
       case FINAL -> FINAL;
     };
-  }
-
-  @Override
-  public Candidate candidate(Template template, String context, RandomGenerator random) {
-    String code = new Slots(random).fill(context + template.text());
-    return new Candidate(code.replace(QUOTE, "'"), code.replace(QUOTE, "\""), "')\n", "\")\n");
   }
 }

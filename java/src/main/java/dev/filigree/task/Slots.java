@@ -27,18 +27,18 @@ final class Slots {
 
   /** A kind of slot: how to draw a value, and what values look like. */
   private enum Kind {
-    PERSON(dice -> dice.pick(Lexicon.PEOPLE), "\\w+"),
-    NOUN(dice -> dice.pick(Lexicon.NOUNS), "\\w+"),
-    PLURAL(dice -> Lexicon.plural(dice.pick(Lexicon.NOUNS)), "\\w+"),
-    ADJECTIVE(dice -> dice.pick(Lexicon.ADJECTIVES), "\\w+"),
-    VERB(dice -> dice.pick(Lexicon.VERBS), "\\w+"),
-    PLACE(dice -> dice.pick(Lexicon.PLACES), "\\w+"),
-    COLOR(dice -> dice.pick(Lexicon.COLORS), "\\w+"),
-    THING(dice -> dice.pick(Lexicon.THINGS), "\\w+"),
-    ATTRIBUTE(dice -> dice.pick(Lexicon.ATTRIBUTES), "\\w+"),
+    PERSON(dice -> dice.pick(Lexicon.PEOPLE), "[A-Za-z]+"),
+    NOUN(dice -> dice.pick(Lexicon.NOUNS), "[A-Za-z]+"),
+    PLURAL(dice -> Lexicon.plural(dice.pick(Lexicon.NOUNS)), "[A-Za-z]+"),
+    ADJECTIVE(dice -> dice.pick(Lexicon.ADJECTIVES), "[A-Za-z]+"),
+    VERB(dice -> dice.pick(Lexicon.VERBS), "[A-Za-z]+"),
+    PLACE(dice -> dice.pick(Lexicon.PLACES), "[A-Za-z]+"),
+    COLOR(dice -> dice.pick(Lexicon.COLORS), "[A-Za-z]+"),
+    THING(dice -> dice.pick(Lexicon.THINGS), "[A-Za-z]+"),
+    ATTRIBUTE(dice -> dice.pick(Lexicon.ATTRIBUTES), "[A-Za-z]+"),
     DIGIT(dice -> Integer.toString(dice.between(2, 9)), "\\d"),
     INT(dice -> Integer.toString(dice.between(10, 999)), "\\d+"),
-    PHRASE(Slots::phrase, "[\\w ]+");
+    PHRASE(Slots::phrase, "[A-Za-z ]+");
 
     private final Function<Dice, String> draw;
     private final String pattern;

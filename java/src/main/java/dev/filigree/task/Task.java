@@ -7,7 +7,8 @@ import java.util.random.RandomGenerator;
 /**
  * A binary next-token prediction, decided by one cue in the code before it.
  *
- * <p>Tasks are stateless; what they make depends on their arguments alone.
+ * <p>Tasks are stateless; what they make depends on their arguments alone. Texts may hold slots
+ * ({@link Slots}).
  */
 public interface Task {
   /** Name on the command line and in files, after the published table of tasks. */
@@ -16,7 +17,13 @@ public interface Task {
   /** What decides the answer, in one sentence. */
   String description();
 
-  /** The two completions as people write them; the answer tokens depend on the vocabulary. */
+  /** The two texts of which one stands at the mark of a template, {@value Template#CUE}. */
+  List<String> cues();
+
+  /**
+   * What rightly follows a prompt with either cue, as real code goes on: with the line end if there
+   * is one. The answer tokens depend on the vocabulary.
+   */
   List<String> completions();
 
   /**
@@ -25,7 +32,7 @@ public interface Task {
    */
   List<Template> templates(Split split);
 
-  /** Code that may stand before a template of a split, as text with slots; see {@link Contexts}. */
+  /** Code that may stand before a template of a split. */
   default List<Template> contexts(Split split) {
     return Contexts.of(split);
   }
@@ -33,7 +40,14 @@ public interface Task {
   /**
    * Make a pair of prompts.
    *
-   * @param context code to put before the template, slots and all; may be empty
+   * @param context code to put before the template; may be empty
    */
-  Candidate candidate(Template template, String context, RandomGenerator random);
+  default Candidate candidate(Template template, String context, RandomGenerator random) {
+    Slots slots = new Slots(random);
+    return new Candidate(
+        slots.fill(context + template.withCue(cues().get(0)).text()),
+        slots.fill(context + template.withCue(cues().get(1)).text()),
+        slots.fill(completions().get(0)),
+        slots.fill(completions().get(1)));
+  }
 }

@@ -9,9 +9,11 @@ import java.util.stream.IntStream;
  * Wording of a prompt, with slots for names ({@link Slots}).
  *
  * @param id unique within the task: split and number
- * @param text code whose last line is the cue line, cut off where the answer is due
+ * @param text code with a mark for the cue, cut off where the answer is due
  */
 public record Template(String id, String text) {
+  /** Mark that stands for the cue. */
+  public static final String CUE = "<cue>";
 
   /** Number the texts of a split. */
   static List<Template> numbered(Split split, List<String> texts) {
@@ -20,16 +22,13 @@ public record Template(String id, String text) {
         .toList();
   }
 
-  /**
-   * One pattern per non-blank line, matching every filling of that line and nothing that goes on
-   * after it.
-   */
-  public List<Pattern> linePatterns() {
-    return text.lines().filter(line -> !line.isBlank()).map(Slots::patternOf).toList();
+  /** The template with a text in the place of the cue. */
+  public Template withCue(String cue) {
+    return new Template(id, text.replace(CUE, cue));
   }
 
-  /** Pattern of the cue line, on which the answer is due. */
-  public Pattern cuePattern() {
-    return linePatterns().getLast();
+  /** One pattern per non-blank line, in order, matching what fillings of the line look like. */
+  public List<Pattern> linePatterns() {
+    return text.lines().filter(line -> !line.isBlank()).map(Slots::patternOf).toList();
   }
 }

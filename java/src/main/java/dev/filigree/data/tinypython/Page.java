@@ -42,6 +42,11 @@ final class Page {
     return " ".repeat(indent);
   }
 
+  /** Number of characters so far. */
+  int length() {
+    return text.length();
+  }
+
   String text() {
     return text.toString();
   }

@@ -40,6 +40,15 @@ final class Scope {
     return variables.containsKey(name) || (outer != null && outer.has(name));
   }
 
+  /** Number of variables of a type. */
+  int count(Type type) {
+    int count = outer == null ? 0 : outer.count(type);
+    for (Type found : variables.values()) {
+      count += found == type ? 1 : 0;
+    }
+    return count;
+  }
+
   /** All variables of a type, innermost last. */
   List<String> of(Type type) {
     List<String> names = outer == null ? new ArrayList<>() : outer.of(type);

@@ -19,8 +19,10 @@ enum Type {
   SET("set[str]"),
   /** List of (text, integer) tuples. */
   PAIRS("list[tuple[str, int]]"),
-  /** List of records. */
-  ROWS("list[dict]");
+  /** Open file. */
+  FILE("TextIO"),
+  /** Something of a class of the program; only the code that made it knows how to use it. */
+  OBJECT("object");
 
   private final String hint;
 
