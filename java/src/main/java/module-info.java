@@ -4,13 +4,26 @@
 module dev.filigree {
   requires transitive com.fasterxml.jackson.databind;
   requires dev.filigree.bindings;
+  requires info.picocli;
   requires jtokkit;
+  requires me.tongfei.progressbar;
+  requires org.apache.commons.text;
   requires org.slf4j;
 
   exports dev.filigree;
+  exports dev.filigree.circuit;
   exports dev.filigree.data;
+  exports dev.filigree.experiment;
   exports dev.filigree.task;
 
+  opens dev.filigree.cli to
+      info.picocli;
+
+  // Records are read and written through their accessors.
   opens dev.filigree to
+      com.fasterxml.jackson.databind;
+  opens dev.filigree.circuit to
+      com.fasterxml.jackson.databind;
+  opens dev.filigree.experiment to
       com.fasterxml.jackson.databind;
 }

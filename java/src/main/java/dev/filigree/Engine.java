@@ -2,6 +2,7 @@
 package dev.filigree;
 
 import dev.filigree.ffi.Filigree;
+import dev.filigree.json.Json;
 import dev.filigree.nativelib.NativeFailure;
 import dev.filigree.nativelib.NativeLibrary;
 import dev.filigree.nativelib.NativeLibraryException;

@@ -6,6 +6,7 @@ import dev.filigree.ffi.Filigree;
 import dev.filigree.ffi.fg_edge;
 import dev.filigree.ffi.fg_eval_stats;
 import dev.filigree.ffi.fg_task_stats;
+import dev.filigree.json.Json;
 import dev.filigree.nativelib.NativeHandle;
 import dev.filigree.nativelib.NativeLibrary;
 import dev.filigree.nativelib.Status;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree;
 
+import dev.filigree.json.Json;
 import java.util.Set;
 
 /**

@@ -7,6 +7,7 @@ import java.util.List;
  * What a model is made of.
  *
  * @param config its architecture
+ * @param device where it is: "cpu", "cuda:0"
  * @param parameters number of weights
  * @param nonzeros how many are not zero
  * @param nodes size of the flat node space
@@ -15,6 +16,7 @@ import java.util.List;
  */
 public record ModelInfo(
     ModelConfig config,
+    String device,
     long parameters,
     long nonzeros,
     long nodes,

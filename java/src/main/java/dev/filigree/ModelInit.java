@@ -2,6 +2,7 @@
 package dev.filigree;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.filigree.json.Json;
 
 /**
  * How a fresh model starts.

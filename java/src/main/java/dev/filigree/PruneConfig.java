@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree;
 
+import dev.filigree.json.Json;
+
 /**
  * How node masks are learnt.
  *

@@ -6,6 +6,7 @@ import dev.filigree.data.TokenFile;
 import dev.filigree.ffi.Filigree;
 import dev.filigree.ffi.fg_corpus;
 import dev.filigree.ffi.fg_train_stats;
+import dev.filigree.json.Json;
 import dev.filigree.nativelib.Status;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

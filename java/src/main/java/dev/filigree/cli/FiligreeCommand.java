@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+
+/** The verbs together. */
+@Command(
+    name = "filigree",
+    description =
+        "Train weight-sparse transformers on Python code, and prune them to the few weights that do"
+            + " one job.",
+    mixinStandardHelpOptions = true,
+    versionProvider = FiligreeCommand.Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      TrainCommand.class,
+      EvalCommand.class,
+      PruneCommand.class,
+      DoctorCommand.class,
+      HelpCommand.class
+    },
+    footerHeading = "%nA first run, in minutes on two cores:%n",
+    footer = {
+      "  ./filigree doctor",
+      "  ./filigree train --preset tiny",
+      "  ./filigree prune --task single_double_quote"
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:Done.",
+      "1:Something failed.",
+      "2:The command line or the configuration is wrong.",
+      "3:The model has not learnt the task, or no circuit reaches the target loss.",
+      "4:Training has diverged; the last good checkpoint is kept.",
+      "5:A corpus, run folder or checkpoint cannot be used.",
+      "6:Something this machine needs is missing; see filigree doctor.",
+      "130:Stopped with Ctrl-C after writing a checkpoint."
+    })
+final class FiligreeCommand {
+  /** Version of the module. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {
+        "filigree "
+            + FiligreeCommand.class.getModule().getDescriptor().rawVersion().orElse("development")
+      };
+    }
+  }
+}

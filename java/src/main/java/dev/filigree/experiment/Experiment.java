@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Engine;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.json.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One run: train it, measure it, prune it. Holds no native object; each call takes the engine to
+ * work on.
+ *
+ * <p>One thread at a time.
+ */
+public final class Experiment {
+  private static final int FORMAT = 1;
+
+  private final RunFolder folder;
+
+  private Experiment(RunFolder folder) {
+    this.folder = folder;
+  }
+
+  /**
+   * Make a run folder for a configuration; nothing is trained yet.
+   *
+   * @throws RunException when the folder is taken
+   */
+  public static Experiment create(Path folder, RunConfig config) {
+    return create(folder, config, null);
+  }
+
+  /** Make a run folder, and remember the preset its configuration came from. */
+  public static Experiment create(Path folder, RunConfig config, Presets preset) {
+    ObjectNode manifest = Json.object();
+    manifest.put("format", FORMAT);
+    manifest.put("preset", preset == null ? null : preset.key());
+    manifest.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    manifest.put("seed", config.train().seed());
+    manifest.set("config", Json.tree(config));
+    ObjectNode versions = manifest.putObject("versions");
+    versions.put("filigree", version());
+    versions.put("java", System.getProperty("java.vm.version"));
+    manifest.put("git", git());
+    ObjectNode machine = manifest.putObject("machine");
+    machine.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    machine.put("arch", System.getProperty("os.arch"));
+    machine.put("cores", Runtime.getRuntime().availableProcessors());
+    return new Experiment(RunFolder.create(folder, manifest));
+  }
+
+  /**
+   * Open an existing run.
+   *
+   * @throws RunException when there is none
+   */
+  public static Experiment open(Path folder) {
+    return new Experiment(RunFolder.open(folder));
+  }
+
+  /** Open the run below a folder that was written to last. */
+  public static Experiment newest(Path runs) {
+    return new Experiment(RunFolder.newest(runs));
+  }
+
+  public RunFolder folder() {
+    return folder;
+  }
+
+  /** Train from step 0 to the end, silently. */
+  public TrainRun.Result train(Engine engine) {
+    return training(engine, Progress.SILENT).start();
+  }
+
+  /** Prepare training that can be watched and stopped. */
+  public TrainRun training(Engine engine, Progress progress) {
+    return new TrainRun(engine, folder, progress);
+  }
+
+  /** Measure the last checkpoint, or that of a step, on all held-out text. */
+  public EvalRun.Result evaluate(Engine engine, OptionalLong step) {
+    return new EvalRun(engine, folder).run(step);
+  }
+
+  /** Find the circuit of a task in the last checkpoint, silently. */
+  public Circuit prune(Engine engine, String task) {
+    return prune(engine, task, List.of(), OptionalLong.empty(), Progress.SILENT);
+  }
+
+  /**
+   * Find the circuit of a task.
+   *
+   * @param settings changes of the run's configuration; only those of "prune" have an effect
+   * @param step of the checkpoint, the last one if none is asked for
+   */
+  public Circuit prune(
+      Engine engine,
+      String task,
+      List<RunConfig.Setting> settings,
+      OptionalLong step,
+      Progress progress) {
+    RunConfig config = folder.config().withAll(settings);
+    return new PruneRun(engine, folder, config, progress).run(task, step);
+  }
+
+  private static String version() {
+    return Experiment.class.getModule().getDescriptor().rawVersion().orElse("development");
+  }
+
+  /** Return the commit of the sources in the working directory, null where there is none. */
+  private static String git() {
+    try {
+      Process process =
+          new ProcessBuilder("git", "describe", "--always", "--dirty", "--abbrev=40")
+              .redirectErrorStream(true)
+              .start();
+      String text =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0 ? text : null;
+    } catch (IOException _) {
+      return null;
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+      return null;
+    }
+  }
+}

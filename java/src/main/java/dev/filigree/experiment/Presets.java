@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.ModelConfig;
+import dev.filigree.ModelInit;
+import dev.filigree.Precision;
+import dev.filigree.PruneConfig;
+import dev.filigree.TrainConfig;
+import dev.filigree.TrainConfig.Adam;
+import dev.filigree.TrainConfig.Anneal;
+import dev.filigree.TrainConfig.Fractions;
+import dev.filigree.TrainConfig.Gradient;
+import dev.filigree.TrainConfig.Shape;
+import dev.filigree.TrainConfig.Sparsity;
+import dev.filigree.experiment.DataConfig.Source;
+import dev.filigree.experiment.RunConfig.Cadence;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/** Configurations to start from; every default of Filigree is here and nowhere else. */
+public enum Presets {
+  /** Seconds on two cores: for tests. */
+  NANO("seconds; for tests"),
+  /** Minutes on two cores. */
+  TINY("minutes on two cores"),
+  /** An hour or two on two cores, minutes on a GPU. */
+  SMALL("an hour or two on two cores, minutes on a GPU"),
+  /** Ten to twenty minutes on one GPU. */
+  MEDIUM("ten to twenty minutes on one GPU"),
+  /** The published setting. */
+  PAPER("the published setting; many GPU hours");
+
+  /** Seed of everything unless another is asked for. */
+  public static final long SEED = 1;
+
+  private static final Adam ADAM = new Adam(0.9, 0.95, 0.1);
+  private static final long MEGABYTE = 1_000_000;
+
+  private final String takes;
+
+  Presets(String takes) {
+    this.takes = takes;
+  }
+
+  /** Name on the command line. */
+  public String key() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** How long it takes, in words. */
+  public String takes() {
+    return takes;
+  }
+
+  /**
+   * Return the preset of a name.
+   *
+   * @throws ConfigException when there is none, naming those there are
+   */
+  public static Presets named(String name) {
+    return Arrays.stream(values())
+        .filter(preset -> preset.key().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new ConfigException(
+                    "there is no preset \"%s\"; there are: %s"
+                        .formatted(
+                            name,
+                            Arrays.stream(values())
+                                .map(Presets::key)
+                                .collect(Collectors.joining(", ")))));
+  }
+
+  /** Return what it stands for. */
+  public RunConfig config() {
+    return switch (this) {
+      case NANO ->
+          new RunConfig(
+              ModelConfig.sparse(2, 64, 64, 512),
+              ModelInit.seeded(SEED),
+              train(600, 16, 64, 0.02, 1.0 / 8, 0.5),
+              new DataConfig(List.of(Source.tinypython(1, 2 * MEGABYTE, SEED)), MEGABYTE),
+              prune(150, 32, 256),
+              new Cadence(20, 200, 32, 64, 200, 3));
+      case TINY ->
+          new RunConfig(
+              ModelConfig.sparse(2, 128, 128, 1024),
+              ModelInit.seeded(SEED),
+              train(2000, 16, 128, 0.02, 1.0 / 16, 0.25),
+              mix(8 * MEGABYTE),
+              prune(300, 32, 512),
+              new Cadence(20, 500, 32, 64, 500, 3));
+      case SMALL ->
+          new RunConfig(
+              ModelConfig.sparse(2, 256, 128, 1024),
+              ModelInit.seeded(SEED),
+              train(6000, 32, 128, 0.02, 1.0 / 16, 0.25),
+              mix(32 * MEGABYTE),
+              prune(500, 64, 512),
+              new Cadence(20, 500, 32, 128, 500, 3));
+      case MEDIUM ->
+          new RunConfig(
+              ModelConfig.sparse(4, 1024, 256, 2048),
+              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16),
+              train(6000, 64, 256, 0.0128, 1.0 / 64, 0.125),
+              mix(256 * MEGABYTE),
+              prune(1000, 64, 1024),
+              new Cadence(50, 500, 64, 256, 500, 3));
+      case PAPER ->
+          new RunConfig(
+              ModelConfig.sparse(8, 2048, 256, 2048),
+              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16),
+              train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32),
+              mix(4096 * MEGABYTE),
+              prune(2000, 64, 2048),
+              new Cadence(100, 1000, 64, 512, 1000, 3));
+    };
+  }
+
+  /** Power-law annealing over 1 to 30% of the steps, which the paper's own ablation allows. */
+  private static TrainConfig train(
+      long steps, int batch, int length, double lr, double matrix, double embedding) {
+    return new TrainConfig(
+        steps,
+        batch,
+        length,
+        SEED,
+        lr,
+        0.01,
+        ADAM,
+        0.1,
+        Gradient.NORMALIZE,
+        new Sparsity(
+            new Fractions(matrix, embedding, embedding, embedding, embedding),
+            new Anneal(Shape.POWER_LAW, 0.01, 0.3, 1),
+            0,
+            true));
+  }
+
+  private static DataConfig mix(long generatedBytes) {
+    return new DataConfig(
+        List.of(Source.stdlib(0.5), Source.tinypython(0.5, generatedBytes, SEED)), 8 * MEGABYTE);
+  }
+
+  private static CircuitConfig prune(long steps, int pairs, int trainPairs) {
+    return new CircuitConfig(
+        0.15,
+        trainPairs,
+        128,
+        128,
+        256,
+        SEED,
+        new PruneConfig(
+            steps, pairs, SEED, 0.01, 0.9, 0.95, 1e-8, 1e-3, 1e-3, 1e-2, 0.1, 1.0, 0.0, 1.0));
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.data.AtomicFile;
+import dev.filigree.json.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * One run on disk: {@code run.json}, {@code metrics.jsonl}, {@code tokenizer/}, {@code data/},
+ * {@code checkpoints/}, {@code circuits/}.
+ */
+public final class RunFolder {
+  /** Where runs are unless a folder is named. */
+  public static final Path RUNS = Path.of("runs");
+
+  private static final String MANIFEST = "run.json";
+
+  private final Path path;
+
+  private RunFolder(Path path) {
+    this.path = path;
+  }
+
+  /**
+   * Open an existing run.
+   *
+   * @throws RunException when there is no run in the folder
+   */
+  public static RunFolder open(Path path) {
+    if (!Files.isRegularFile(path.resolve(MANIFEST))) {
+      throw new RunException(
+          "there is no run in %s (no %s); ./filigree train makes one".formatted(path, MANIFEST));
+    }
+    return new RunFolder(path);
+  }
+
+  /**
+   * Open the run below a folder that was written to last.
+   *
+   * @throws RunException when there is none
+   */
+  public static RunFolder newest(Path runs) {
+    if (Files.isDirectory(runs)) {
+      try (Stream<Path> folders = Files.list(runs)) {
+        Optional<Path> newest =
+            folders
+                .filter(folder -> Files.isRegularFile(folder.resolve(MANIFEST)))
+                .max(Comparator.comparing(RunFolder::lastWritten));
+        if (newest.isPresent()) {
+          return new RunFolder(newest.get());
+        }
+      } catch (IOException e) {
+        throw new RunException("cannot read " + runs + ": " + e.getMessage(), e);
+      }
+    }
+    throw new RunException(
+        "there is no run in %s; ./filigree train makes one, --run names another".formatted(runs));
+  }
+
+  private static long lastWritten(Path folder) {
+    return Stream.of(MANIFEST, "metrics.jsonl")
+        .map(folder::resolve)
+        .mapToLong(file -> file.toFile().lastModified())
+        .max()
+        .orElse(0);
+  }
+
+  /**
+   * Make a folder for a new run. One that holds a run without a checkpoint is started over.
+   *
+   * @throws RunException when the folder holds a run that has got somewhere, or something else
+   */
+  static RunFolder create(Path path, ObjectNode manifest) {
+    RunFolder folder = new RunFolder(path);
+    try {
+      if (Files.isRegularFile(path.resolve(MANIFEST))) {
+        if (!folder.checkpoints().all().isEmpty()) {
+          throw new RunException(
+              "%s holds a run with checkpoints; go on with --resume, or name another folder with --run"
+                  .formatted(path));
+        }
+        Files.deleteIfExists(folder.metrics());
+      } else if (Files.isDirectory(path)) {
+        try (Stream<Path> entries = Files.list(path)) {
+          if (entries.findAny().isPresent()) {
+            throw new RunException(path + " is not empty and holds no run; name another folder");
+          }
+        }
+      }
+      Files.createDirectories(path);
+      folder.writeManifest(manifest);
+      return folder;
+    } catch (IOException e) {
+      throw new RunException("cannot write to " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** Name of the run: that of its folder. */
+  public String name() {
+    return path.toAbsolutePath().normalize().getFileName().toString();
+  }
+
+  public Path tokenizer() {
+    return path.resolve("tokenizer");
+  }
+
+  public Path data() {
+    return path.resolve("data");
+  }
+
+  public Path metrics() {
+    return path.resolve("metrics.jsonl");
+  }
+
+  /** File of the circuit of a task. */
+  public Path circuit(String task) {
+    return path.resolve("circuits").resolve(task + ".json");
+  }
+
+  public Checkpoints checkpoints() {
+    return new Checkpoints(path.resolve("checkpoints"));
+  }
+
+  /** Read {@code run.json}. */
+  public JsonNode manifest() {
+    Path file = path.resolve(MANIFEST);
+    try {
+      return Json.parse(Files.readString(file));
+    } catch (IOException | IllegalArgumentException e) {
+      throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Return the configuration the run was started with. */
+  public RunConfig config() {
+    JsonNode config = manifest().get("config");
+    if (config == null) {
+      throw new RunException(path.resolve(MANIFEST) + " has no \"config\"");
+    }
+    return RunConfig.fromJson(config.toString());
+  }
+
+  void writeManifest(JsonNode manifest) throws IOException {
+    String text = manifest.toPrettyString() + "\n";
+    AtomicFile.write(path.resolve(MANIFEST), text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Add one line to the metrics. */
+  void appendMetrics(JsonNode line) {
+    try {
+      Files.writeString(
+          metrics(), line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw new RunException("cannot write " + metrics() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Drop the lines of steps after a given one, which a resumed run will write again. */
+  void truncateMetrics(long step) {
+    if (!Files.exists(metrics())) {
+      return;
+    }
+    try {
+      List<String> kept = new ArrayList<>();
+      for (String line : Files.readAllLines(metrics())) {
+        if (stepOf(line) <= step) {
+          kept.add(line);
+        }
+      }
+      String text = kept.isEmpty() ? "" : String.join("\n", kept) + "\n";
+      AtomicFile.write(metrics(), text.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new RunException("cannot rewrite " + metrics() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** A line that a killed process left half written counts as never. */
+  private static long stepOf(String line) {
+    try {
+      return Json.parse(line).path("step").asLong(Long.MAX_VALUE);
+    } catch (IllegalArgumentException _) {
+      return Long.MAX_VALUE;
+    }
+  }
+}

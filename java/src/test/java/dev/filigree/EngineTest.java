@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.filigree.data.TokenFile;
+import dev.filigree.ffi.Filigree;
+import dev.filigree.nativelib.Status;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Tag("native")
+@ExtendWith(LiveResources.class)
+class EngineTest {
+  @TempDir Path folder;
+
+  @Test
+  void describesItself() {
+    try (Engine engine = open()) {
+      assertThat(engine.info().library()).exists();
+      assertThat(engine.info().build().path("abi").asInt()).isEqualTo(Filigree.FG_ABI_VERSION());
+      assertThat(engine.info().runtime().path("threads").asInt()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aProcessHasOneOpenEngine() {
+    try (Engine first = open()) {
+      assertThatThrownBy(EngineTest::open)
+          .isInstanceOf(EngineException.InvalidState.class)
+          .hasMessageContaining("open in this process already");
+      assertThat(first.info()).isNotNull();
+    }
+    open().close();
+  }
+
+  @Test
+  void closingTwiceDoesNothing() {
+    Engine engine = open();
+    Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+    model.close();
+    model.close();
+    engine.close();
+    engine.close();
+    model.close();
+  }
+
+  @Test
+  void closingTheEngineClosesWhatCameFromIt() {
+    Engine engine = open();
+    Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+    TokenFile text = TestModels.tokens(folder, 1000);
+    Trainer trainer = model.trainer(TestModels.training(10), List.of(new TokenStream(text, 1)));
+    text.close();
+    engine.close();
+
+    assertThatThrownBy(model::info)
+        .isInstanceOf(EngineException.InvalidState.class)
+        .hasMessageContaining("closed");
+    assertThatThrownBy(() -> trainer.step(1)).isInstanceOf(EngineException.InvalidState.class);
+    assertThatThrownBy(() -> engine.createModel(TestModels.model(), ModelInit.seeded(1)))
+        .isInstanceOf(EngineException.InvalidState.class)
+        .hasMessage("the engine is closed");
+    trainer.close();
+  }
+
+  @Test
+  void closedModelNamesItselfWhileItsTrainerGoesOn() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 1000)) {
+      Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+      try (Trainer trainer =
+          model.trainer(TestModels.training(10), List.of(new TokenStream(text, 1)))) {
+        model.close();
+
+        assertThatThrownBy(model::info)
+            .isInstanceOf(EngineException.InvalidState.class)
+            .hasMessage("the model is closed");
+        assertThat(trainer.step(2).step()).isEqualTo(2);
+      }
+    }
+  }
+
+  @Test
+  void trainerKeepsTheTextWhenItsFileIsClosed() {
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1))) {
+      TokenFile text = TestModels.tokens(folder, 1000);
+      try (Trainer trainer =
+          model.trainer(TestModels.training(10), List.of(new TokenStream(text, 1)))) {
+        text.close();
+        assertThat(trainer.step(10).step()).isEqualTo(10);
+        assertThatThrownBy(() -> trainer.step(1)).isInstanceOf(EngineException.InvalidState.class);
+      }
+    }
+  }
+
+  @Test
+  void callsOfSeveralThreadsAreServedInTurn() throws InterruptedException, ExecutionException {
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      float[] expected = model.readTensor("lm_head.weight");
+      List<Future<float[]>> readings = new ArrayList<>();
+      for (int i = 0; i < 32; i++) {
+        readings.add(threads.submit(() -> model.readTensor("lm_head.weight")));
+      }
+      for (Future<float[]> reading : readings) {
+        assertThat(reading.get()).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void interruptedCallerGetsTheResultAndStaysInterrupted() {
+    try (Engine engine = open()) {
+      Thread.currentThread().interrupt();
+      assertThat(engine.info()).isNotNull();
+      assertThat(Thread.interrupted()).isTrue();
+    }
+  }
+
+  @Test
+  void cancelStopsTheNextCallAndNoOther() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 1000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+        Trainer trainer =
+            model.trainer(TestModels.training(100), List.of(new TokenStream(text, 1)))) {
+      model.cancel();
+      assertThatThrownBy(() -> trainer.step(50)).isInstanceOf(EngineException.Cancelled.class);
+      assertThat(trainer.step(1).step()).isGreaterThanOrEqualTo(1);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Status.class, mode = EnumSource.Mode.EXCLUDE, names = "OK")
+  void everyStatusBecomesItsExceptionWithTheCallersStack(Status status) {
+    try (Engine engine = open()) {
+      assertThatThrownBy(() -> raise(engine, "error:FG_" + status))
+          .isInstanceOf(EngineException.of(status, "").getClass())
+          .hasMessageNotContaining("null")
+          .satisfies(
+              e ->
+                  assertThat(e.getStackTrace())
+                      .extracting(StackTraceElement::getMethodName)
+                      .contains("everyStatusBecomesItsExceptionWithTheCallersStack"));
+    }
+  }
+
+  @Test
+  void foreignExceptionsAreMapped() {
+    try (Engine engine = open()) {
+      assertThatThrownBy(() -> raise(engine, "bad_alloc"))
+          .isInstanceOf(EngineException.OutOfMemory.class);
+      assertThatThrownBy(() -> raise(engine, "std")).isInstanceOf(EngineException.Internal.class);
+      assertThatThrownBy(() -> raise(engine, "unknown"))
+          .isInstanceOf(EngineException.Internal.class);
+    }
+  }
+
+  @Test
+  void configurationOfTheCoreIsNamedInErrors() {
+    ModelConfig config = TestModels.model();
+    String text = config.toJson().replace("\"rms_norm\":true", "\"rms_norm\":false");
+    try (Engine engine = open()) {
+      assertThatThrownBy(() -> engine.createModel(ModelConfig.fromJson(text), ModelInit.seeded(1)))
+          .isInstanceOf(EngineException.Unsupported.class)
+          .hasMessageContaining("rms_norm");
+    }
+  }
+
+  @Test
+  void minimumAliveThatCannotBeMetIsAnErrorAtTheStart() {
+    TrainConfig config = TestModels.training(10);
+    TrainConfig impossible =
+        config.withSparsity(
+            new TrainConfig.Sparsity(
+                config.sparsity().fractions(), config.sparsity().anneal(), 30, false));
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 1000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1))) {
+      assertThatThrownBy(() -> model.trainer(impossible, List.of(new TokenStream(text, 1))))
+          .isInstanceOf(EngineException.InvalidConfig.class);
+    }
+  }
+
+  @Test
+  void tokensThatDoNotFitTheVocabularyAreRefused() {
+    ModelConfig small = ModelConfig.sparse(1, 32, 16, TestModels.VOCABULARY - 1);
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 4000);
+        Model model = engine.createModel(small, ModelInit.seeded(1))) {
+      assertThatThrownBy(
+              () -> model.trainer(TestModels.training(10), List.of(new TokenStream(text, 1))))
+          .isInstanceOf(EngineException.InvalidArgument.class);
+      assertThatThrownBy(() -> model.logits(new int[][] {{1 << 16}}))
+          .isInstanceOf(EngineException.InvalidArgument.class);
+    }
+  }
+
+  @Test
+  void savedModelLoadsWithTheSameLogits() {
+    int[][] tokens = {{1, 2, 3, 4}, {5, 6, 7, 8}};
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3))) {
+      model.save(folder);
+      try (Model loaded = engine.loadModel(folder, Precision.FP32)) {
+        assertThat(loaded.config()).isEqualTo(model.config());
+        assertThat(Arrays.deepEquals(loaded.logits(tokens), model.logits(tokens))).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void truncatedWeightsAreABadCheckpoint() throws IOException {
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3))) {
+      model.save(folder);
+      Path weights = folder.resolve("model.safetensors");
+      byte[] bytes = Files.readAllBytes(weights);
+      Files.write(weights, Arrays.copyOf(bytes, bytes.length - 100));
+
+      assertThatThrownBy(() -> engine.loadModel(folder, Precision.FP32))
+          .isInstanceOf(EngineException.BadCheckpoint.class);
+      assertThatThrownBy(() -> engine.loadModel(folder.resolve("none"), Precision.FP32))
+          .isInstanceOf(EngineException.NotFound.class);
+    }
+  }
+
+  @Test
+  void writtenTensorIsReadBack() {
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3))) {
+      float[] values = new float[32];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = i / 4f;
+      }
+      model.writeTensor("transformer.ln_f.weight", values);
+
+      assertThat(model.readTensor("transformer.ln_f.weight")).isEqualTo(values);
+      assertThatThrownBy(() -> model.readTensor("no.such.tensor"))
+          .isInstanceOf(EngineException.NotFound.class);
+    }
+  }
+
+  @Test
+  void nonFiniteWeightsMakeTrainingDiverge() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 1000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Trainer trainer =
+            model.trainer(TestModels.training(10), List.of(new TokenStream(text, 1)))) {
+      float[] values = new float[32];
+      Arrays.fill(values, Float.NaN);
+      model.writeTensor("transformer.ln_f.weight", values);
+
+      assertThatThrownBy(() -> trainer.step(1)).isInstanceOf(EngineException.Diverged.class);
+    }
+  }
+
+  @Test
+  void resumedTrainingIsBitIdentical() throws IOException {
+    Path saved = Files.createDirectory(folder.resolve("saved"));
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 2000)) {
+      List<TokenStream> streams = List.of(new TokenStream(text, 1));
+      float[] whole;
+      try (Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+          Trainer trainer = model.trainer(TestModels.training(20), streams)) {
+        trainer.step(9);
+        trainer.save(saved);
+        trainer.step(11);
+        whole = model.readTensor("transformer.h.1.mlp.c_fc.weight");
+      }
+      try (Model model = engine.loadModel(saved, Precision.FP32);
+          Trainer trainer = model.resume(saved, streams)) {
+        assertThat(trainer.step(11).step()).isEqualTo(20);
+        assertThat(model.readTensor("transformer.h.1.mlp.c_fc.weight")).isEqualTo(whole);
+      }
+    }
+  }
+
+  @Test
+  void pruningKeepsSomeNodesAndFindsTheirEdges() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 2000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples examples = model.examples(TestModels.examples(8))) {
+      float[] means = model.nodeMeans(text, 4, 0);
+      assertThat(means).hasSize(Math.toIntExact(model.info().nodes()));
+      assertThat(model.info().nodes()).isEqualTo(model.config().nodes());
+      try (Pruner pruner = model.pruner(TestModels.pruning(6), examples, means)) {
+        assertThat(pruner.step(6).step()).isEqualTo(6);
+        assertThat(pruner.scores()).hasSize(means.length);
+        Discretized chosen = pruner.discretize(examples, 10);
+        int kept = 0;
+        for (boolean keep : chosen.keep()) {
+          kept += keep ? 1 : 0;
+        }
+        assertThat(chosen.stats().nodes()).isEqualTo(kept);
+      }
+      boolean[] all = new boolean[means.length];
+      Arrays.fill(all, true);
+      assertThat(model.evaluate(examples, means, all, 1, 0).loss())
+          .isEqualTo(model.evaluate(examples).loss());
+      assertThat(model.edges(all))
+          .isNotEmpty()
+          .allSatisfy(edge -> assertThat(edge.weight()).isNotZero());
+    }
+  }
+
+  private static Engine open() {
+    return Engine.open(EngineOptions.DEFAULT.withThreads(1));
+  }
+
+  private static Void raise(Engine engine, String kind) {
+    return engine.call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            Status.check(Filigree.fg_debug_raise(arena.allocateFrom(kind)));
+            return null;
+          }
+        });
+  }
+}
