@@ -91,7 +91,7 @@ public record ExampleSet(
     return templates;
   }
 
-  /** One JSON object per pair and line (docs/file-formats.md). */
+  /** One JSON object per pair and line (docs/tasks.md). */
   public String toJsonLines() {
     StringBuilder lines = new StringBuilder();
     for (Example example : examples) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /** Writes one program: turns snippets into lines, keeping track of what exists where. */
 final class Author {
@@ -30,8 +31,6 @@ final class Author {
   private final Set<String> forms = new TreeSet<>();
   private final Set<String> imports = new TreeSet<>();
   private final Map<String, Signature> functions = new TreeMap<>();
-  private final List<Type> resultTypes =
-      new ArrayList<>(); // of functions that can be called, for quick refusal
   private Scope scope = new Scope();
   private Place place = new Place(false, null, 0, 0);
   private int expressionDepth;
@@ -53,7 +52,12 @@ final class Author {
    * @param required number of parameters without a default
    * @param result what it returns; null for nothing
    */
-  record Signature(String name, List<Parameter> parameters, int required, Type result) {}
+  record Signature(String name, List<Parameter> parameters, int required, Type result) {
+    /** The same as a method of an object. */
+    Signature on(String object) {
+      return new Signature(object + "." + name, parameters, required, result);
+    }
+  }
 
   /** A parameter and what it takes. */
   record Parameter(String name, Type type) {}
@@ -87,9 +91,10 @@ final class Author {
 
   void addFunction(Signature signature) {
     functions.put(signature.name(), signature);
-    if (signature.result() != null) {
-      resultTypes.add(signature.result());
-    }
+  }
+
+  void removeFunction(Signature signature) {
+    functions.remove(signature.name());
   }
 
   boolean hasFunction(String name) {
@@ -140,9 +145,12 @@ final class Author {
     if (draw < 50 && shallow && write("idiom")) {
       return;
     }
-    if (draw < 57 && !functions.isEmpty()) {
-      callStatement();
-      return;
+    if (draw < 57) {
+      List<Signature> callable = callable(signature -> true);
+      if (!callable.isEmpty()) {
+        callStatement(dice.pick(callable));
+        return;
+      }
     }
     if (!write("simple")) {
       throw new AssertionError("some simple statement needs no variables");
@@ -226,8 +234,12 @@ final class Author {
     }
     expressionDepth++;
     try {
-      if (resultTypes.contains(type) && dice.chance(0.2)) {
-        return call(type);
+      if (!functions.isEmpty() && dice.chance(0.2)) {
+        List<Signature> fitting = callable(signature -> signature.result() == type);
+        if (!fitting.isEmpty()) {
+          noteForm("call_value");
+          return call(dice.pick(fitting));
+        }
       }
       // A conditional expression inside another one would need parentheses.
       Snippet snippet =
@@ -263,15 +275,20 @@ final class Author {
     return known.get(known.size() - 1 - dice.below(recent));
   }
 
-  private String call(Type result) {
-    List<Signature> fitting =
-        functions.values().stream().filter(signature -> signature.result() == result).toList();
-    noteForm("call_value");
-    return call(dice.pick(fitting));
+  /**
+   * Functions that can be called from here; methods of the class being written only where there is
+   * a self.
+   */
+  private List<Signature> callable(Predicate<Signature> fits) {
+    boolean hasSelf = scope.has("self");
+    return functions.values().stream()
+        .filter(
+            signature -> (hasSelf || !signature.name().startsWith("self.")) && fits.test(signature))
+        .toList();
   }
 
-  private void callStatement() {
-    Signature signature = dice.pick(List.copyOf(functions.values()));
+  /** Call a function and print, keep or drop its result. */
+  void callStatement(Signature signature) {
     String call = call(signature);
     if (signature.result() == null) {
       page.line(call);

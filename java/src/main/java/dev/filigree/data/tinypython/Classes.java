@@ -26,6 +26,8 @@ final class Classes {
   private static final List<Type> RESULT_TYPES =
       List.of(Type.INT, Type.TEXT, Type.BOOL, Type.FLOAT, Type.TEXTS, Type.INTS);
 
+  private static final String SELF = "self";
+
   private final Author author;
   private final Dice dice;
   private final Functions functions;
@@ -35,9 +37,9 @@ final class Classes {
    * A class that can be instantiated.
    *
    * @param parameters what the constructor takes, by attribute
-   * @param methods methods that take nothing
+   * @param methods methods, by their names alone
    */
-  private record Shape(String name, Map<String, Type> parameters, List<String> methods) {}
+  private record Shape(String name, Map<String, Type> parameters, List<Author.Signature> methods) {}
 
   Classes(Author author, Functions functions) {
     this.author = author;
@@ -95,8 +97,7 @@ final class Classes {
         .forEach((attribute, type) -> author.scope().define(name + "." + attribute, type));
     author.noteForm("instance");
     for (int i = dice.below(3); i > 0 && !shape.methods().isEmpty(); i--) {
-      String call = name + "." + dice.pick(shape.methods()) + "()";
-      author.page.line(dice.chance(0.5) ? call : "print(" + call + ")");
+      author.callStatement(dice.pick(shape.methods()).on(name));
       author.noteForm("method_call");
     }
   }
@@ -148,11 +149,12 @@ final class Classes {
     Map<String, Type> parameters = attributes(dice.pick(1, 2, 2, 3, 3, 4, 5), FIELD_TYPES);
     Map<String, Type> state = new LinkedHashMap<>(parameters);
     constructor(parameters, state, base);
-    List<String> methods = new ArrayList<>();
+    List<Author.Signature> methods = new ArrayList<>();
     for (int i = dice.pick(0, 1, 1, 2, 2, 3, 4); i > 0; i--) {
       author.page.blank();
       method(state, methods, name);
     }
+    methods.forEach(method -> author.removeFunction(method.on(SELF)));
     shapes.add(new Shape(name, parameters, methods));
     author.noteForm(base == null ? "class" : "subclass");
   }
@@ -233,8 +235,9 @@ final class Classes {
     };
   }
 
-  private void method(Map<String, Type> state, List<String> methods, String className) {
+  private void method(Map<String, Type> state, List<Author.Signature> methods, String className) {
     Scope inside = new Scope();
+    inside.define(SELF, Type.OBJECT);
     state.forEach((attribute, type) -> inside.define("self." + attribute, type));
     if (dice.chance(0.3)) {
       special(inside, state, className);
@@ -242,7 +245,8 @@ final class Classes {
     }
     Type result = dice.chance(0.4) ? null : dice.pick(RESULT_TYPES);
     String name = result == Type.BOOL ? author.names.predicate() : author.names.function();
-    if (methods.contains(name) || state.containsKey(name)) {
+    if (state.containsKey(name)
+        || methods.stream().anyMatch(method -> method.name().equals(name))) {
       return;
     }
     if (result != null && dice.chance(0.12)) {
@@ -263,8 +267,9 @@ final class Classes {
       functions.method(name, "cls", new Scope(), result);
       return;
     }
-    functions.method(name, "self", inside, result);
-    methods.add(name);
+    Author.Signature method = functions.method(name, SELF, inside, result);
+    methods.add(method);
+    author.addFunction(method.on(SELF));
   }
 
   private void special(Scope inside, Map<String, Type> state, String className) {

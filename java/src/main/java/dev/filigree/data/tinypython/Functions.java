@@ -85,17 +85,12 @@ final class Functions {
         () -> body(parameters, result));
     author.noteForm("function");
     if (prefix.isEmpty()) {
-      author.addFunction(
-          new Author.Signature(
-              name,
-              parameters.stream().map(Written::parameter).toList(),
-              (int) parameters.stream().filter(written -> written.defaultValue() == null).count(),
-              result));
+      author.addFunction(signature(name, parameters, result));
     }
   }
 
-  /** Define a method with the given names in scope; the class has written its decorator. */
-  void method(String name, String receiver, Scope inside, Type result) {
+  /** Define a method with the given names in scope, below a decorator if it has one. */
+  Author.Signature method(String name, String receiver, Scope inside, Type result) {
     List<Written> parameters = parameters(inside, dice.pick(0, 0, 0, 1, 1, 2));
     author.function(
         header(name, receiver, parameters, result, ""),
@@ -103,6 +98,15 @@ final class Functions {
         result,
         () -> body(parameters, result));
     author.noteForm("method");
+    return signature(name, parameters, result);
+  }
+
+  private static Author.Signature signature(String name, List<Written> parameters, Type result) {
+    return new Author.Signature(
+        name,
+        parameters.stream().map(Written::parameter).toList(),
+        (int) parameters.stream().filter(written -> written.defaultValue() == null).count(),
+        result);
   }
 
   private void body(List<Written> parameters, Type result) {
