@@ -28,6 +28,21 @@ std::vector<ScoredSequence> random_pairs(std::mt19937& random, double signal, do
     return sequences;
 }
 
+TEST(TwoWayLoss, MatchesHandComputedValues) {
+    EXPECT_NEAR(two_way_loss({0.0, 1.0}, {}), std::log(2.0), 1e-15);
+    EXPECT_NEAR(two_way_loss({2.0, 1.0}, {}), std::log1p(std::exp(-2.0)), 1e-15);
+    EXPECT_NEAR(two_way_loss({2.0, -1.0}, {}), 2.0 + std::log1p(std::exp(-2.0)), 1e-15);
+    EXPECT_NEAR(two_way_loss({2.0, -1.0}, {0.5, -3.0}), std::log1p(std::exp(-2.0)), 1e-15);
+    EXPECT_EQ(two_way_loss({-1000.0, 1.0}, {}), 1000.0) << "no overflow";
+}
+
+TEST(Calibration, StaysFiniteWhereTheAnswersAreSeparable) {
+    const auto c = fit_calibration({{1.0, 1.0}, {-1.0, -1.0}});
+    EXPECT_GT(c.scale, 3.0);
+    EXPECT_LT(c.scale, 50.0);
+    EXPECT_NEAR(c.shift, 0.0, 1e-9);
+}
+
 TEST(Calibration, NoOtherScaleAndShiftAreBetter) {
     std::mt19937 random(1);
     for (int trial = 0; trial < 200; ++trial) {

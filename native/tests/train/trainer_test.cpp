@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/trainer.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/model_files.hpp"
+#include "sparsity/weight_statistics.hpp"
+#include "support/expect_error.hpp"
+#include "support/small_models.hpp"
+#include "support/temporary_folder.hpp"
+#include "train/evaluation.hpp"
+
+namespace filigree {
+namespace {
+
+class Training : public testing::Test {
+protected:
+    std::unique_ptr<Trainer> trainer(const nlohmann::json& config = small_train_json(),
+                                     const nlohmann::json& model = small_model_json(), bool positions = false) const {
+        return std::make_unique<Trainer>(make_model(model, positions), parse_train_config(config.dump()), streams());
+    }
+    std::vector<TokenStream> streams() const { return {{tokens_.data(), tokens_.size(), 1.0}}; }
+
+    std::vector<std::uint16_t> tokens_ = learnable_tokens(5000, 61);
+};
+
+TEST_F(Training, KeepsExactlyTheScheduledNumberOfWeights) {
+    const auto run = trainer(small_train_json(), small_model_json(), /*positions=*/true);
+    const auto& table = run->model().table();
+    while (!run->finished()) {
+        const auto report = run->step();
+        for (const auto& parameter : table.parameters()) {
+            const auto density = family_density(run->config().fractions, parameter.family, report.density);
+            const auto nonzeros = run->model().tensor(parameter).count_nonzero().item<std::int64_t>();
+            if (parameter.trainable && density < 1.0) {
+                const auto allowed = kept_entries(density, parameter.size);
+                // The first step has learning rate 0, so biases are all zero still.
+                const bool may_be_zero = parameter.family == Family::kBias;
+                EXPECT_TRUE(may_be_zero ? nonzeros <= allowed : nonzeros == allowed)
+                    << parameter.name << ": " << nonzeros << " of " << allowed;
+            }
+        }
+    }
+    EXPECT_EQ(run->model().tensor(table.find("transformer.h.0.mlp.c_fc.weight")).count_nonzero().item<std::int64_t>(),
+              static_cast<std::int64_t>(0.2 * 70 * 30));
+    EXPECT_EQ(run->model().tensor(table.find("transformer.h.0.mlp.c_fc.bias")).count_nonzero().item<std::int64_t>(),
+              35);
+}
+
+TEST_F(Training, KeepsTheMinimumAliveOnTheRightAxis) {
+    auto config = small_train_json();
+    config["sparsity"]["fractions"]["matrix"] = 0.15;
+    const auto run = trainer(config);
+    while (!run->finished()) static_cast<void>(run->step());
+    const auto live = [&](const std::string& name, std::int64_t along) {
+        return run->model().tensor(run->model().table().find(name)).ne(0).sum(along).min().item<std::int64_t>();
+    };
+    for (const std::string layer : {"transformer.h.0.", "transformer.h.1."}) {
+        EXPECT_GE(live(layer + "attn.c_attn.weight", 1), 3);
+        EXPECT_GE(live(layer + "attn.c_proj.weight", 0), 3);
+        EXPECT_GE(live(layer + "mlp.c_fc.weight", 1), 3);
+        EXPECT_GE(live(layer + "mlp.c_proj.weight", 0), 3);
+    }
+}
+
+TEST_F(Training, RefusesAMinimumAliveThatCannotBeMet) {
+    auto config = small_train_json();
+    config["sparsity"]["fractions"]["matrix"] = 0.09;
+    EXPECT_FG_ERROR(static_cast<void>(trainer(config)), FG_INVALID_CONFIG, "attn.c_attn.weight");
+}
+
+TEST_F(Training, LowersTheLossOfBothVariants) {
+    for (const bool sparse : {true, false}) {
+        auto config = small_train_json();
+        config["steps"] = 150;
+        auto model = small_model_json();
+        if (!sparse) {
+            model["afrac"] = nullptr;
+            for (auto& fraction : config["sparsity"]["fractions"]) fraction = 1.0;
+        }
+        const auto run = trainer(config, model);
+        const auto first = run->step().loss;
+        double last = 0.0;
+        while (!run->finished()) last = run->step().loss;
+        EXPECT_NEAR(first, std::log(61.0), 0.1);
+        EXPECT_LT(last, 2.0) << (sparse ? "sparse" : "dense");
+        if (!sparse) {
+            const auto& matrix = run->model().table().find("transformer.h.0.mlp.c_fc.weight");
+            EXPECT_EQ(run->model().tensor(matrix).count_nonzero().item<std::int64_t>(), matrix.size);
+        }
+    }
+}
+
+TEST_F(Training, ResumesBitIdentically) {
+    const auto whole = trainer();
+    while (!whole->finished()) static_cast<void>(whole->step());
+
+    for (const int stop : {1, 7, 19}) {
+        const TemporaryFolder folder;
+        {
+            const auto first = trainer();
+            for (int i = 0; i < stop; ++i) static_cast<void>(first->step());
+            first->save(folder.path());
+        }
+        const std::shared_ptr<Model> model = load_model(folder.path(), Precision::kFp32, at::kCPU);
+        const auto second = Trainer::resume(model, folder.path(), streams());
+        EXPECT_EQ(second->steps_done(), stop);
+        EXPECT_EQ(second->tokens_seen(), stop * 4 * 17);
+        while (!second->finished()) static_cast<void>(second->step());
+        EXPECT_TRUE(at::equal(model->values(), whole->model().values())) << "stopped after " << stop;
+    }
+}
+
+TEST_F(Training, RefusesTrainerStateOfAnotherModel) {
+    const TemporaryFolder folder;
+    trainer()->save(folder.path());
+    auto other = small_model_json();
+    other["d_mlp"] = 72;
+    EXPECT_FG_ERROR(static_cast<void>(Trainer::resume(make_model(other), folder.path(), streams())), FG_BAD_CHECKPOINT,
+                    "adam.m");
+}
+
+TEST_F(Training, StopsBeforeAStepWhenTheWeightsAreNotFinite) {
+    const auto run = trainer();
+    static_cast<void>(run->step());
+    const auto before = run->model().values().clone();
+    run->model()
+        .tensor(run->model().table().find("transformer.h.1.mlp.c_fc.weight"))
+        .select(0, 3)
+        .fill_(std::numeric_limits<double>::quiet_NaN());
+    EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_DIVERGED, "first in transformer.h.1.mlp.c_fc.weight");
+    EXPECT_EQ(run->steps_done(), 1);
+    EXPECT_TRUE(at::equal(run->model().tensor(run->model().table().find("lm_head.weight")),
+                          ParameterTable::view(before, run->model().table().find("lm_head.weight"))));
+}
+
+TEST_F(Training, NamesTheSiteThatOverflows) {
+    auto model = small_model_json();
+    model["afrac"] = nullptr;
+    const auto run = trainer(small_train_json(), model);
+    // Finite weights whose product is not: the neurons of layer 1 overflow fp32.
+    run->model().tensor(run->model().table().find("transformer.h.1.ln_2.weight")).fill_(1e30);
+    run->model().tensor(run->model().table().find("transformer.h.1.mlp.c_fc.weight")).fill_(1e20);
+    EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_DIVERGED, "1.mlp.post_act");
+}
+
+TEST_F(Training, DrawsBatchesByShareAndAsAFunctionOfTheStep) {
+    const std::vector<std::uint16_t> low(100, 1);
+    const std::vector<std::uint16_t> high(5000, 2);
+    const Sampler sampler({{low.data(), low.size(), 3.0}, {high.data(), high.size(), 1.0}}, 61, 10, 42);
+    const auto batch = sampler.batch(2000, 7);
+    EXPECT_EQ(batch, sampler.batch(2000, 7));
+    EXPECT_NE(batch, sampler.batch(2000, 8));
+    const auto from_low = std::count(batch.begin(), batch.end(), 1) / 10;
+    EXPECT_NEAR(static_cast<double>(from_low) / 2000.0, 0.75, 0.05);
+}
+
+TEST_F(Training, RefusesCorporaThatDoNotFit) {
+    const std::vector<std::uint16_t> short_stream(16, 1);
+    const std::vector<std::uint16_t> foreign(20, 61);
+    const auto with = [&](std::vector<TokenStream> list) {
+        static_cast<void>(Trainer(make_model(), parse_train_config(small_train_json().dump()), std::move(list)));
+    };
+    EXPECT_FG_ERROR(with({}), FG_INVALID_ARGUMENT, "at least one corpus");
+    EXPECT_FG_ERROR(with({{short_stream.data(), 16, 1.0}}), FG_INVALID_ARGUMENT, "fewer than one sequence");
+    EXPECT_FG_ERROR(with({{foreign.data(), 20, 1.0}}), FG_INVALID_ARGUMENT, "id 61 at position 0");
+    EXPECT_FG_ERROR(with({{tokens_.data(), 20, 0.0}}), FG_INVALID_ARGUMENT, "share");
+}
+
+TEST_F(Training, ClipsOrNormalisesTheGradientAsConfigured) {
+    // With eps far above the gradient Adam is linear in it, so a step shows the scale it was given.
+    const auto moved = [&](const std::string& rule) {
+        auto config = small_train_json();
+        config["gradient"] = rule;
+        config["warmup"] = 0.0;
+        config["weight_decay"] = 0.0;
+        config["adam"]["eps"] = 1e6;
+        for (auto& fraction : config["sparsity"]["fractions"]) fraction = 1.0;
+        const auto run = trainer(config);
+        const auto before = run->model().values().clone();
+        const auto report = run->step();
+        const auto rms = report.grad_norm / std::sqrt(static_cast<double>(run->model().table().trainable_size()));
+        EXPECT_LT(rms, 1.0);
+        const auto difference = (run->model().values() - before).norm().item<double>();
+        return std::pair(difference, rms);
+    };
+    const auto [normalised, rms] = moved("normalize");
+    const auto [clipped, same_rms] = moved("clip");
+    EXPECT_EQ(rms, same_rms);
+    EXPECT_NEAR(clipped / normalised, rms + 1e-5, 1e-3);  // a small gradient is left as it is
+}
+
+TEST_F(Training, RejectsAnUnknownOrMissingKey) {
+    const auto parse = [](const nlohmann::json& patch) {
+        auto config = small_train_json();
+        config.merge_patch(patch);
+        static_cast<void>(parse_train_config(config.dump()));
+    };
+    EXPECT_FG_ERROR(parse({{"lrr", 1}}), FG_INVALID_CONFIG, "train.lrr is not a known key");
+    EXPECT_FG_ERROR(parse({{"lr", nullptr}}), FG_INVALID_CONFIG, "train.lr is missing");
+    EXPECT_FG_ERROR(parse({{"sparsity", {{"anneal", {{"shape", "cosine"}}}}}}), FG_INVALID_CONFIG,
+                    "train.sparsity.anneal.shape must be one of \"linear\", \"power_law\"");
+    EXPECT_FG_ERROR(parse({{"sparsity", {{"anneal", {{"end", 0.0}}}}}}), FG_INVALID_CONFIG, "before start");
+    EXPECT_FG_ERROR(parse({{"sparsity", {{"fractions", {{"matrix", 0.0}}}}}}), FG_INVALID_CONFIG, "fractions.matrix");
+}
+
+TEST_F(Training, RefusesSequencesLongerThanTheModelTakes) {
+    auto config = small_train_json();
+    config["seq_len"] = 18;
+    EXPECT_FG_ERROR(static_cast<void>(trainer(config)), FG_INVALID_CONFIG, "block_size 17");
+}
+
+TEST(WeightStatistics, CountWhatTheirDefinitionsSay) {
+    const auto model = make_model();
+    const auto& table = model->table();
+    model->tensor(table.find("transformer.h.0.mlp.c_fc.weight")).select(0, 5).zero_();  // one dead neuron
+    const auto qkv = model->tensor(table.find("transformer.h.1.attn.c_attn.weight"));
+    qkv.select(0, 2).zero_();       // query channel 2 is dead
+    qkv.select(0, 24 + 2).zero_();  // and so is its key
+    qkv.select(0, 24 + 9).zero_();  // key channel 9 has no weight but a bias
+    model->tensor(table.find("transformer.h.1.attn.c_attn.bias")).select(0, 24 + 9).fill_(0.5);
+    const auto json = nlohmann::json::parse(weight_statistics_json(*model));
+    EXPECT_EQ(json["num_alive_neurons/c_fc/layer_0"], 69);
+    EXPECT_EQ(json["num_alive_neurons/c_fc/layer_1"], 70);
+    EXPECT_EQ(json["dead_qk/layer_0"], 0);
+    EXPECT_EQ(json["dead_qk/layer_1"], 1);
+    const auto matrices = 2 * (72 * 30 + 30 * 24 + 70 * 30 + 30 * 70) - 30 - 3 * 30;
+    EXPECT_EQ(json["L0_non_embed"], matrices + 61 * 30);
+    EXPECT_EQ(json["L0_non_LN"], matrices + 2 * 61 * 30);
+    EXPECT_EQ(json["L0"], matrices + 2 * 61 * 30 + 5 * 30 + 1);  // norm gains and the one bias; sinks are 0
+}
+
+TEST(HeldOutLoss, IsTheMeanOverAllWindowsWhateverTheBatch) {
+    const auto model = make_model();
+    const auto tokens = learnable_tokens(17 * 7 + 5, 61);
+    const auto once = held_out_loss(*model, {tokens.data(), tokens.size(), 7, 0});
+    const auto split = held_out_loss(*model, {tokens.data(), tokens.size(), 3, 0});
+    EXPECT_EQ(once.predictions, 7U * 16U);
+    EXPECT_NEAR(once.loss, split.loss, 1e-6);
+    EXPECT_EQ(held_out_loss(*model, {tokens.data(), tokens.size(), 3, 2}).predictions, 2U * 16U);
+    EXPECT_FG_ERROR(static_cast<void>(held_out_loss(*model, {tokens.data(), 16, 1, 0})), FG_INVALID_ARGUMENT,
+                    "fewer than one window");
+}
+
+TEST(Cancelling, StopsALongCallOnce) {
+    const auto model = make_model();
+    const auto tokens = learnable_tokens(1000, 61);
+    model->cancel();
+    EXPECT_FG_ERROR(static_cast<void>(held_out_loss(*model, {tokens.data(), tokens.size(), 1, 0})), FG_CANCELLED,
+                    "on request");
+    EXPECT_GT(held_out_loss(*model, {tokens.data(), tokens.size(), 1, 0}).loss, 0.0);
+}
+
+}  // namespace
+}  // namespace filigree
