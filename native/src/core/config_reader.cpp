@@ -135,14 +135,16 @@ void ConfigReader::finish() const {
             continue;
         }
         std::string all;
-        const std::string* nearest = nullptr;
+        std::string nearest;
+        auto changes = std::numeric_limits<std::size_t>::max();
         for (const auto& known : known_) {
             all += (all.empty() ? "" : ", ") + known;
-            if (nearest == nullptr || distance(key, known) < distance(key, *nearest)) {
-                nearest = &known;
+            if (distance(key, known) < changes) {
+                nearest = known;
+                changes = distance(key, known);
             }
         }
-        fail(key.c_str(), "is not a known key; the nearest one is \"" + *nearest + "\", all are: " + all);
+        fail(key.c_str(), "is not a known key; the nearest one is \"" + nearest + "\", all are: " + all);
     }
 }
 
