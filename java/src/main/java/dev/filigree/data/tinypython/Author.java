@@ -20,6 +20,12 @@ final class Author {
   private static final int DEEPEST_EXPRESSION = 2;
   private static final int DEEPEST_BLOCK = 3;
 
+  /**
+   * In the name of forms that hold a conditional expression, which inside another would need
+   * parentheses.
+   */
+  private static final String CONDITIONAL = "conditional";
+
   final Dice dice;
   final Style style;
   final Page page;
@@ -31,6 +37,7 @@ final class Author {
   private final Set<String> forms = new TreeSet<>();
   private final Set<String> imports = new TreeSet<>();
   private final Map<String, Signature> functions = new TreeMap<>();
+  private final Map<String, Type> constants = new LinkedHashMap<>();
   private Scope scope = new Scope();
   private Place place = new Place(false, null, 0, 0);
   private int expressionDepth;
@@ -99,6 +106,19 @@ final class Author {
 
   boolean hasFunction(String name) {
     return functions.containsKey(name);
+  }
+
+  /** Remember a constant of the module, which functions read too but must not assign. */
+  void addConstant(String name, Type type) {
+    constants.put(name, type);
+    scope.define(name, type);
+  }
+
+  /** Give some variables a first value, for the statements that follow to work with. */
+  void setup(int count) {
+    for (int i = 0; i < count; i++) {
+      write("setup");
+    }
   }
 
   /** Write a header and, one level deeper, the body of a function with its own scope. */
@@ -218,7 +238,10 @@ final class Author {
 
   private void write(Snippet snippet, Consumer<Signature> definitions) {
     note(snippet);
+    boolean conditional = snippet.form().contains(CONDITIONAL);
+    expressionDepth += conditional ? 1 : 0;
     new Writing(snippet, definitions).block(0);
+    expressionDepth -= conditional ? 1 : 0;
   }
 
   private void note(Snippet snippet) {
@@ -241,13 +264,15 @@ final class Author {
           return call(dice.pick(fitting));
         }
       }
-      // A conditional expression inside another one would need parentheses.
       Snippet snippet =
           grammar.draw(
               type.name(),
               dice,
               drawn ->
-                  fits(drawn) && (expressionDepth == 1 || !drawn.form().contains("conditional")));
+                  fits(drawn) && (expressionDepth == 1 || !drawn.form().contains(CONDITIONAL)));
+      if (snippet == null && type == Type.BOOL) {
+        snippet = grammar.draw("BOOL_ANYWHERE", dice, this::fits);
+      }
       if (snippet == null) {
         return atom(type);
       }
@@ -258,8 +283,16 @@ final class Author {
     }
   }
 
-  /** A variable or a literal. */
+  /** A variable, a constant of the module or a literal. */
   String atom(Type type) {
+    if (place.inFunction && dice.chance(0.12)) {
+      List<String> fitting =
+          constants.keySet().stream().filter(name -> constants.get(name) == type).toList();
+      if (!fitting.isEmpty()) {
+        noteForm("constant_used");
+        return dice.pick(fitting);
+      }
+    }
     String variable = dice.chance(0.65) ? variable(type, Set.of()) : null;
     return variable == null ? literals.of(type) : variable;
   }

@@ -121,6 +121,7 @@ final class Functions {
         author.noteForm("default_none");
       }
     }
+    author.setup(parameters.size() < 2 ? dice.below(3) : 0);
     author.statements(dice.pick(result == null ? 1 : 0, 1, 1, 2, 2, 3, 4));
     if (result != null) {
       author.writeReturn();

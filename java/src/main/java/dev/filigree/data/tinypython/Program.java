@@ -115,7 +115,7 @@ public record Program(String text, Set<String> forms) {
             name
                 + " = "
                 + (spread ? author.literals.spread(type, page.step()) : author.literals.of(type)));
-        author.scope().define(name, type);
+        author.addConstant(name, type);
         author.noteForm(spread ? "spread_constant" : "constant");
       }
       if (count > 0) {
@@ -161,6 +161,7 @@ public record Program(String text, Set<String> forms) {
     }
 
     private void mainStatements(int count) {
+      author.setup(dice.between(1, 3));
       for (int i = 0; i < count; i++) {
         if (!classes.isEmpty() && dice.chance(0.3)) {
           classes.use();
