@@ -3,10 +3,10 @@
  * The grammar behind {@link dev.filigree.data.TinyPython}: seeded generation of small, valid Python
  * programs in which every name is defined before it is used.
  *
- * <p>{@link dev.filigree.data.tinypython.Program} is the entry. A program has a {@code Style}, a
- * {@code Page} it is written on and a stack of {@code Scope}s; {@code Expressions}, {@code
- * Literals}, {@code Statements}, {@code Blocks}, {@code Idioms}, {@code Functions} and {@code
- * Classes} each hold weighted rules, and a rule's name is the form it writes. A rule that finds no
- * fitting variable declines and another one is drawn.
+ * <p>{@link dev.filigree.data.tinypython.Program} is the entry. The forms of the language are in
+ * the resource {@code forms.grammar}, read by {@code Grammar}; an {@code Author} turns them into
+ * lines of a {@code Page}, keeping a {@code Scope} of what exists; {@code Functions} and {@code
+ * Classes} write definitions; {@code Names}, {@code Phrases}, {@code Literals} and the {@code
+ * Lexicon} have the words. A form that needs a variable which does not exist is passed over.
  */
 package dev.filigree.data.tinypython;
