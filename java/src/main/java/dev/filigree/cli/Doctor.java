@@ -292,7 +292,7 @@ public final class Doctor {
             fits
                 ? ""
                 : "Filigree needs 2.11 to 2.13: set FILIGREE_LIBTORCH to one, or leave it out and"
-                      + " 2.13.0 is fetched"));
+                    + " 2.13.0 is fetched"));
   }
 
   private static Check device() {

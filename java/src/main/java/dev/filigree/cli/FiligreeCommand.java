@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
+import dev.filigree.experiment.Experiment;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IVersionProvider;
@@ -43,10 +44,7 @@ final class FiligreeCommand {
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      return new String[] {
-        "filigree "
-            + FiligreeCommand.class.getModule().getDescriptor().rawVersion().orElse("development")
-      };
+      return new String[] {"filigree " + Experiment.version()};
     }
   }
 }

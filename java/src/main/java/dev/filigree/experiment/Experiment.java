@@ -6,6 +6,7 @@ import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.json.Json;
 import java.io.IOException;
+import java.lang.module.ModuleDescriptor;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -111,8 +112,10 @@ public final class Experiment {
     return new PruneRun(engine, folder, config, progress).run(task, step);
   }
 
-  private static String version() {
-    return Experiment.class.getModule().getDescriptor().rawVersion().orElse("development");
+  /** Version of the module; on a class path, where there are no modules, none is known. */
+  public static String version() {
+    ModuleDescriptor descriptor = Experiment.class.getModule().getDescriptor();
+    return descriptor == null ? "development" : descriptor.rawVersion().orElse("development");
   }
 
   /** Return the commit of the sources in the working directory, null where there is none. */
