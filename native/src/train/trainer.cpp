@@ -93,7 +93,7 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
     std::int64_t steps_done = 0;
     std::int64_t tokens_seen = 0;
     try {
-        const auto state = nlohmann::json::parse(found->second);
+        const auto state = nlohmann::ordered_json::parse(found->second);
         config = state.at("config").dump();
         steps_done = state.at("step").get<std::int64_t>();
         tokens_seen = state.at("tokens").get<std::int64_t>();
