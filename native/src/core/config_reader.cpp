@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 namespace filigree {
 namespace {
@@ -29,12 +30,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 ConfigReader ConfigReader::parse(std::string_view text, std::string name) {
-    nlohmann::json object;
-    try {
-        object = nlohmann::json::parse(text);
-    } catch (const nlohmann::json::parse_error& error) {
-        throw Error(FG_INVALID_CONFIG, name + " is not valid JSON: " + error.what());
-    }
+    auto object = parse_json(text, FG_INVALID_CONFIG, name);
     return {std::move(object), std::move(name)};
 }
 

@@ -7,9 +7,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 // Values go to the file as they are in memory; the format is little-endian.
 static_assert(std::endian::native == std::endian::little);
@@ -59,28 +59,6 @@ std::optional<std::uint64_t> byte_size(DType dtype, std::span<const std::int64_t
         if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes)) return std::nullopt;
     }
     return bytes;
-}
-
-/// Parse, refusing an object that has a key twice; the parser alone would keep the last.
-Json parse_header(const std::string& header, const std::filesystem::path& path) {
-    std::vector<std::set<std::string>> open_objects;
-    const auto refuse_duplicates = [&](int, Json::parse_event_t event, Json& parsed) {
-        if (event == Json::parse_event_t::object_start) {
-            open_objects.emplace_back();
-        } else if (event == Json::parse_event_t::object_end) {
-            open_objects.pop_back();
-        } else if (event == Json::parse_event_t::key) {
-            const auto& key = parsed.get_ref<const std::string&>();
-            FG_EXPECTS(open_objects.back().insert(key).second, FG_BAD_CHECKPOINT, path, ": the header has the name \"",
-                       key, "\" twice");
-        }
-        return true;
-    };
-    try {
-        return Json::parse(header, refuse_duplicates);
-    } catch (const Json::exception& error) {
-        throw Error(FG_BAD_CHECKPOINT, message(path, ": the header is not JSON: ", error.what()));
-    }
 }
 
 SafetensorsMetadata parse_metadata(const Json& value, const std::filesystem::path& path) {
@@ -180,7 +158,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
 
     const std::uint64_t data_start = kLengthBytes + header_size;
     const std::uint64_t data_size = file_.size() - data_start;
-    const Json entries = parse_header(header, path);
+    const Json entries = parse_json(header, FG_BAD_CHECKPOINT, message("the header of ", path));
     for (const auto& [key, value] : entries.items()) {
         if (key == kMetadataKey) {
             metadata_ = parse_metadata(value, path);

@@ -290,6 +290,8 @@ TEST_F(Status, BadConfigurationNamesThePath) {
     expect_model_config(FG_INVALID_CONFIG, "model.n_layer is missing", replaced(model, "n_layer", "n_layers"));
     expect_model_config(FG_INVALID_CONFIG, "model.n_layers is not a known key; the nearest one is \"n_layer\"",
                         replaced(model, "\"n_layer\"", "\"n_layers\":2,\"n_layer\""));
+    expect_model_config(FG_INVALID_CONFIG, "\"n_layer\" twice",
+                        replaced(model, "\"n_layer\"", "\"n_layer\":3,\"n_layer\""));
     expect_model_config(FG_INVALID_CONFIG, "sink", replaced(model, ",\"sink\":true", ""));
     expect_model_config(FG_INVALID_CONFIG, "n_layer", replaced(model, "\"n_layer\":2", "\"n_layer\":0"));
     expect_model_config(FG_INVALID_CONFIG, "n_layer", replaced(model, "\"n_layer\":2", "\"n_layer\":2.5"));

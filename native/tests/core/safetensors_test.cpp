@@ -123,9 +123,9 @@ TEST_F(Safetensors, MalformedHeadersAreRefused) {
     expect_bad(good, 7, "\"a\" ends at byte 8 of the data, and the file has 7");
     expect_bad(good, 9, "the last 1 bytes belong to no tensor");
     expect_bad(" " + good, 8, "does not begin with {");
-    expect_bad("{\"a\":", 0, "not JSON");
-    expect_bad("{\"\xff\":1}", 0, "not JSON");
-    expect_bad(good + "{}", 8, "not JSON");
+    expect_bad("{\"a\":", 0, "not valid JSON");
+    expect_bad("{\"\xff\":1}", 0, "not valid JSON");
+    expect_bad(good + "{}", 8, "not valid JSON");
     expect_bad("", 0, "does not begin with {");
     expect_bad(R"({"a":7})", 0, "exactly dtype, shape and data_offsets");
     expect_bad(R"({"a":{"dtype":"F32","shape":[2]}})", 8, "exactly dtype, shape and data_offsets");
