@@ -81,7 +81,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 64, 64, 512),
               ModelInit.seeded(SEED),
-              train(600, 16, 64, 0.02, 1.0 / 8, 0.5),
+              train(900, 16, 64, 0.05, 1.0 / 4, 0.5),
               new DataConfig(List.of(Source.tinypython(1, 2 * MEGABYTE, SEED)), MEGABYTE),
               prune(150, 32, 256),
               new Cadence(20, 200, 32, 64, 200, 3));
@@ -89,7 +89,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 128, 128, 1024),
               ModelInit.seeded(SEED),
-              train(2000, 16, 128, 0.02, 1.0 / 16, 0.25),
+              train(2000, 16, 128, 0.05, 1.0 / 16, 0.25),
               mix(8 * MEGABYTE),
               prune(300, 32, 512),
               new Cadence(20, 500, 32, 64, 500, 3));
@@ -97,7 +97,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 256, 128, 1024),
               ModelInit.seeded(SEED),
-              train(6000, 32, 128, 0.02, 1.0 / 16, 0.25),
+              train(6000, 32, 128, 0.03, 1.0 / 16, 0.25),
               mix(32 * MEGABYTE),
               prune(500, 64, 512),
               new Cadence(20, 500, 32, 128, 500, 3));

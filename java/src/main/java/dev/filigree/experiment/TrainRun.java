@@ -130,7 +130,11 @@ public final class TrainRun {
       }
     }
     boolean finished = step == steps;
-    Map<String, Double> losses = finished ? evaluate(model, data, step) : Map.of();
+    Map<String, Double> losses = Map.of();
+    if (finished) {
+      // A run that had finished before has this in its metrics already.
+      losses = step > from ? evaluate(model, data, step) : losses(model, data);
+    }
     if (step > from || folder.checkpoints().all().isEmpty()) {
       checkpoint = save(trainer, step);
     } else {
@@ -201,9 +205,12 @@ public final class TrainRun {
     folder.appendMetrics(line);
   }
 
+  private Map<String, Double> losses(Model model, PreparedData data) {
+    return data.losses(model, config.run().evalBatch(), config.run().evalSequences());
+  }
+
   private Map<String, Double> evaluate(Model model, PreparedData data, long step) {
-    Map<String, Double> losses =
-        data.losses(model, config.run().evalBatch(), config.run().evalSequences());
+    Map<String, Double> losses = losses(model, data);
     double loss = data.mean(losses);
     ObjectNode line = Json.object();
     line.put("step", step);
