@@ -50,6 +50,4 @@ fg_status remember_current_exception() noexcept {
 
 }  // namespace filigree::capi
 
-const char* fg_last_error_message(void) {
-    return filigree::capi::last_message.data();
-}
+const char* fg_last_error_message(void) { return filigree::capi::last_message.data(); }

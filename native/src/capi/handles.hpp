@@ -68,7 +68,7 @@ class Registry {
     using Traits = HandleTraits<Handle>;
     using Object = typename Traits::Object;
 
-  public:
+public:
     static Registry& instance() {
         static auto* registry = new Registry;  // never destroyed: late destroys at process exit must stay harmless
         return *registry;
@@ -114,7 +114,7 @@ class Registry {
         all.swap(objects_);
     }
 
-  private:
+private:
     static constexpr unsigned kTagBits = 3;
     static constexpr std::uintptr_t kTagMask = (std::uintptr_t{1} << kTagBits) - 1;
 

@@ -172,6 +172,4 @@ fg_status fg_model_cancel(fg_model* model) {
     return guard([&] { object_of(model)->cancel(); });
 }
 
-void fg_model_destroy(fg_model* model) {
-    Registry<fg_model>::instance().remove(model);
-}
+void fg_model_destroy(fg_model* model) { Registry<fg_model>::instance().remove(model); }

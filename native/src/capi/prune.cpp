@@ -90,9 +90,7 @@ fg_status fg_examples_create(fg_model* model, const uint16_t* tokens, uint64_t p
     });
 }
 
-void fg_examples_destroy(fg_examples* examples) {
-    Registry<fg_examples>::instance().remove(examples);
-}
+void fg_examples_destroy(fg_examples* examples) { Registry<fg_examples>::instance().remove(examples); }
 
 fg_status fg_pruner_create(fg_model* model, const char* config_json, fg_examples* examples, const float* means,
                            uint64_t nodes, fg_pruner** out_pruner) {
@@ -157,9 +155,7 @@ fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation, doubl
     });
 }
 
-void fg_pruner_destroy(fg_pruner* pruner) {
-    Registry<fg_pruner>::instance().remove(pruner);
-}
+void fg_pruner_destroy(fg_pruner* pruner) { Registry<fg_pruner>::instance().remove(pruner); }
 
 fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
                               uint64_t nodes, double scale, double shift, fg_task_stats* out_stats) {

@@ -82,9 +82,7 @@ void require_started() {
 using namespace filigree;
 using namespace filigree::capi;
 
-uint32_t fg_abi_version(void) {
-    return FG_ABI_VERSION;
-}
+uint32_t fg_abi_version(void) { return FG_ABI_VERSION; }
 
 const char* fg_build_info(void) {
     static const std::string info = build_info_json();
@@ -149,6 +147,4 @@ uint64_t fg_buffer_size(const fg_buffer* buffer) {
     return found == nullptr ? 0 : found->size;
 }
 
-void fg_buffer_destroy(fg_buffer* buffer) {
-    Registry<fg_buffer>::instance().remove(buffer);
-}
+void fg_buffer_destroy(fg_buffer* buffer) { Registry<fg_buffer>::instance().remove(buffer); }

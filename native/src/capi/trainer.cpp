@@ -116,6 +116,4 @@ fg_status fg_trainer_save(fg_trainer* trainer, const char* folder) {
     });
 }
 
-void fg_trainer_destroy(fg_trainer* trainer) {
-    Registry<fg_trainer>::instance().remove(trainer);
-}
+void fg_trainer_destroy(fg_trainer* trainer) { Registry<fg_trainer>::instance().remove(trainer); }

@@ -117,13 +117,9 @@ std::size_t ConfigReader::choice(const char* key, const std::vector<std::string>
     fail(key, "must be one of " + all + ", not \"" + value + "\"");
 }
 
-bool ConfigReader::is_null(const char* key) {
-    return at(key).is_null();
-}
+bool ConfigReader::is_null(const char* key) { return at(key).is_null(); }
 
-ConfigReader ConfigReader::object(const char* key) {
-    return {at(key), path_ + "." + key};
-}
+ConfigReader ConfigReader::object(const char* key) { return {at(key), path_ + "." + key}; }
 
 void ConfigReader::finish() const {
     for (const auto& [key, value] : object_.items()) {

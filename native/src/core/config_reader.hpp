@@ -16,7 +16,7 @@ namespace filigree {
 /// Reads one JSON object key by key and remembers which keys were asked for. All errors are
 /// Error(FG_INVALID_CONFIG) and name the path of the key ("trainer.sparsity.anneal.start").
 class ConfigReader {
-  public:
+public:
     /// Parse `text`; `name` is the root of all paths in messages.
     static ConfigReader parse(std::string_view text, std::string name);
     ConfigReader(nlohmann::json object, std::string path);
@@ -39,7 +39,7 @@ class ConfigReader {
     /// Throw an error about `key`.
     [[noreturn]] void fail(const char* key, const std::string& complaint) const;
 
-  private:
+private:
     const nlohmann::json& at(const char* key);
 
     nlohmann::json object_;

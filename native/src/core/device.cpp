@@ -7,9 +7,7 @@
 
 namespace filigree {
 
-int cuda_device_count() {
-    return at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
-}
+int cuda_device_count() { return at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0; }
 
 at::Device parse_device(const std::string& name) {
     if (name == "cpu") {

@@ -19,7 +19,7 @@ enum class Purpose : std::uint64_t {
 };
 
 class RandomStream {
-  public:
+public:
     RandomStream(std::uint64_t seed, Purpose purpose, std::uint64_t index)
         : engine_(seed, static_cast<std::uint64_t>(purpose) << 56 | index) {}
 
@@ -36,7 +36,7 @@ class RandomStream {
     }
     [[nodiscard]] float normal() { return engine_.randn(10); }
 
-  private:
+private:
     at::philox_engine engine_;
 };
 

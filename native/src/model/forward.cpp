@@ -24,7 +24,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain) {
 
 /// AbsTopK and hook of one site.
 class SiteRunner {
-  public:
+public:
     SiteRunner(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
         : context_(context), layer_(layer), hook_(hook) {}
 
@@ -37,7 +37,7 @@ class SiteRunner {
 
     at::Tensor heads(at::Tensor y) const { return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y)); }
 
-  private:
+private:
     const ForwardContext& context_;
     std::int64_t layer_;
     ForwardHook* hook_;

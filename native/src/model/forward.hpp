@@ -43,7 +43,7 @@ struct Weights {
 
 /// Watches or changes a forward while it runs.
 class ForwardHook {
-  public:
+public:
     ForwardHook() = default;
     ForwardHook(const ForwardHook&) = delete;
     ForwardHook& operator=(const ForwardHook&) = delete;

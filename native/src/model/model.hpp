@@ -28,7 +28,7 @@ struct ModelInit {
 
 /// Architecture, weights and device. All weights are views of one flat fp32 buffer.
 class Model {
-  public:
+public:
     /// Fresh weights (method 1.7): matrices and embeddings N(0, 0.02^2), c_proj N(0, (0.02/sqrt(2L))^2), bigram
     /// U[0, 1) * 0.02, gains 1, the rest 0. A bigram table that is not learnt starts at 0.
     Model(ModelConfig config, const ModelInit& init, at::Device device);
@@ -64,7 +64,7 @@ class Model {
     /// Held by whoever computes with this model: one thread at a time.
     [[nodiscard]] std::mutex& in_use() { return in_use_; }
 
-  private:
+private:
     ModelConfig config_;
     Precision precision_;
     ParameterTable table_;

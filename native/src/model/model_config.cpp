@@ -36,9 +36,7 @@ void require(bool supported, const char* what) {
 
 }  // namespace
 
-const char* site_kind_name(SiteKind kind) {
-    return kSiteKindNames.at(static_cast<std::size_t>(kind));
-}
+const char* site_kind_name(SiteKind kind) { return kSiteKindNames.at(static_cast<std::size_t>(kind)); }
 
 std::int64_t ModelConfig::site_width(SiteKind kind) const {
     switch (kind) {

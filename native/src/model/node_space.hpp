@@ -21,7 +21,7 @@ struct Site {
 /// The flat node space: masks, means, scores and circuits are arrays of size() over it. Sites lie layer by layer in
 /// the order of SiteKind.
 class NodeSpace {
-  public:
+public:
     explicit NodeSpace(const ModelConfig& config);
 
     [[nodiscard]] const std::vector<Site>& sites() const { return sites_; }
@@ -30,7 +30,7 @@ class NodeSpace {
     }
     [[nodiscard]] std::int64_t size() const { return size_; }
 
-  private:
+private:
     std::vector<Site> sites_;
     std::int64_t size_ = 0;
 };

@@ -74,9 +74,7 @@ std::vector<Parameter>::const_iterator ParameterTable::position_of(const std::st
                         [&](const Parameter& parameter) { return parameter.name == name; });
 }
 
-bool ParameterTable::contains(const std::string& name) const {
-    return position_of(name) != parameters_.end();
-}
+bool ParameterTable::contains(const std::string& name) const { return position_of(name) != parameters_.end(); }
 
 const Parameter& ParameterTable::find(const std::string& name) const {
     const auto found = position_of(name);

@@ -45,7 +45,7 @@ struct Parameter {
 /// Layout of all tensors in one flat fp32 buffer: decayed ones first, then the other trainable ones, then buffers.
 /// Gradients and optimiser moments use the same offsets, of which they have the first trainable_size().
 class ParameterTable {
-  public:
+public:
     /// @param positions whether wpe is trained.
     ParameterTable(const ModelConfig& config, bool positions);
 
@@ -59,7 +59,7 @@ class ParameterTable {
     /// The part of `flat` that belongs to `parameter`, in its shape. Shares memory.
     [[nodiscard]] static at::Tensor view(const at::Tensor& flat, const Parameter& parameter);
 
-  private:
+private:
     [[nodiscard]] std::vector<Parameter>::const_iterator position_of(const std::string& name) const;
 
     std::vector<Parameter> parameters_;

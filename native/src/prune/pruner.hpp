@@ -45,7 +45,7 @@ struct Discretized {
 
 /// Learns which nodes a frozen model needs for a task (method 4, as published).
 class Pruner {
-  public:
+public:
     /// @param means fp32 [nodes] on the model's device.
     Pruner(Examples examples, PruneConfig config, at::Tensor means);
 
@@ -65,7 +65,7 @@ class Pruner {
     /// Fewest nodes by score whose calibrated loss on `validation` is at most `target_loss` (method 4.5).
     [[nodiscard]] Discretized discretize(const Examples& validation, double target_loss);
 
-  private:
+private:
     [[nodiscard]] Examples batch() const;
 
     Examples examples_;

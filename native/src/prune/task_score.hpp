@@ -12,12 +12,12 @@ namespace filigree {
 
 /// Replaces closed nodes by their means at every site (method 4.1).
 class GateHook : public ForwardHook {
-  public:
+public:
     /// @param gates fp32 [nodes], 1 = open. @param means fp32 [nodes].
     GateHook(at::Tensor gates, at::Tensor means) : gates_(std::move(gates)), means_(std::move(means)) {}
     at::Tensor at_site(const Site& site, at::Tensor x) override;
 
-  private:
+private:
     at::Tensor gates_;
     at::Tensor means_;
 };

@@ -10,14 +10,14 @@ namespace filigree {
 
 /// Keeps the weights of a model as sparse as the schedule says (method 2.1.7, 2.2, 2.3).
 class Projector {
-  public:
+public:
     /// @throws FG_INVALID_CONFIG when a matrix could not keep its minimum of live weights at the final density.
     Projector(const Model& model, const Fractions& fractions, std::int64_t minimum_alive);
 
     /// Project every tensor that is sparsified, in place, with the block matrices at `matrix_density`.
     void project(const Model& model, double matrix_density) const;
 
-  private:
+private:
     Fractions fractions_;
     std::int64_t minimum_alive_;
 };

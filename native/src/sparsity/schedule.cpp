@@ -64,8 +64,6 @@ double learning_rate(double peak, double warmup, std::int64_t step, std::int64_t
     return w < n ? peak * (1.0 - (i - w) / (n - w)) : peak;
 }
 
-double sharkfin(double final_density, double density) {
-    return std::sqrt(final_density / density);
-}
+double sharkfin(double final_density, double density) { return std::sqrt(final_density / density); }
 
 }  // namespace filigree

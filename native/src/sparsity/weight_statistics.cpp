@@ -9,14 +9,10 @@
 namespace filigree {
 namespace {
 
-std::int64_t nonzeros(const at::Tensor& tensor) {
-    return tensor.count_nonzero().item<std::int64_t>();
-}
+std::int64_t nonzeros(const at::Tensor& tensor) { return tensor.count_nonzero().item<std::int64_t>(); }
 
 /// Which lines of a weight, [n, ...], have a nonzero. @return bool [n].
-at::Tensor live_rows(const at::Tensor& weight) {
-    return weight.ne(0).any(1);
-}
+at::Tensor live_rows(const at::Tensor& weight) { return weight.ne(0).any(1); }
 
 }  // namespace
 

@@ -45,7 +45,7 @@ std::uint64_t for_each_batch(Model& model, const EvaluationText& text,
 
 /// Sums what passes each node site.
 class ActivationSums : public ForwardHook {
-  public:
+public:
     explicit ActivationSums(const Model& model)
         : sums_(at::zeros({model.nodes().size()}, model.values().options().dtype(at::kDouble))) {}
 
@@ -55,7 +55,7 @@ class ActivationSums : public ForwardHook {
     }
     [[nodiscard]] const at::Tensor& sums() const { return sums_; }
 
-  private:
+private:
     at::Tensor sums_;  // double [nodes]
 };
 

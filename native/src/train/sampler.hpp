@@ -16,7 +16,7 @@ struct TokenStream {
 /// Draws training sequences: the stream by share, the place in it uniformly. A batch is a function of (seed, step)
 /// alone.
 class Sampler {
-  public:
+public:
     /// Checks every token. @throws FG_INVALID_ARGUMENT for no stream, one that is too short, a share that is not
     /// positive, or a token that does not fit the vocabulary.
     Sampler(std::vector<TokenStream> streams, std::int64_t vocab_size, std::int64_t seq_len, std::uint64_t seed);
@@ -24,7 +24,7 @@ class Sampler {
     /// @return [batch_size, seq_len], row-major.
     [[nodiscard]] std::vector<std::uint16_t> batch(std::int64_t batch_size, std::int64_t step) const;
 
-  private:
+private:
     std::vector<TokenStream> streams_;
     std::vector<double> cumulative_;  // shares, running sum, last = 1
     std::int64_t seq_len_;

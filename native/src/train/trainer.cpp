@@ -27,13 +27,11 @@ constexpr const char* kMetadataKey = "filigree_trainer";
 constexpr const char* kMoment1 = "adam.m";
 constexpr const char* kMoment2 = "adam.v";
 
-bool all_finite(const at::Tensor& x) {
-    return at::isfinite(x).all().item<bool>();
-}
+bool all_finite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 
 /// Remembers the first place of a forward whose values are not finite.
 class FirstNonFinite : public ForwardHook {
-  public:
+public:
     at::Tensor at_site(const Site& site, at::Tensor x) override {
         note(site.name, x);
         return x;
@@ -44,7 +42,7 @@ class FirstNonFinite : public ForwardHook {
     }
     [[nodiscard]] const std::string& where() const { return where_; }
 
-  private:
+private:
     void note(const std::string& name, const at::Tensor& x) {
         if (where_.empty() && !all_finite(x)) {
             where_ = name;

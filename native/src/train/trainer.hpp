@@ -25,7 +25,7 @@ struct StepReport {
 
 /// Weight-sparse training of one model (method 2.1): gradient normalisation, Adam, exact projection, decay.
 class Trainer {
-  public:
+public:
     Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<TokenStream> streams);
 
     /// Go on from trainer.safetensors in `folder`; the model must come from the same folder.
@@ -53,7 +53,7 @@ class Trainer {
     double compute_gradients(const at::Tensor& tokens);
     [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }  ///< flat [trainable_size]
 
-  private:
+private:
     /// Rescale gradients_ in place (method 2.1.5). @return their L2 norm before.
     double normalise_gradients() const;
     [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what) const;
