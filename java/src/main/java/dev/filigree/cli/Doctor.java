@@ -49,7 +49,7 @@ public final class Doctor {
             List.of("mvn", "-v"),
             "Apache Maven ([0-9.]+)",
             "3.8.1",
-            "apt-get install maven, or https://maven.apache.org"));
+            "apt-get install maven"));
     checks.add(
         tool(
             "CMake",
@@ -82,7 +82,7 @@ public final class Doctor {
             "apt-get install python3-pip"));
     checks.add(
         header(
-            compiler, "GoogleTest", "gtest/gtest.h", "apt-get install libgtest-dev libgmock-dev"));
+            compiler, "GoogleTest", "gtest/gtest.h", "apt-get install libgtest-dev"));
     checks.add(
         header(compiler, "JSON header", "nlohmann/json.hpp", "apt-get install nlohmann-json3-dev"));
     checks.add(libtorch());
@@ -108,7 +108,7 @@ public final class Doctor {
                     "only Java " + Runtime.version(),
                     "install a JDK "
                         + JAVA
-                        + " or newer (https://adoptium.net), in /usr/lib/jvm or with JAVA_HOME set"
+                        + " or newer (Eclipse Temurin, for example), in /usr/lib/jvm or with JAVA_HOME set"
                         + " to it; the JDK that runs Maven may stay"));
   }
 
