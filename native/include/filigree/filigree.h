@@ -76,15 +76,15 @@ typedef struct fg_corpus {
 typedef struct fg_train_stats {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t step;      /**< steps finished since the start of training */
-    uint64_t tokens;    /**< tokens seen since the start of training */
-    double loss;        /**< cross-entropy of the last step's batch, nats per token */
-    double mean_loss;   /**< mean of the same over the steps of this call */
-    double lr;          /**< learning rate of the last step, all factors included */
-    double grad_norm;   /**< L2 norm of the last step's gradient before normalisation */
-    double density;     /**< fraction of block-matrix weights that the last step was allowed to keep */
-    uint64_t nonzeros;  /**< nonzero trainable parameters after the last step */
-    double seconds;     /**< wall time of this call */
+    uint64_t step;     /**< steps finished since the start of training */
+    uint64_t tokens;   /**< tokens seen since the start of training */
+    double loss;       /**< cross-entropy of the last step's batch, nats per token */
+    double mean_loss;  /**< mean of the same over the steps of this call */
+    double lr;         /**< learning rate of the last step, all factors included */
+    double grad_norm;  /**< L2 norm of the last step's gradient before normalisation */
+    double density;    /**< fraction of block-matrix weights that the last step was allowed to keep */
+    uint64_t nonzeros; /**< nonzero trainable parameters after the last step, the bigram table not counted (L0) */
+    double seconds;    /**< wall time of this call */
 } fg_train_stats;
 
 /** Held-out loss. The caller sets struct_size to sizeof(fg_eval_stats). */
@@ -99,23 +99,23 @@ typedef struct fg_eval_stats {
 typedef struct fg_prune_stats {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t step;      /**< steps finished */
-    double task_loss;   /**< two-way cross-entropy of the last batch under the hard masks, nats per sequence */
-    double lr;          /**< learning rate of the last step */
-    uint64_t nodes;     /**< nodes whose mask is open after the last step */
+    uint64_t step;    /**< steps finished */
+    double task_loss; /**< two-way cross-entropy of the last batch under the hard masks, nats per sequence */
+    double lr;        /**< learning rate of the last step */
+    uint64_t nodes;   /**< nodes whose mask is open after the last step */
 } fg_prune_stats;
 
 /** How a circuit (or the whole model) does on examples. The caller sets struct_size to sizeof(fg_task_stats). */
 typedef struct fg_task_stats {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t nodes;         /**< nodes kept */
-    uint64_t sequences;     /**< sequences scored, two per pair */
-    double loss;            /**< two-way cross-entropy after calibration, nats per sequence */
-    double raw_loss;        /**< the same without calibration */
-    double full_loss;       /**< cross-entropy over the whole vocabulary, without calibration */
-    double accuracy;        /**< fraction of sequences whose calibrated answer is right */
-    double scale;           /**< calibration: logit difference * scale + shift */
+    uint64_t nodes;     /**< nodes kept */
+    uint64_t sequences; /**< sequences scored, two per pair */
+    double loss;        /**< two-way cross-entropy after calibration, nats per sequence */
+    double raw_loss;    /**< the same without calibration */
+    double full_loss;   /**< cross-entropy over the whole vocabulary, without calibration */
+    double accuracy;    /**< fraction of sequences whose calibrated answer is right */
+    double scale;       /**< calibration: logit difference * scale + shift */
     double shift;
 } fg_task_stats;
 
@@ -199,9 +199,10 @@ FG_API fg_status fg_model_load(const char* folder, const char* precision, const 
 FG_API fg_status fg_model_save(fg_model* model, const char* folder);
 
 /**
- * Describe the model as JSON: "config"; "parameters" and "nonzeros"; "nodes"; "tensors", a list of {"name",
- * "family", "shape", "trainable", "nonzeros"}; "sites", a list of {"name", "layer", "kind", "offset", "width"}
- * that tells which nodes of the flat node space belong to which site.
+ * Describe the model as JSON: "config"; "parameters" and "nonzeros", of the trainable tensors without the bigram table,
+ * which L0 never counts; "nodes"; "tensors", a list of {"name", "family", "shape", "trainable", "nonzeros"}; "sites", a
+ * list of {"name", "layer", "kind", "offset", "width"} that tells which nodes of the flat node space belong to which
+ * site.
  */
 FG_API fg_status fg_model_info(fg_model* model, fg_buffer** out_json);
 
@@ -297,8 +298,7 @@ FG_API void fg_trainer_destroy(fg_trainer* trainer);
  * @return FG_INVALID_ARGUMENT for a token, position or answer out of range, or two equal answers in a pair.
  */
 FG_API fg_status fg_examples_create(fg_model* model, const uint16_t* tokens, uint64_t pairs, uint64_t length,
-                                    const int32_t* eval_positions, const uint16_t* answers,
-                                    fg_examples** out_examples);
+                                    const int32_t* eval_positions, const uint16_t* answers, fg_examples** out_examples);
 /** Free the examples. NULL and closed handles are ignored. */
 FG_API void fg_examples_destroy(fg_examples* examples);
 

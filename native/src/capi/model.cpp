@@ -23,7 +23,7 @@ std::string describe(const Model& model) {
     nlohmann::ordered_json json;
     json["config"] = nlohmann::ordered_json::parse(model.config().json);
     json["device"] = model.device().str();
-    json["parameters"] = model.table().trainable_size();
+    json["parameters"] = count_parameters(model);
     json["nonzeros"] = count_nonzeros(model);
     json["nodes"] = model.nodes().size();
     for (const auto& parameter : model.table().parameters()) {

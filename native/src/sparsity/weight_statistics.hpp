@@ -8,7 +8,10 @@
 
 namespace filigree {
 
-/// Number of nonzero trainable parameters.
+/// Number of parameters that L0 looks at: the trainable ones without the bigram table.
+[[nodiscard]] std::int64_t count_parameters(const Model& model);
+
+/// How many of them are not zero.
 [[nodiscard]] std::int64_t count_nonzeros(const Model& model);
 
 /// Weight statistics of method 2.7 as a JSON object. Definitions, chosen so that they give the published figures:

@@ -233,6 +233,7 @@ TEST(WeightStatistics, CountWhatTheirDefinitionsSay) {
     const auto matrices = 2 * (72 * 30 + 30 * 24 + 70 * 30 + 30 * 70) - 30 - 3 * 30;
     EXPECT_EQ(json["L0_non_embed"], matrices + 61 * 30);
     EXPECT_EQ(json["L0_non_LN"], matrices + 2 * 61 * 30);
+    EXPECT_EQ(json["L0"], count_nonzeros(*model));
     EXPECT_EQ(json["L0"], matrices + 2 * 61 * 30 + 5 * 30 + 1);  // norm gains and the one bias; sinks are 0
 }
 

@@ -8,8 +8,8 @@ import java.util.List;
  *
  * @param config its architecture
  * @param device where it is: "cpu", "cuda:0"
- * @param parameters number of weights
- * @param nonzeros how many are not zero
+ * @param parameters number of trained weights, the bigram table not counted
+ * @param nonzeros how many of them are not zero
  * @param nodes size of the flat node space
  * @param tensors its weights by name
  * @param sites which nodes of the flat node space belong where

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
  * @param lr learning rate of the last step, all factors included
  * @param gradNorm L2 norm of the last gradient before it was normalised
  * @param density fraction of the block matrices' weights that the last step was allowed to keep
- * @param nonzeros nonzero trainable parameters
+ * @param nonzeros nonzero trainable parameters, the bigram table not counted
  * @param seconds wall time of this call
  */
 public record TrainStats(

@@ -80,9 +80,7 @@ public final class Doctor {
             "pip ([0-9.]+)",
             "20",
             "apt-get install python3-pip"));
-    checks.add(
-        header(
-            compiler, "GoogleTest", "gtest/gtest.h", "apt-get install libgtest-dev"));
+    checks.add(header(compiler, "GoogleTest", "gtest/gtest.h", "apt-get install libgtest-dev"));
     checks.add(
         header(compiler, "JSON header", "nlohmann/json.hpp", "apt-get install nlohmann-json3-dev"));
     checks.add(libtorch());
@@ -108,8 +106,8 @@ public final class Doctor {
                     "only Java " + Runtime.version(),
                     "install a JDK "
                         + JAVA
-                        + " or newer (Eclipse Temurin, for example), in /usr/lib/jvm or with JAVA_HOME set"
-                        + " to it; the JDK that runs Maven may stay"));
+                        + " or newer (Eclipse Temurin, for example), in /usr/lib/jvm or with"
+                        + " JAVA_HOME set to it; the JDK that runs Maven may stay"));
   }
 
   private static Stream<Path> jdkFolders() {

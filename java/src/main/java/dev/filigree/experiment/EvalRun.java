@@ -24,8 +24,8 @@ public final class EvalRun {
    * @param step of the checkpoint
    * @param loss over the mix, nats per token
    * @param losses the same by corpus
-   * @param parameters number of weights
-   * @param nonzeros how many are not zero
+   * @param parameters number of trained weights, the bigram table not counted
+   * @param nonzeros how many of them are not zero
    */
   public record Result(
       long step, double loss, Map<String, Double> losses, long parameters, long nonzeros) {}

@@ -11,11 +11,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** Kills a training process without warning and goes on; {@code -Dtest.seed=N} repeats a run. */
+/**
+ * Ends a training process without warning, or with Ctrl-C, and goes on; {@code -Dtest.seed=N}
+ * repeats a run.
+ */
 @Tag("native")
 @Tag("slow")
 class KillAndResumeTest {
@@ -23,32 +28,50 @@ class KillAndResumeTest {
 
   @TempDir Path folder;
 
-  @Test
-  void killedRunEndsBitIdenticalToOneThatWasNot() throws IOException, InterruptedException {
+  @ParameterizedTest
+  @CsvSource({"KILL, 137", "INT, 130"})
+  void stoppedRunEndsBitIdenticalToOneThatWasNot(String signal, int exitCode)
+      throws IOException, InterruptedException {
     long seed = Long.getLong("test.seed", System.nanoTime());
     System.out.println("KillAndResumeTest: -Dtest.seed=" + seed);
-    int killAt = new SplittableRandom(seed).nextInt(8, STEPS - 8);
+    int stopAt = new SplittableRandom(seed).nextInt(8, STEPS - 8);
 
     Path whole = folder.resolve("whole");
     assertThat(finish(start(whole))).isZero();
 
-    Path killed = folder.resolve("killed");
-    Process process = start(killed);
-    while (process.isAlive() && lines(killed.resolve("metrics.jsonl")) < killAt) {
+    Path stopped = folder.resolve("stopped");
+    Process process = start(stopped);
+    while (process.isAlive() && lines(stopped.resolve("metrics.jsonl")) < stopAt) {
       Thread.sleep(5);
     }
-    process.destroyForcibly().waitFor();
-    assertThat(killed.resolve("checkpoints/000000" + STEPS)).doesNotExist();
-    assertThat(finish(resume(killed))).isZero();
+    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    assertThat(process.waitFor()).isEqualTo(exitCode);
+    assertThat(stopped.resolve("checkpoints/000000" + STEPS)).doesNotExist();
+    if (signal.equals("INT")) {
+      // Ctrl-C writes a checkpoint of its own instead of leaving the last regular one.
+      assertThat(newestCheckpoint(stopped)).isGreaterThanOrEqualTo(stopAt - 1);
+    }
+    assertThat(finish(resume(stopped))).isZero();
 
     String last = "checkpoints/%08d/".formatted(STEPS);
     for (String file : List.of("model.safetensors", "trainer.safetensors", "SHA256SUMS")) {
-      assertThat(killed.resolve(last + file))
-          .as("killed at step %d, seed %d", killAt, seed)
+      assertThat(stopped.resolve(last + file))
+          .as("SIG%s at step %d, seed %d", signal, stopAt, seed)
           .hasSameBinaryContentAs(whole.resolve(last + file));
     }
     // Speed differs between the two; the losses must not.
-    assertThat(losses(killed)).isEqualTo(losses(whole));
+    assertThat(losses(stopped)).isEqualTo(losses(whole));
+  }
+
+  private static int newestCheckpoint(Path run) throws IOException {
+    try (Stream<Path> folders = Files.list(run.resolve("checkpoints"))) {
+      return folders
+          .map(path -> path.getFileName().toString())
+          .filter(name -> name.matches("\\d{8}"))
+          .mapToInt(Integer::parseInt)
+          .max()
+          .orElseThrow();
+    }
   }
 
   private static List<String> losses(Path run) throws IOException {
