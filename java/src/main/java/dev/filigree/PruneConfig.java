@@ -19,7 +19,7 @@ import dev.filigree.json.Json;
  * @param initBias mean of the masks' start
  * @param temperature width of the surrogate gradient
  * @param warmup fraction of the steps in which the learning rate rises
- * @param clipRms largest root mean square of the gradient, 0 for no limit
+ * @param clipRms largest root mean square of the gradient; a larger one is scaled down to it
  */
 public record PruneConfig(
     long steps,
@@ -48,7 +48,7 @@ public record PruneConfig(
     require(initScale >= 0, "init_scale", "at least 0", initScale);
     require(temperature > 0, "temperature", "above 0", temperature);
     require(warmup >= 0 && warmup < 1, "warmup", "a fraction of the steps, below 1", warmup);
-    require(clipRms >= 0, "clip_rms", "at least 0", clipRms);
+    require(clipRms > 0, "clip_rms", "above 0", clipRms);
   }
 
   public PruneConfig withSteps(long steps) {

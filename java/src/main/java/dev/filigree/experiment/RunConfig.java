@@ -137,7 +137,7 @@ public record RunConfig(
   }
 
   private static void set(ObjectNode tree, Setting setting) {
-    String[] path = setting.key().split("\\.");
+    String[] path = setting.key().split("\\.", -1);
     JsonNode parent = tree;
     for (int i = 0; i < path.length - 1 && parent != null; i++) {
       parent = child(parent, path[i]);

@@ -49,7 +49,8 @@ class RunConfigTest {
     "trian.batch_size, train.batch_size",
     "model, model.",
     "train.sparsity.fractions.matrx, train.sparsity.fractions.matrix",
-    "data.corpora.7.share, data.corpora.0.share"
+    "data.corpora.7.share, data.corpora.0.share",
+    "., train.lr"
   })
   void unknownKeyIsNamedWithTheNearest(String key, String nearest) {
     assertThatThrownBy(() -> NANO.with(key, "1"))
@@ -66,6 +67,7 @@ class RunConfigTest {
     "model.d_model, 65, not a multiple",
     "train.gradient, sometimes, train.gradient",
     "prune.train_pairs, 3, batch_pairs",
+    "prune.masks.clip_rms, 0, clip_rms is above 0",
     "data.corpora.0.share, -1, share is above 0"
   })
   void impossibleValueIsNamed(String key, String value, String message) {
