@@ -99,7 +99,7 @@ public final class Experiment {
   /**
    * Find the circuit of a task.
    *
-   * @param settings changes of the run's configuration; only those of "prune" have an effect
+   * @param settings changes of the run's configuration, of keys below "prune" only
    * @param step of the checkpoint, the last one if none is asked for
    */
   public Circuit prune(
@@ -109,6 +109,13 @@ public final class Experiment {
       OptionalLong step,
       Progress progress) {
     RunConfig config = folder.config().withAll(settings);
+    for (RunConfig.Setting setting : settings) {
+      if (!setting.key().startsWith("prune.")) {
+        throw new ConfigException(
+            "%s is settled when a model is trained; pruning takes prune.* alone"
+                .formatted(setting.key()));
+      }
+    }
     return new PruneRun(engine, folder, config, progress).run(task, step);
   }
 

@@ -44,6 +44,8 @@ final class PreparedData implements AutoCloseable {
     String wanted = Json.write(config.data()) + "\n" + config.model().vocabSize() + "\n";
     try {
       if (!Files.isRegularFile(marker) || !Files.readString(marker).equals(wanted)) {
+        // Whatever comes of this, the files will no longer be those that the marker tells of.
+        Files.deleteIfExists(marker);
         List<TokenDataset.Source> sources = config.data().open();
         progress.phase("learning a tokenizer of %d tokens".formatted(config.model().vocabSize()));
         Tokenizer tokenizer =

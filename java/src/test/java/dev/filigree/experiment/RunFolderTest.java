@@ -4,12 +4,15 @@ package dev.filigree.experiment;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.util.List;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -73,6 +76,52 @@ class RunFolderTest {
 
     assertThat(Files.readAllLines(run.metrics()))
         .containsExactly("{\"step\":10}", "{\"step\":20}", "{\"step\":30}");
+  }
+
+  @Test
+  void pruningTakesNoSettingsThatItWouldIgnore() {
+    Experiment run = Experiment.create(folder.resolve("a"), NANO);
+    assertThatThrownBy(
+            () ->
+                run.prune(
+                    null,
+                    "single_double_quote",
+                    List.of(Setting.parse("train.lr=1")),
+                    OptionalLong.empty(),
+                    Progress.SILENT))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("train.lr");
+  }
+
+  @Test
+  void dataOfAFailedPreparationIsNotTakenForThatOfAnOlderOne() throws IOException {
+    RunConfig first =
+        NANO.withAll(
+            List.of(
+                Setting.parse("model.vocab_size=300"),
+                Setting.parse("data.corpora.0.bytes=60000")));
+    RunFolder run = Experiment.create(folder.resolve("a"), first).folder();
+    String hash = tokenizerOf(run, first);
+
+    // The tokenizer can be learnt, the second corpus cannot be split.
+    Path single = Files.createDirectory(folder.resolve("single"));
+    Files.writeString(single.resolve("one.py"), "print('one')\n");
+    RunConfig second =
+        first.withData(
+            new DataConfig(
+                List.of(
+                    DataConfig.Source.tinypython(1, 30_000, 7),
+                    DataConfig.Source.folder("single", single, 1)),
+                first.data().tokenizerBytes()));
+    assertThatThrownBy(() -> tokenizerOf(run, second)).hasMessageContaining("at least two");
+
+    assertThat(tokenizerOf(run, first)).isEqualTo(hash);
+  }
+
+  private static String tokenizerOf(RunFolder run, RunConfig config) {
+    try (PreparedData data = PreparedData.prepare(run, config, Progress.SILENT)) {
+      return data.tokenizer().hash();
+    }
   }
 
   @Test
