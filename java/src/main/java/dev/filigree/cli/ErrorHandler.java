@@ -55,12 +55,12 @@ final class ErrorHandler implements IExecutionExceptionHandler, IParameterExcept
             case EngineException.InvalidConfig _, EngineException.Unsupported _ -> ExitCodes.USAGE;
             case EngineException.BadCheckpoint _,
                 EngineException.NotFound _,
+                EngineException.Io _,
                 EngineException.InvalidArgument _ ->
                 ExitCodes.BAD_INPUT;
             case EngineException.Unavailable _, EngineException.Cuda _ -> ExitCodes.UNAVAILABLE;
             case EngineException.Diverged _ -> ExitCodes.DIVERGED;
-            case EngineException.Io _,
-                EngineException.OutOfMemory _,
+            case EngineException.OutOfMemory _,
                 EngineException.InvalidState _,
                 EngineException.Cancelled _,
                 EngineException.Internal _ ->

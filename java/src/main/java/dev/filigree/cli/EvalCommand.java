@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:Measured.",
+      "1:Something else failed, memory for example.",
       "2:The command line is wrong.",
       "5:The run folder or the checkpoint cannot be used.",
       "6:The native core or the device is missing; see filigree doctor."

@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:A circuit reaches the target loss.",
+      "1:Something else failed, memory for example.",
       "2:The command line or the configuration is wrong.",
       "3:The model has not learnt the task, or no circuit reaches the target loss.",
       "5:The run folder or the checkpoint cannot be used.",

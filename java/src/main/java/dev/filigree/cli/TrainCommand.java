@@ -48,6 +48,7 @@ import picocli.CommandLine.Spec;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:Trained to the end.",
+      "1:Something else failed, memory for example.",
       "2:The command line or the configuration is wrong.",
       "4:Training has diverged; the last good checkpoint is kept.",
       "5:A corpus, the run folder or a checkpoint cannot be used.",
