@@ -104,6 +104,10 @@ ModelConfig parse_model_config(std::string_view json) {
         reader.fail("d_model", "must be a multiple of n_head (" + std::to_string(config.n_head) + "), not " +
                                    std::to_string(config.d_model));
     }
+    if (config.attention_width() > kMaxDimension) {
+        reader.fail("d_head", "times n_head (" + std::to_string(config.n_head) + ") must be at most " +
+                                  std::to_string(kMaxDimension) + ", not " + std::to_string(config.attention_width()));
+    }
     if (config.afrac && *config.afrac <= 0.0) {
         reader.fail("afrac", "must be above 0, or null for no activation sparsity");
     }

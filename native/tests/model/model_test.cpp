@@ -124,6 +124,7 @@ TEST(ModelConfigText, NamesWhatIsWrong) {
     EXPECT_FG_ERROR(parse_without("d_model"), FG_INVALID_CONFIG, "model.d_model is missing");
     EXPECT_FG_ERROR(parse("d_modle", 3), FG_INVALID_CONFIG, "model.d_modle is not a known key");
     EXPECT_FG_ERROR(parse("d_model", 31), FG_INVALID_CONFIG, "multiple of n_head");
+    EXPECT_FG_ERROR(parse("d_head", 1 << 24), FG_INVALID_CONFIG, "model.d_head times n_head (3) must be at most");
     EXPECT_FG_ERROR(parse("n_layer", 0), FG_INVALID_CONFIG, "model.n_layer must be at least 1");
     EXPECT_FG_ERROR(parse("n_layer", "two"), FG_INVALID_CONFIG, "must be an integer");
     EXPECT_FG_ERROR(parse("afrac", 0.0), FG_INVALID_CONFIG, "afrac");
