@@ -114,6 +114,10 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
 }
 
 void Trainer::save(const std::filesystem::path& folder) const {
+    for (const auto& parameter : model_->table().parameters()) {
+        FG_EXPECTS(all_finite(model_->tensor(parameter)), FG_DIVERGED, parameter.name, " is not finite after step ",
+                   steps_done_, ", so nothing is saved");
+    }
     save_model(*model_, folder);
     const nlohmann::ordered_json state = {
         {"config", nlohmann::ordered_json::parse(config_.json)}, {"step", steps_done_}, {"tokens", tokens_seen_}};
@@ -132,20 +136,18 @@ double Trainer::compute_gradients(const at::Tensor& tokens) {
     const auto loss = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
     const auto value = loss.item<double>();
     if (!std::isfinite(value)) {
-        report_divergence(tokens, "the loss");
+        report_divergence(tokens, "the loss", "the logits");
     }
     loss.backward();
     return value;
 }
 
-double Trainer::normalise_gradients() const {
-    const auto norm = at::linalg_vector_norm(gradients_).item<double>();
+void Trainer::normalise_gradients(double norm) const {
     const auto rms = norm / std::sqrt(static_cast<double>(gradients_.numel()));
     const auto scale = 1.0 / (rms + kNormaliserFloor);
     if (config_.gradient == GradientRule::kNormalize || scale < 1.0) {
         gradients_.mul_(scale);
     }
-    return norm;
 }
 
 StepReport Trainer::step() {
@@ -158,10 +160,11 @@ StepReport Trainer::step_on(const at::Tensor& tokens) {
     report.loss = compute_gradients(tokens);
 
     const at::NoGradGuard no_grad;
-    report.grad_norm = normalise_gradients();
+    report.grad_norm = at::linalg_vector_norm(gradients_).item<double>();
     if (!std::isfinite(report.grad_norm)) {
-        report_divergence(tokens, "the gradient");
+        report_divergence(tokens, "the gradient", "its norm");
     }
+    normalise_gradients(report.grad_norm);
     report.lr = config_.lr_at(steps_done_);
     report.density = config_.density_at(steps_done_);
 
@@ -177,7 +180,7 @@ StepReport Trainer::step_on(const at::Tensor& tokens) {
     return report;
 }
 
-void Trainer::report_divergence(const at::Tensor& tokens, const std::string& what) const {
+void Trainer::report_divergence(const at::Tensor& tokens, const std::string& what, const std::string& rest) const {
     const at::NoGradGuard no_grad;
     const auto message = what + " is not finite at step " + std::to_string(steps_done_) + ": first in ";
     for (const auto& parameter : model_->table().parameters()) {
@@ -195,7 +198,7 @@ void Trainer::report_divergence(const at::Tensor& tokens, const std::string& wha
             throw Error(FG_DIVERGED, message + "the gradient of " + parameter.name);
         }
     }
-    throw Error(FG_DIVERGED, message + "the logits");
+    throw Error(FG_DIVERGED, message + rest);
 }
 
 }  // namespace filigree

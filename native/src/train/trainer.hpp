@@ -41,6 +41,7 @@ public:
     StepReport step_on(const at::Tensor& tokens);
 
     /// Write the model's files and trainer.safetensors into an existing folder.
+    /// @throws FG_DIVERGED when a weight is not finite: nothing could go on from there. FG_NOT_FOUND, FG_IO.
     void save(const std::filesystem::path& folder) const;
 
     [[nodiscard]] const TrainConfig& config() const { return config_; }
@@ -54,9 +55,11 @@ public:
     [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }  ///< flat [trainable_size]
 
 private:
-    /// Rescale gradients_ in place (method 2.1.5). @return their L2 norm before.
-    double normalise_gradients() const;
-    [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what) const;
+    /// Rescale gradients_, whose L2 norm is `norm`, in place (method 2.1.5).
+    void normalise_gradients(double norm) const;
+    /// Throw FG_DIVERGED with the first tensor or site that is not finite; `rest` is to blame when all of them are.
+    [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what,
+                                        const std::string& rest) const;
 
     std::shared_ptr<Model> model_;
     TrainConfig config_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "model/model_files.hpp"
@@ -148,6 +149,42 @@ TEST_F(Training, NamesTheSiteThatOverflows) {
     run->model().tensor(run->model().table().find("transformer.h.1.ln_2.weight")).fill_(1e30);
     run->model().tensor(run->model().table().find("transformer.h.1.mlp.c_fc.weight")).fill_(1e20);
     EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_DIVERGED, "1.mlp.post_act");
+}
+
+TEST_F(Training, NamesTheTensorWhoseGradientOverflows) {
+    auto config = small_model_json();
+    config["afrac"] = nullptr;
+    const auto run = trainer(small_train_json(), config);
+    const auto tensor = [&](const std::string& name) { return run->model().tensor(run->model().table().find(name)); };
+    // One huge neuron that nothing reads: the loss is finite, the gradient of the weights that could read it is not.
+    tensor("transformer.h.1.mlp.c_fc.bias").select(0, 5).fill_(1e38);
+    tensor("transformer.h.1.mlp.c_proj.weight").select(1, 5).zero_();
+    tensor("lm_head.weight").mul_(100.0);
+    const auto before = run->model().values().clone();
+    EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_DIVERGED,
+                    "the gradient is not finite at step 0: first in the gradient of transformer.h.1.mlp.c_proj.weight");
+    EXPECT_TRUE(at::equal(run->model().values(), before));
+}
+
+TEST_F(Training, SaysWhenOnlyTheNormOfTheGradientOverflows) {
+    auto config = small_model_json();
+    config["afrac"] = nullptr;
+    const auto run = trainer(small_train_json(), config);
+    run->model().tensor(run->model().table().find("transformer.h.1.mlp.c_fc.bias")).select(0, 5).fill_(1e30);
+    run->model().tensor(run->model().table().find("transformer.h.1.mlp.c_proj.weight")).select(1, 5).zero_();
+    EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_DIVERGED, "first in its norm");
+}
+
+TEST_F(Training, SavesNoWeightsThatAreNotFinite) {
+    const TemporaryFolder folder;
+    const auto run = trainer();
+    static_cast<void>(run->step());
+    run->model()
+        .tensor(run->model().table().find("lm_head.weight"))
+        .select(0, 3)
+        .fill_(std::numeric_limits<double>::infinity());
+    EXPECT_FG_ERROR(run->save(folder.path()), FG_DIVERGED, "lm_head.weight is not finite after step 1");
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST_F(Training, DrawsBatchesByShareAndAsAFunctionOfTheStep) {

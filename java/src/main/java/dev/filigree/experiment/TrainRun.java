@@ -153,9 +153,13 @@ public final class TrainRun {
   }
 
   private Checkpoint save(Trainer trainer, long step) {
-    Checkpoint checkpoint = folder.checkpoints().write(step, trainer::save);
-    folder.checkpoints().prune(config.run().keepCheckpoints());
-    return checkpoint;
+    try {
+      Checkpoint checkpoint = folder.checkpoints().write(step, trainer::save);
+      folder.checkpoints().prune(config.run().keepCheckpoints());
+      return checkpoint;
+    } catch (EngineException.Diverged e) {
+      throw diverged(e);
+    }
   }
 
   private RunException diverged(EngineException.Diverged e) {

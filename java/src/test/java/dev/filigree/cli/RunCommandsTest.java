@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.json.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** Runs the verbs on a model that was trained for a few steps: it can do nothing, they must. */
+@Tag("native")
+class RunCommandsTest {
+  private static final int STEPS = 4;
+
+  @TempDir static Path folder;
+
+  private static Path run;
+  private static Outcome trained;
+
+  /** What a command left: its exit code, its output as one JSON value, its complaints. */
+  private record Outcome(int code, JsonNode json, String err) {}
+
+  @BeforeAll
+  static void train() {
+    run = folder.resolve("run");
+    trained = train(run);
+  }
+
+  @Test
+  void trainReportsWhatItDid() {
+    assertThat(trained.code()).as(trained.err()).isEqualTo(ExitCodes.OK);
+    assertThat(trained.json().path("finished").asBoolean()).isTrue();
+    assertThat(trained.json().path("step").asInt()).isEqualTo(STEPS);
+    assertThat(trained.json().at("/test_xent_by_corpus/tinypython").asDouble()).isPositive();
+  }
+
+  @Test
+  void evalReportsTheLossOfEveryCorpus() {
+    Outcome outcome = execute("eval", "--run", run.toString());
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().path("step").asInt()).isEqualTo(STEPS);
+    assertThat(outcome.json().at("/test_xent_by_corpus/tinypython").asDouble()).isPositive();
+    assertThat(outcome.json().path("nonzeros").asLong())
+        .isPositive()
+        .isLessThan(outcome.json().path("parameters").asLong());
+  }
+
+  @Test
+  void pruneOfAModelThatHasNotLearntTheTaskSaysItsLoss() {
+    Outcome outcome = prune();
+    assertThat(outcome.code()).isEqualTo(ExitCodes.NOT_LEARNT);
+    assertThat(outcome.err()).contains("has not learnt single_double_quote");
+    assertThat(outcome.json().at("/model/loss").asDouble()).isGreaterThan(0.15);
+    assertThat(outcome.json().path("exit_code").asInt()).isEqualTo(ExitCodes.NOT_LEARNT);
+  }
+
+  @Test
+  void pruneWritesTheCircuitThatItPrints() throws IOException {
+    // Guessing meets this target.
+    Outcome outcome = prune("--set", "prune.target_loss=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    Circuit circuit = Circuit.read(Path.of(outcome.json().path("file").asText()));
+    assertThat(outcome.json().path("circuit")).isEqualTo(Json.parse(circuit.toJson()));
+    assertThat(circuit.source().step()).isEqualTo(STEPS);
+    assertThat(circuit.nodes()).hasSizeLessThan(10);
+  }
+
+  @Test
+  void divergedTrainingNamesTheTensorAndTheCheckpoint() {
+    Outcome outcome =
+        train(folder.resolve("diverged"), "--set", "train.lr=1e11", "--set", "train.steps=200");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.DIVERGED);
+    assertThat(outcome.err())
+        .containsPattern("not finite (at|after) step \\d+")
+        .contains("checkpoint")
+        .contains("--set train.lr=");
+  }
+
+  private static Outcome train(Path run, String... more) {
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--preset=nano",
+                "--run=" + run,
+                "--set=data.corpora.0.bytes=200000",
+                "--set=train.batch_size=4",
+                "--set=run.checkpoint_every=2"));
+    args.addAll(more.length == 0 ? List.of("--set=train.steps=" + STEPS) : List.of(more));
+    return execute(args.toArray(String[]::new));
+  }
+
+  private static Outcome prune(String... more) {
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "prune",
+                "--task=single_double_quote",
+                "--run=" + run,
+                "--set=prune.masks.steps=2",
+                "--set=prune.train_pairs=32",
+                "--set=prune.mean_sequences=8"));
+    args.addAll(List.of(more));
+    return execute(args.toArray(String[]::new));
+  }
+
+  private static Outcome execute(String... args) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    CommandLine commandLine = Main.commandLine();
+    commandLine.setOut(new PrintWriter(out, true));
+    commandLine.setErr(new PrintWriter(err, true));
+    List<String> all = new ArrayList<>(List.of(args));
+    all.add("--json");
+    all.add("--threads=1");
+    int code = commandLine.execute(all.toArray(String[]::new));
+    return new Outcome(code, Json.parse(out.toString()), err.toString());
+  }
+}
