@@ -323,6 +323,7 @@ class EngineTest {
       assertThat(model.edges(all))
           .isNotEmpty()
           .allSatisfy(edge -> assertThat(edge.weight()).isNotZero());
+      assertThat(model.edges(new boolean[means.length])).isEmpty();
     }
   }
 

@@ -46,7 +46,7 @@ public record RunConfig(
    * @param evalBatch sequences per forward pass of evaluation
    * @param evalSequences windows of each corpus to evaluate on, 0 for all
    * @param checkpointEvery steps between two checkpoints
-   * @param keepCheckpoints checkpoints to keep beside the final one
+   * @param keepCheckpoints newest checkpoints to keep, the final one among them
    */
   public record Cadence(
       long logEvery,
