@@ -3,12 +3,10 @@ package dev.filigree.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -20,14 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("native")
 class NativeCoreProblemsTest {
-  private static final String ALLOW = "--enable-native-access=ALL-UNNAMED";
 
   @TempDir Path folder;
 
   @Test
   void doctorWorksWithoutTheNativeCore() throws IOException, InterruptedException {
     Path missing = folder.resolve("libfiligree.so");
-    String output = doctor(ALLOW, "-Dfiligree.library=" + missing);
+    String output = doctor(CommandProcess.ALLOW, "-Dfiligree.library=" + missing);
     assertThat(output).contains("MISSING  Native core").contains(missing.toString());
     assertThat(output).contains("JDK").contains("CMake").contains("fix: cmake --preset release");
   }
@@ -45,7 +42,7 @@ class NativeCoreProblemsTest {
             .start();
     assertThat(compiler.waitFor()).isZero();
 
-    assertThat(doctor(ALLOW, "-Dfiligree.library=" + other))
+    assertThat(doctor(CommandProcess.ALLOW, "-Dfiligree.library=" + other))
         .contains("MISSING  Native core")
         .contains("interface number 4711");
   }
@@ -53,7 +50,7 @@ class NativeCoreProblemsTest {
   @Test
   void fileThatIsNoLibraryIsNamed() throws IOException, InterruptedException {
     Path text = Files.writeString(folder.resolve("libtext.so"), "not a library");
-    assertThat(doctor(ALLOW, "-Dfiligree.library=" + text))
+    assertThat(doctor(CommandProcess.ALLOW, "-Dfiligree.library=" + text))
         .contains("MISSING  Native core")
         .contains(text.toString())
         .contains("cannot be loaded");
@@ -61,21 +58,12 @@ class NativeCoreProblemsTest {
 
   @Test
   void missingPermissionIsNamedWithTheFlagThatGivesIt() throws IOException, InterruptedException {
-    assertThat(doctor("--enable-native-access=java.base", "-Dempty=")).contains(ALLOW);
+    assertThat(doctor("--enable-native-access=java.base", "-Dempty="))
+        .contains(CommandProcess.ALLOW);
   }
 
   private String doctor(String... options) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--illegal-native-access=deny");
-    command.addAll(List.of(options));
-    command.add("-cp");
-    command.add(
-        System.getProperty("jdk.module.path", "")
-            + File.pathSeparator
-            + System.getProperty("java.class.path"));
-    command.add("dev.filigree.cli.Main");
-    command.add("doctor");
+    List<String> command = CommandProcess.words(List.of(options), "doctor");
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor()).as(output).isEqualTo(ExitCodes.UNAVAILABLE);

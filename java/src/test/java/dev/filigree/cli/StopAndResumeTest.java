@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.filigree.experiment;
+package dev.filigree.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +12,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 @Tag("native")
 @Tag("slow")
-class KillAndResumeTest {
+class StopAndResumeTest {
   private static final int STEPS = 60;
 
   @TempDir Path folder;
@@ -33,7 +33,7 @@ class KillAndResumeTest {
   void stoppedRunEndsBitIdenticalToOneThatWasNot(String signal, int exitCode)
       throws IOException, InterruptedException {
     long seed = Long.getLong("test.seed", System.nanoTime());
-    System.out.println("KillAndResumeTest: -Dtest.seed=" + seed);
+    System.out.println("StopAndResumeTest: -Dtest.seed=" + seed);
     int stopAt = new SplittableRandom(seed).nextInt(8, STEPS - 8);
 
     Path whole = folder.resolve("whole");
@@ -41,11 +41,8 @@ class KillAndResumeTest {
 
     Path stopped = folder.resolve("stopped");
     Process process = start(stopped);
-    while (process.isAlive() && lines(stopped.resolve("metrics.jsonl")) < stopAt) {
-      Thread.sleep(5);
-    }
-    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
-    assertThat(process.waitFor()).isEqualTo(exitCode);
+    waitForStep(process, stopped, stopAt);
+    assertThat(send(signal, process)).isEqualTo(exitCode);
     assertThat(stopped.resolve("checkpoints/000000" + STEPS)).doesNotExist();
     if (signal.equals("INT")) {
       // Ctrl-C writes a checkpoint of its own instead of leaving the last regular one.
@@ -61,6 +58,39 @@ class KillAndResumeTest {
     }
     // Speed differs between the two; the losses must not.
     assertThat(losses(stopped)).isEqualTo(losses(whole));
+  }
+
+  @Test
+  void fullDiskLosesNothing() throws IOException, InterruptedException {
+    Path run = folder.resolve("run");
+    Process process = start(run);
+    waitForStep(process, run, 12);
+    assertThat(send("INT", process)).isEqualTo(ExitCodes.INTERRUPTED);
+    int kept = newestCheckpoint(run);
+
+    // No file may grow beyond 256 kB, which is less than a checkpoint and more than anything else.
+    List<String> limited = new ArrayList<>(List.of("sh", "-c", "ulimit -f 512; exec \"$@\"", "sh"));
+    limited.addAll(command("train", "--resume", "--run=" + run));
+    assertThat(start(limited).waitFor()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(Files.readString(folder.resolve("log"))).contains("model.safetensors");
+    assertThat(newestCheckpoint(run)).isEqualTo(kept);
+    assertThat(run.resolve("checkpoints")).isDirectoryNotContaining("glob:**/.tmp-*");
+
+    assertThat(finish(resume(run))).isZero();
+    assertThat(newestCheckpoint(run)).isEqualTo(STEPS);
+  }
+
+  private static void waitForStep(Process process, Path run, int step)
+      throws IOException, InterruptedException {
+    while (process.isAlive() && lines(run.resolve("metrics.jsonl")) < step) {
+      Thread.sleep(5);
+    }
+  }
+
+  /** Send a signal and return what the process ends with. */
+  private static int send(String signal, Process process) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    return process.waitFor();
   }
 
   private static int newestCheckpoint(Path run) throws IOException {
@@ -104,18 +134,16 @@ class KillAndResumeTest {
   }
 
   private Process fork(String... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("--illegal-native-access=deny");
-    command.add("-cp");
-    command.add(
-        System.getProperty("jdk.module.path", "")
-            + File.pathSeparator
-            + System.getProperty("java.class.path"));
-    command.add("dev.filigree.cli.Main");
-    command.addAll(List.of(arguments));
+    return start(command(arguments));
+  }
+
+  private static List<String> command(String... arguments) {
+    List<String> command = CommandProcess.words(List.of(CommandProcess.ALLOW), arguments);
     command.add("--threads=1");
+    return command;
+  }
+
+  private Process start(List<String> command) throws IOException {
     return new ProcessBuilder(command)
         .redirectErrorStream(true)
         .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()))
