@@ -113,7 +113,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(8, 2048, 256, 2048),
               new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16),
-              train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32),
+              published(train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32)),
               mix(4096 * MEGABYTE),
               prune(2000, 64, 2048),
               new Cadence(100, 1000, 64, 512, 1000, 3));
@@ -138,6 +138,13 @@ public enum Presets {
             new Anneal(Shape.POWER_LAW, 0.01, 0.3, 1),
             0,
             true));
+  }
+
+  /** Linear annealing over 1 to 50% of the steps and four live weights a channel, as published. */
+  private static TrainConfig published(TrainConfig train) {
+    return train.withSparsity(
+        new Sparsity(
+            train.sparsity().fractions(), new Anneal(Shape.LINEAR, 0.01, 0.5, 1), 4, true));
   }
 
   private static DataConfig mix(long generatedBytes) {

@@ -4,6 +4,7 @@ package dev.filigree.experiment;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.filigree.TrainConfig;
 import dev.filigree.experiment.RunConfig.Setting;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -20,6 +21,17 @@ class RunConfigTest {
     RunConfig config = preset.config();
     assertThat(RunConfig.fromJson(config.toJson())).isEqualTo(config);
     assertThat(Presets.named(preset.key())).isSameAs(preset);
+  }
+
+  @Test
+  void paperAnnealsAndKeepsNeuronsAliveAsPublished() {
+    TrainConfig.Sparsity sparsity = Presets.PAPER.config().train().sparsity();
+    assertThat(sparsity.anneal())
+        .isEqualTo(new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0.01, 0.5, 1));
+    assertThat(sparsity.minimumAlive()).isEqualTo(4);
+    // Four of every row of c_fc must fit into what is left of it.
+    assertThat(sparsity.fractions().matrix() * Presets.PAPER.config().model().dModel())
+        .isGreaterThanOrEqualTo(4);
   }
 
   @Test
