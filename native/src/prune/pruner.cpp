@@ -126,21 +126,23 @@ Discretized Pruner::discretize(const Examples& validation, double target_loss) {
         return result;
     };
 
+    const auto reaches = [&](const Discretized& circuit) { return circuit.score.loss <= target_loss; };
+
     // The number that training left open is a start, not a bound: the target may need more (method 4.5).
     const auto open = tau_.ge(0).sum().item<std::int64_t>();
     const auto left_open = candidate(open);
     auto best = left_open;
     std::int64_t too_few = 0;
-    if (left_open.score.loss > target_loss) {
+    if (!reaches(left_open)) {
         best = candidate(tau_.numel());
-        if (best.score.loss > target_loss) {
+        if (!reaches(best)) {
             return left_open;
         }
         too_few = open;
     }
     while (best.nodes - too_few > 1) {
         auto middle = candidate(too_few + (best.nodes - too_few) / 2);
-        if (middle.score.loss <= target_loss) {
+        if (reaches(middle)) {
             best = std::move(middle);
         } else {
             too_few = middle.nodes;

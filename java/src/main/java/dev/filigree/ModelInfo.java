@@ -59,14 +59,6 @@ public record ModelInfo(
    */
   public record Site(String name, int layer, String kind, int offset, int width) {}
 
-  /** Return the site of a node. */
-  public Site siteOf(int node) {
-    return sites.stream()
-        .filter(site -> node >= site.offset() && node - site.offset() < site.width())
-        .findFirst()
-        .orElseThrow(() -> new IndexOutOfBoundsException("no node " + node + " among " + nodes));
-  }
-
   /** Return a tensor by name. */
   public Tensor tensor(String name) {
     return tensors.stream()
