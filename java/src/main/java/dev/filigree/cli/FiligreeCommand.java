@@ -19,6 +19,7 @@ import picocli.CommandLine.IVersionProvider;
       TrainCommand.class,
       EvalCommand.class,
       PruneCommand.class,
+      TokenizeCommand.class,
       DoctorCommand.class,
       HelpCommand.class
     },

@@ -5,20 +5,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.Engine;
 import dev.filigree.EngineOptions;
 import dev.filigree.experiment.Experiment;
-import dev.filigree.experiment.RunFolder;
-import java.nio.file.Path;
 import java.util.OptionalLong;
 import picocli.CommandLine.Option;
 
-/** Options that every verb on a run has. */
-final class RunOptions {
-  @Option(
-      names = "--run",
-      paramLabel = "DIR",
-      description =
-          "Folder of the run. Default: for a new run runs/<preset>, else the newest in runs/.")
-  Path run;
-
+/** Options of a verb that works on a run with the native core. */
+final class RunOptions extends FolderOptions {
   @Option(
       names = "--device",
       paramLabel = "DEVICE",
@@ -33,16 +24,6 @@ final class RunOptions {
           "Threads of the native core, 0 for all cores (default). Results are bit-equal only for"
               + " equal numbers.")
   int threads;
-
-  @Option(
-      names = "--json",
-      description = "Print exactly one JSON value on standard output instead of text.")
-  boolean json;
-
-  /** Open the run that is meant. */
-  Experiment experiment() {
-    return run == null ? Experiment.newest(RunFolder.RUNS) : Experiment.open(run);
-  }
 
   /** Open the engine for a run; null for a new one. */
   Engine engine(Experiment experiment) {

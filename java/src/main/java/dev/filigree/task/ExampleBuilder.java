@@ -19,8 +19,9 @@ import java.util.stream.Collectors;
  *
  * <p>Templates take turns. The answer of a prompt is the token found after it when prompt and
  * completion are encoded together, as in real code; where the completions of a pair begin with the
- * same tokens, those join the prompts and the first token in which they differ is the answer. A
- * pair that a vocabulary cannot express is thrown out and counted. Immutable.
+ * same tokens, those join the prompts and the first token in which they differ is the answer. Of
+ * several wordings of a cue the first one that works is taken. A pair that a vocabulary cannot
+ * express is thrown out and counted. Immutable.
  */
 public final class ExampleBuilder {
   private static final int MOST_CONTEXTS = 3;
@@ -71,15 +72,16 @@ public final class ExampleBuilder {
         throw tooFew(pairs, attempts, examples.size(), rejected, instances);
       }
       Template template = templates.get(attempt % templates.size());
-      Candidate candidate = task.candidate(template, context(contexts, template, random), random);
-      Outcome outcome = encode(candidate);
+      List<Candidate> candidates =
+          task.candidates(template, context(contexts, template, random), random);
+      Outcome outcome = firstPossible(candidates);
       Rejection rejection = outcome.rejection();
       if (rejection == null && !seen.add(outcome.tokensA())) {
         rejection = Rejection.DUPLICATE;
       }
       if (rejection != null) {
         rejected.merge(rejection, 1, Integer::sum);
-        instances.putIfAbsent(rejection, candidate);
+        instances.putIfAbsent(rejection, candidates.getFirst());
         continue;
       }
       examples.add(
@@ -117,6 +119,17 @@ public final class ExampleBuilder {
     static Outcome rejected(Rejection rejection) {
       return new Outcome(rejection, List.of(), List.of(), -1, -1);
     }
+  }
+
+  /**
+   * The first wording that the vocabulary can express, else what is wrong with the first of all.
+   */
+  private Outcome firstPossible(List<Candidate> wordings) {
+    List<Outcome> outcomes = wordings.stream().map(this::encode).toList();
+    return outcomes.stream()
+        .filter(outcome -> outcome.rejection() == null)
+        .findFirst()
+        .orElse(outcomes.getFirst());
   }
 
   private Outcome encode(Candidate candidate) {

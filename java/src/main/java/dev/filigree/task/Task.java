@@ -17,8 +17,11 @@ public interface Task {
   /** What decides the answer, in one sentence. */
   String description();
 
-  /** The two texts of which one stands at the mark of a template, {@value Template#CUE}. */
-  List<String> cues();
+  /**
+   * What decides the answer, in one or several wordings, the most natural first. Which of them has
+   * prompts of equal length depends on the vocabulary.
+   */
+  List<Cue> cues();
 
   /**
    * What rightly follows a prompt with either cue, as real code goes on: with the line end if there
@@ -38,16 +41,20 @@ public interface Task {
   }
 
   /**
-   * Make a pair of prompts.
+   * Make a pair of prompts, once with each wording of the cue, in the order of {@link #cues}.
    *
    * @param context code to put before the template; may be empty
    */
-  default Candidate candidate(Template template, String context, RandomGenerator random) {
+  default List<Candidate> candidates(Template template, String context, RandomGenerator random) {
     Slots slots = new Slots(random);
-    return new Candidate(
-        slots.fill(context + template.withCue(cues().get(0)).text()),
-        slots.fill(context + template.withCue(cues().get(1)).text()),
-        slots.fill(completions().get(0)),
-        slots.fill(completions().get(1)));
+    return cues().stream()
+        .map(
+            cue ->
+                new Candidate(
+                    slots.fill(context + template.withCue(cue.a()).text()),
+                    slots.fill(context + template.withCue(cue.b()).text()),
+                    slots.fill(completions().get(0)),
+                    slots.fill(completions().get(1))))
+        .toList();
   }
 }

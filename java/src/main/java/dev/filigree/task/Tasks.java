@@ -6,7 +6,14 @@ import java.util.stream.Collectors;
 
 /** The tasks there are. */
 public final class Tasks {
-  private static final List<Task> ALL = List.of(new SingleDoubleQuote());
+  private static final List<Task> ALL =
+      List.of(
+          new SingleDoubleQuote(),
+          new FinalKwarg(),
+          new SetOrString(),
+          new BracketCounting(),
+          new ForWhile(),
+          new IfEquals());
 
   private Tasks() {}
 

@@ -5,6 +5,7 @@
  * <p>A {@link dev.filigree.task.Task} holds templates in three {@linkplain dev.filigree.task.Split
  * splits} and fills them with names; an {@link dev.filigree.task.ExampleBuilder} encodes what it
  * made, throws out what a vocabulary cannot express, and gives an {@link
- * dev.filigree.task.ExampleSet}. {@link dev.filigree.task.Tasks} lists the tasks.
+ * dev.filigree.task.ExampleSet}. {@link dev.filigree.task.TaskVocabulary} says whether a vocabulary
+ * can express a task. {@link dev.filigree.task.Tasks} lists the tasks.
  */
 package dev.filigree.task;

@@ -27,7 +27,7 @@ class CommandLineTest {
   private final StringWriter err = new StringWriter();
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "prune", "doctor"})
+  @ValueSource(strings = {"train", "eval", "prune", "tokenize", "doctor"})
   void everyVerbHasHelpWithExamplesAndExitCodes(String verb) {
     assertThat(run(verb, "--help")).isZero();
     assertThat(out.toString())
@@ -41,7 +41,7 @@ class CommandLineTest {
   @Test
   void helpListsTheVerbs() {
     assertThat(run("--help")).isZero();
-    assertThat(out.toString()).contains("train", "eval", "prune", "doctor", "130");
+    assertThat(out.toString()).contains("train", "eval", "prune", "tokenize", "doctor", "130");
   }
 
   @Test

@@ -34,8 +34,8 @@ class ExampleBuilderTest {
     }
 
     @Override
-    public List<String> cues() {
-      return List.of(promptA, promptB);
+    public List<Cue> cues() {
+      return List.of(new Cue(promptA, promptB));
     }
 
     @Override
@@ -91,6 +91,25 @@ class ExampleBuilderTest {
         .hasMessageContaining("task fixed gave 0 of 5 pairs")
         .hasMessageContaining("vocabulary of 600 tokens")
         .hasMessageContaining(reason.meaning());
+  }
+
+  @Test
+  void takesTheFirstWordingOfTheCueThatWorks() {
+    Task task =
+        new TemplateTask(
+            "worded",
+            "A task for tests.",
+            List.of(new Cue("bq zq xq", "a"), new Cue("c", "d"), new Cue("e", "f")),
+            List.of(")", "]"),
+            List.of("$noun = " + Template.CUE),
+            List.of(),
+            List.of()) {};
+    assertThat(build(task).examples())
+        .allSatisfy(
+            example -> {
+              assertThat(example.textA()).endsWith(" = c");
+              assertThat(example.textB()).endsWith(" = d");
+            });
   }
 
   @Test
