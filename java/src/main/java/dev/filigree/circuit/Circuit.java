@@ -31,6 +31,10 @@ import java.util.Set;
  * @param losses how it and the whole model do
  * @param nodes in the order of the flat node space
  * @param edges nonzero weights between two nodes of the circuit: layer, matrix, target, source
+ * @param embeddings weights with which tokens of the final examples write the residual channels
+ *     that the circuit reads: the strongest of each channel, those of the cue first
+ * @param unembeddings weights with which the residual channels that the circuit writes speak for
+ *     the answers of the final examples: the strongest of each channel
  * @param config how it was searched
  */
 public record Circuit(
@@ -45,13 +49,17 @@ public record Circuit(
     Losses losses,
     List<Node> nodes,
     List<Edge> edges,
+    List<TokenWeight> embeddings,
+    List<TokenWeight> unembeddings,
     JsonNode config) {
   /** Version of the file that this class reads and writes. */
-  public static final int FORMAT = 1;
+  public static final int FORMAT = 2;
 
   public Circuit {
     nodes = List.copyOf(nodes);
     edges = List.copyOf(edges);
+    embeddings = List.copyOf(embeddings);
+    unembeddings = List.copyOf(unembeddings);
     if (format != FORMAT) {
       throw new IllegalArgumentException(
           "circuit format %d; this version reads %d".formatted(format, FORMAT));
@@ -137,6 +145,18 @@ public record Circuit(
 
   /** One nonzero weight, from the node it reads to the node it writes. */
   public record Edge(int source, int target, float weight) {}
+
+  /**
+   * One nonzero weight between a token and a residual channel.
+   *
+   * @param token number in the vocabulary
+   * @param text of the token
+   * @param member "a" or "b" where only that member of a pair has the token in its cue, or for its
+   *     answer; null otherwise
+   * @param channel of the residual stream
+   * @param weight of the embedding or the unembedding
+   */
+  public record TokenWeight(int token, String text, String member, int channel, float weight) {}
 
   /** Read a file. */
   public static Circuit read(Path file) throws IOException {

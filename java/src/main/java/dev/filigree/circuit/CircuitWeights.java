@@ -8,31 +8,51 @@ import dev.filigree.ModelInfo.Site;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Node;
+import dev.filigree.circuit.Circuit.TokenWeight;
+import dev.filigree.task.Example;
+import dev.filigree.task.ExampleSet;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The parts of a model that a circuit is made of, read from its weights.
  *
  * @param nodes of the circuit
  * @param edges between them
+ * @param embeddings of the examples' tokens, into channels that the circuit reads
+ * @param unembeddings of the examples' answers, from channels that the circuit writes
  * @param counts its size
  */
-public record CircuitWeights(List<Node> nodes, List<Edge> edges, Counts counts) {
+public record CircuitWeights(
+    List<Node> nodes,
+    List<Edge> edges,
+    List<TokenWeight> embeddings,
+    List<TokenWeight> unembeddings,
+    Counts counts) {
+  /** Weights listed for one channel, of tokens with a part in telling A from B, and of others. */
+  private static final int LISTED = 8;
+
+  private static final int LISTED_OTHERS = 4;
+
   /**
    * Read nodes, biases and edges of a circuit.
    *
    * @param keep for every node of the model, whether it is in the circuit
    * @param means ablation value of every node
-   * @param tokens that occur in the examples: their embedding entries count as extended edges
-   * @param answers of the examples: their unembedding entries count as extended edges
+   * @param examples whose tokens and answers are looked up in the embedding and the unembedding
+   * @param text of a token, for people
    */
   public static CircuitWeights read(
-      Model model, boolean[] keep, float[] means, Set<Integer> tokens, Set<Integer> answers) {
+      Model model, boolean[] keep, float[] means, ExampleSet examples, IntFunction<String> text) {
     ModelInfo info = model.info();
     ModelConfig config = info.config();
     Biases biases = new Biases(model, config);
@@ -63,27 +83,102 @@ public record CircuitWeights(List<Node> nodes, List<Edge> edges, Counts counts) 
         model.edges(keep).stream()
             .map(edge -> new Edge(edge.source(), edge.target(), edge.weight()))
             .toList();
-    int extended =
-        edges.size()
-            + live
-            + nonzeros(model.readTensor("transformer.wte.weight"), config.dModel(), tokens, read)
-            + nonzeros(model.readTensor("lm_head.weight"), config.dModel(), answers, written);
+    TokenWeights embedding =
+        new TokenWeights(
+            model.readTensor("transformer.wte.weight"), config.dModel(), prompts(examples));
+    TokenWeights unembedding =
+        new TokenWeights(model.readTensor("lm_head.weight"), config.dModel(), answers(examples));
+    int extended = edges.size() + live + embedding.count(read) + unembedding.count(written);
     return new CircuitWeights(
-        nodes, edges, new Counts(nodes.size(), edges.size(), extended, info.nodes()));
+        nodes,
+        edges,
+        embedding.strongest(read, text),
+        unembedding.strongest(written, text),
+        new Counts(nodes.size(), edges.size(), extended, info.nodes()));
   }
 
   private static boolean isPerHead(String kind) {
     return kind.equals("attn_q") || kind.equals("attn_k") || kind.equals("attn_v");
   }
 
-  private static int nonzeros(float[] matrix, int width, Set<Integer> rows, Set<Integer> columns) {
-    int count = 0;
-    for (int row : rows) {
-      for (int column : columns) {
-        count += matrix[row * width + column] == 0 ? 0 : 1;
+  /** Tokens of the prompts, and which members have them where the two of a pair differ. */
+  private static Map<Integer, Set<String>> prompts(ExampleSet examples) {
+    Map<Integer, Set<String>> tokens = new TreeMap<>();
+    for (Example example : examples.examples()) {
+      for (int i = 0; i <= example.evalPosition(); i++) {
+        int a = example.tokensA().get(i);
+        int b = example.tokensB().get(i);
+        members(tokens, a);
+        members(tokens, b);
+        if (a != b) {
+          members(tokens, a).add("a");
+          members(tokens, b).add("b");
+        }
       }
     }
-    return count;
+    return tokens;
+  }
+
+  private static Map<Integer, Set<String>> answers(ExampleSet examples) {
+    Map<Integer, Set<String>> tokens = new TreeMap<>();
+    for (Example example : examples.examples()) {
+      members(tokens, example.targetA()).add("a");
+      members(tokens, example.targetB()).add("b");
+    }
+    return tokens;
+  }
+
+  private static Set<String> members(Map<Integer, Set<String>> tokens, int token) {
+    return tokens.computeIfAbsent(token, _ -> new TreeSet<>());
+  }
+
+  /**
+   * Rows of an embedding or unembedding.
+   *
+   * @param matrix [vocabulary, width]
+   * @param tokens the rows that matter, each with the members of pairs that it tells apart
+   */
+  private record TokenWeights(float[] matrix, int width, Map<Integer, Set<String>> tokens) {
+    int count(Set<Integer> channels) {
+      int count = 0;
+      for (int token : tokens.keySet()) {
+        for (int channel : channels) {
+          count += matrix[token * width + channel] == 0 ? 0 : 1;
+        }
+      }
+      return count;
+    }
+
+    List<TokenWeight> strongest(Set<Integer> channels, IntFunction<String> text) {
+      List<TokenWeight> strongest = new ArrayList<>();
+      for (int channel : channels) {
+        Comparator<Integer> byStrength =
+            Comparator.comparing(token -> -Math.abs(matrix[token * width + channel]));
+        Map<Boolean, List<Integer>> telling =
+            tokens.keySet().stream()
+                .filter(token -> matrix[token * width + channel] != 0)
+                .sorted(byStrength)
+                .collect(Collectors.partitioningBy(token -> !tokens.get(token).isEmpty()));
+        Stream.concat(
+                telling.get(true).stream().limit(LISTED),
+                telling.get(false).stream().limit(LISTED_OTHERS))
+            .map(
+                token ->
+                    new TokenWeight(
+                        token,
+                        text.apply(token),
+                        member(token),
+                        channel,
+                        matrix[token * width + channel]))
+            .forEach(strongest::add);
+      }
+      return strongest;
+    }
+
+    private String member(int token) {
+      Set<String> members = tokens.get(token);
+      return members.size() == 1 ? members.iterator().next() : null;
+    }
   }
 
   /** Bias tensors, each read once. */

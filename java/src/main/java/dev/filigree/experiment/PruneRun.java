@@ -19,7 +19,6 @@ import dev.filigree.data.TokenFile;
 import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.Checkpoints.Checkpoint;
 import dev.filigree.json.Json;
-import dev.filigree.task.Example;
 import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.ExampleSet;
 import dev.filigree.task.Split;
@@ -27,8 +26,6 @@ import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.IOException;
 import java.util.OptionalLong;
-import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Finds the circuit of a task: learns node masks on one set of templates, chooses their number on a
@@ -103,7 +100,7 @@ public final class PruneRun {
         TaskStats result =
             model.evaluate(lastExamples, means, chosen.keep(), stats.scale(), stats.shift());
         CircuitWeights weights =
-            CircuitWeights.read(model, chosen.keep(), means, tokens(last), answers(last));
+            CircuitWeights.read(model, chosen.keep(), means, last, tokenizer::decode);
         Circuit circuit =
             new Circuit(
                 Circuit.FORMAT,
@@ -123,6 +120,8 @@ public final class PruneRun {
                     new Pair(stats, whole), new Pair(result, whole(model, lastExamples, fit))),
                 weights.nodes(),
                 weights.edges(),
+                weights.embeddings(),
+                weights.unembeddings(),
                 Json.tree(search));
         circuit.write(folder.circuit(taskName));
         return circuit;
@@ -177,23 +176,5 @@ public final class PruneRun {
                 100 * whole.accuracy(),
                 config.prune().targetLoss()),
         whole);
-  }
-
-  private static Set<Integer> tokens(ExampleSet examples) {
-    Set<Integer> tokens = new TreeSet<>();
-    for (Example example : examples.examples()) {
-      tokens.addAll(example.tokensA());
-      tokens.addAll(example.tokensB());
-    }
-    return tokens;
-  }
-
-  private static Set<Integer> answers(ExampleSet examples) {
-    Set<Integer> answers = new TreeSet<>();
-    for (Example example : examples.examples()) {
-      answers.add(example.targetA());
-      answers.add(example.targetB());
-    }
-    return answers;
   }
 }

@@ -13,6 +13,7 @@ import dev.filigree.circuit.Circuit.Node;
 import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
+import dev.filigree.circuit.Circuit.TokenWeight;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -50,8 +51,8 @@ class CircuitTest {
         .hasMessageContaining("not in the circuit");
     assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"nodes\" : 3", "\"nodes\" : 4")))
         .hasMessageContaining("counts say 4 nodes");
-    assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"format\" : 1", "\"format\" : 2")))
-        .hasMessageContaining("format 2");
+    assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"format\" : 2", "\"format\" : 1")))
+        .hasMessageContaining("format 1");
     assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"reached\"", "\"reeched\"")))
         .hasMessageContaining("reeched");
     Path file = Files.writeString(folder.resolve("half.json"), text.substring(0, 100));
@@ -78,6 +79,8 @@ class CircuitTest {
             new Node(9 + 128, "0.attn.act_in", 0, "attn_in", 9, null, null, 0f),
             new Node(145, "0.attn.q", 0, "attn_q", 17, 1, 0.25f, 0.125f)),
         List.of(new Edge(5, 145, -1.5f), new Edge(137, 145, 0.5f)),
+        List.of(new TokenWeight(7, "\"", "b", 5, 0.75f), new TokenWeight(8, " the", null, 9, -1f)),
+        List.of(),
         Json.parse("{\"target_loss\":0.15}"));
   }
 }

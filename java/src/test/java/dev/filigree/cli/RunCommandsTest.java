@@ -74,6 +74,9 @@ class RunCommandsTest {
     assertThat(outcome.json().path("circuit")).isEqualTo(Json.parse(circuit.toJson()));
     assertThat(circuit.source().step()).isEqualTo(STEPS);
     assertThat(circuit.nodes()).hasSizeLessThan(10);
+    assertThat(circuit.counts().extendedEdges())
+        .isGreaterThanOrEqualTo(
+            circuit.edges().size() + circuit.embeddings().size() + circuit.unembeddings().size());
   }
 
   @Test
