@@ -84,7 +84,7 @@ public enum Presets {
               train(900, 16, 64, 0.05, 1.0 / 4, 0.5),
               new DataConfig(List.of(Source.tinypython(1, 2 * MEGABYTE, SEED)), MEGABYTE),
               prune(150, 32, 256),
-              new Cadence(20, 200, 32, 64, 200, 3));
+              new Cadence(20, 200, 32, 64, 200, 3, null));
       case TINY ->
           new RunConfig(
               ModelConfig.sparse(2, 128, 128, 1024),
@@ -92,7 +92,7 @@ public enum Presets {
               train(2000, 16, 128, 0.05, 1.0 / 16, 0.25),
               mix(8 * MEGABYTE),
               prune(300, 32, 512),
-              new Cadence(20, 500, 32, 64, 500, 3));
+              new Cadence(20, 500, 32, 64, 500, 3, null));
       case SMALL ->
           new RunConfig(
               ModelConfig.sparse(2, 256, 128, 1024),
@@ -100,7 +100,7 @@ public enum Presets {
               train(6000, 32, 128, 0.03, 1.0 / 16, 0.25),
               mix(32 * MEGABYTE),
               prune(500, 64, 512),
-              new Cadence(20, 500, 32, 128, 500, 3));
+              new Cadence(20, 500, 32, 128, 500, 3, null));
       case MEDIUM ->
           new RunConfig(
               ModelConfig.sparse(4, 1024, 256, 2048),
@@ -108,7 +108,7 @@ public enum Presets {
               train(6000, 64, 256, 0.0128, 1.0 / 64, 0.125),
               mix(256 * MEGABYTE),
               prune(1000, 64, 1024),
-              new Cadence(50, 500, 64, 256, 500, 3));
+              new Cadence(50, 500, 64, 256, 500, 3, null));
       case PAPER ->
           new RunConfig(
               ModelConfig.sparse(8, 2048, 256, 2048),
@@ -116,7 +116,7 @@ public enum Presets {
               published(train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32)),
               mix(4096 * MEGABYTE),
               prune(2000, 64, 2048),
-              new Cadence(100, 1000, 64, 512, 1000, 3));
+              new Cadence(100, 1000, 64, 512, 1000, 3, null));
     };
   }
 

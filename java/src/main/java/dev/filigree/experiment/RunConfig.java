@@ -47,6 +47,8 @@ public record RunConfig(
    * @param evalSequences windows of each corpus to evaluate on, 0 for all
    * @param checkpointEvery steps between two checkpoints
    * @param keepCheckpoints newest checkpoints to keep, the final one among them
+   * @param stopLoss held-out loss over the mix at which training ends before its last step, nats
+   *     per token; null to train to the end
    */
   public record Cadence(
       long logEvery,
@@ -54,7 +56,8 @@ public record RunConfig(
       int evalBatch,
       int evalSequences,
       long checkpointEvery,
-      int keepCheckpoints) {
+      int keepCheckpoints,
+      Double stopLoss) {
     public Cadence {
       if (logEvery < 1 || evalEvery < 1 || checkpointEvery < 1) {
         throw new IllegalArgumentException(
@@ -63,6 +66,9 @@ public record RunConfig(
       if (evalBatch < 1 || evalSequences < 0 || keepCheckpoints < 1) {
         throw new IllegalArgumentException(
             "eval_batch and keep_checkpoints are 1 or more, eval_sequences 0 or more");
+      }
+      if (stopLoss != null && !(stopLoss > 0)) {
+        throw new IllegalArgumentException("stop_loss is above 0, not " + stopLoss);
       }
     }
   }

@@ -40,9 +40,9 @@ public final class TrainRun {
   /**
    * How a training run ended.
    *
-   * @param finished false when it was stopped early
+   * @param finished false when it was asked to stop
    * @param stats of the last steps; null when a resumed run had none left to do
-   * @param loss held-out loss over the mix, nats per token; NaN when stopped early
+   * @param loss held-out loss over the mix, nats per token; NaN when it was asked to stop
    * @param losses the same by corpus
    * @param checkpoint the last one
    * @param seconds wall time, preparation included
@@ -99,10 +99,16 @@ public final class TrainRun {
     Window window = new Window();
     TrainStats stats = null;
     Checkpoint checkpoint = null;
+    Map<String, Double> losses = Map.of();
+    boolean finished = step == steps;
     if (step == 0) {
       evaluate(model, data, 0);
+    } else if (finished || config.run().stopLoss() != null) {
+      // In the metrics already, if the run had finished before.
+      losses = losses(model, data);
+      finished |= reached(data, losses);
     }
-    while (step < steps && !stop) {
+    while (!finished && !stop) {
       long boundary =
           Math.min(
               Math.min(next(step, cadence.logEvery()), next(step, cadence.evalEvery())),
@@ -122,18 +128,14 @@ public final class TrainRun {
         log(trainer, stats, window);
         window = new Window();
       }
-      if (step % cadence.evalEvery() == 0 && step < steps) {
-        evaluate(model, data, step);
+      finished = step == steps;
+      if (step % cadence.evalEvery() == 0 || finished) {
+        losses = evaluate(model, data, step);
+        finished |= reached(data, losses);
       }
-      if (step % cadence.checkpointEvery() == 0 && step < steps) {
+      if (step % cadence.checkpointEvery() == 0 && !finished) {
         checkpoint = save(trainer, step);
       }
-    }
-    boolean finished = step == steps;
-    Map<String, Double> losses = Map.of();
-    if (finished) {
-      // A run that had finished before has this in its metrics already.
-      losses = step > from ? evaluate(model, data, step) : losses(model, data);
     }
     if (step > from || folder.checkpoints().all().isEmpty()) {
       checkpoint = save(trainer, step);
@@ -142,6 +144,11 @@ public final class TrainRun {
     }
     double loss = finished ? data.mean(losses) : Double.NaN;
     return new Result(finished, stats, loss, losses, checkpoint, (System.nanoTime() - begin) / 1e9);
+  }
+
+  private boolean reached(PreparedData data, Map<String, Double> losses) {
+    Double target = config.run().stopLoss();
+    return target != null && data.mean(losses) <= target;
   }
 
   private static long next(long step, long every) {

@@ -80,6 +80,22 @@ class RunCommandsTest {
   }
 
   @Test
+  void trainingEndsAtTheLossItIsToStopAt() {
+    Path early = folder.resolve("early");
+    Outcome outcome = train(early, "--set=run.stop_loss=6.2", "--set=run.eval_every=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().path("finished").asBoolean()).isTrue();
+    int step = outcome.json().path("step").asInt();
+    assertThat(step).isBetween(1, 899);
+    double loss = outcome.json().path("test_xent").asDouble();
+    assertThat(loss).isBetween(5.0, 6.2);
+
+    Outcome resumed = execute("train", "--resume", "--run=" + early);
+    assertThat(resumed.json().path("step").asInt()).isEqualTo(step);
+    assertThat(resumed.json().path("test_xent").asDouble()).isEqualTo(loss);
+  }
+
+  @Test
   void divergedTrainingNamesTheTensorAndTheCheckpoint() {
     Outcome outcome =
         train(folder.resolve("diverged"), "--set", "train.lr=1e11", "--set", "train.steps=200");
