@@ -349,6 +349,15 @@ FG_API fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, co
                                       uint64_t nodes, fg_task_stats* out_stats);
 
 /**
+ * Logit of a minus logit of b for every sequence, a being the first member's right answer and b the second's, without
+ * calibration: above 0 where a is preferred, whichever is right. Arguments as fg_circuit_evaluate().
+ * @param count must be the number of sequences, two per pair.
+ * @param out_differences [pairs, 2] fp32.
+ */
+FG_API fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
+                                        uint64_t nodes, uint64_t count, float* out_differences);
+
+/**
  * Edges of a circuit: every nonzero entry of the block matrices whose two end nodes are kept, in the order
  * layer, matrix (q, k, v, attention out, MLP in, MLP out), target, source. The buffer is an array of fg_edge.
  */

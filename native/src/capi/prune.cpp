@@ -52,6 +52,20 @@ std::shared_ptr<Examples> examples_for(const Model& model, const fg_examples* ha
     return examples;
 }
 
+/// Run the examples through the circuit `keep`, NULL for the whole model, which the caller holds.
+TaskOutputs run_circuit(const Model& model, const Examples& examples, const float* means, const std::uint8_t* keep,
+                        std::uint64_t nodes) {
+    require_nodes(model, nodes);
+    if (keep == nullptr) {
+        return run_task(examples, nullptr);
+    }
+    require(means, "means");
+    check_keep(keep, nodes);
+    check_means(means, nodes);
+    GateHook hook(upload_nodes(model, keep), upload_nodes(model, means));
+    return run_task(examples, &hook);
+}
+
 /// Score the circuit `keep` (NULL for the whole model) with a calibration, or with one fitted here.
 void evaluate(fg_model* model, fg_examples* examples, const float* means, const std::uint8_t* keep, std::uint64_t nodes,
               const std::optional<Calibration>& given, fg_task_stats* out_stats) {
@@ -59,17 +73,8 @@ void evaluate(fg_model* model, fg_examples* examples, const float* means, const 
     const auto lock = occupy(*object);
     const auto chosen = examples_for(*object, examples);
     require_stats(out_stats);
-    require_nodes(*object, nodes);
-    std::optional<GateHook> hook;
-    auto kept = static_cast<std::int64_t>(nodes);
-    if (keep != nullptr) {
-        require(means, "means");
-        check_keep(keep, nodes);
-        check_means(means, nodes);
-        hook.emplace(upload_nodes(*object, keep), upload_nodes(*object, means));
-        kept = std::count(keep, keep + nodes, std::uint8_t{1});
-    }
-    const auto outputs = run_task(*chosen, hook ? &*hook : nullptr);
+    const auto outputs = run_circuit(*object, *chosen, means, keep, nodes);
+    const auto kept = keep == nullptr ? static_cast<std::int64_t>(nodes) : std::count(keep, keep + nodes, 1);
     fill(out_stats, score_task(outputs, given ? *given : fit_calibration(outputs.sequences)), kept,
          chosen->sequences());
 }
@@ -168,6 +173,21 @@ fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const floa
 fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
                                uint64_t nodes, fg_task_stats* out_stats) {
     return guard([&] { evaluate(model, examples, means, keep, nodes, std::nullopt, out_stats); });
+}
+
+fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
+                                 uint64_t nodes, uint64_t count, float* out_differences) {
+    return guard([&] {
+        const auto object = object_of(model);
+        const auto lock = occupy(*object);
+        const auto chosen = examples_for(*object, examples);
+        require(out_differences, "out_differences");
+        FG_EXPECTS(count == static_cast<std::uint64_t>(chosen->sequences()), FG_INVALID_ARGUMENT, "count is ", count,
+                   ", the examples have ", chosen->sequences(), " sequences");
+        const auto outputs = run_circuit(*object, *chosen, means, keep, nodes);
+        std::transform(outputs.sequences.begin(), outputs.sequences.end(), out_differences,
+                       [](const ScoredSequence& sequence) { return static_cast<float>(sequence.difference); });
+    });
 }
 
 fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges) {

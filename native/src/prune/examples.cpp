@@ -62,9 +62,10 @@ at::Tensor logit_differences(const Examples& examples, const at::Tensor& logits)
     return pair.select(1, 0) - pair.select(1, 1);
 }
 
-at::Tensor answer_signs(const Examples& examples) {
-    const auto row = at::arange(examples.sequences(), examples.positions.options());
-    return (1 - 2 * row.remainder(2)).to(at::kFloat);
+at::Tensor right_columns(const Examples& examples) {
+    return at::arange(examples.sequences(), examples.positions.options()).remainder(2);
 }
+
+at::Tensor answer_signs(const Examples& examples) { return (1 - 2 * right_columns(examples)).to(at::kFloat); }
 
 }  // namespace filigree

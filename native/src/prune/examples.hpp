@@ -33,6 +33,9 @@ struct Examples {
 /// z_a - z_b for every sequence, whichever of the two is right. @param logits [2P, V]. @return [2P].
 [[nodiscard]] at::Tensor logit_differences(const Examples& examples, const at::Tensor& logits);
 
+/// Column of `answers` that is right in every row: 0 (a) or 1 (b). @return int64 [2P].
+[[nodiscard]] at::Tensor right_columns(const Examples& examples);
+
 /// +1 for rows whose right answer is a, -1 for b. @return fp32 [2P].
 [[nodiscard]] at::Tensor answer_signs(const Examples& examples);
 

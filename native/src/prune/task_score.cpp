@@ -30,16 +30,13 @@ TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
         const auto last = std::min(total, first + kRowsPerForward);
         const auto part = examples.select(at::arange(first, last, examples.positions.options()));
         const auto logits = answer_logits(part, hook);  // [n, V]
-        const auto signs = answer_signs(part);
-        const auto right = at::arange(last - first, part.positions.options()).remainder(2).view({-1, 1});
-        const auto targets = part.answers.gather(1, right).squeeze(1);
+        const auto targets = part.answers.gather(1, right_columns(part).view({-1, 1})).squeeze(1);
         outputs.full_loss += ops::cross_entropy(logits, targets).item<double>() * static_cast<double>(last - first) /
                              static_cast<double>(total);
         const auto differences = logit_differences(part, logits).to(at::kCPU, at::kDouble).contiguous();
-        const auto host_signs = signs.to(at::kCPU, at::kDouble).contiguous();
+        const auto signs = answer_signs(part).to(at::kCPU, at::kDouble).contiguous();
         for (std::int64_t i = 0; i < last - first; ++i) {
-            outputs.sequences.push_back(
-                {differences.const_data_ptr<double>()[i], host_signs.const_data_ptr<double>()[i]});
+            outputs.sequences.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
         }
     }
     return outputs;

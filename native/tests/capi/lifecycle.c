@@ -173,6 +173,12 @@ static void prune(fg_model* model) {
     CHECK_OK(fg_circuit_calibrate(model, examples, means, keep, TEST_NODES, &fitted));
     CHECK(fitted.loss <= fitted.raw_loss + 1e-9);
 
+    float masked_differences[2 * PAIRS];
+    float differences[2 * PAIRS];
+    CHECK_OK(fg_circuit_differences(model, examples, means, keep, TEST_NODES, 2 * PAIRS, masked_differences));
+    CHECK_OK(fg_circuit_differences(model, examples, NULL, NULL, TEST_NODES, 2 * PAIRS, differences));
+    CHECK(memcmp(masked_differences, differences, sizeof differences) == 0 && differences[0] != differences[1]);
+
     fg_buffer* edges = NULL;
     CHECK_OK(fg_circuit_edges(model, keep, TEST_NODES, &edges));
     CHECK(fg_buffer_size(edges) > 0 && fg_buffer_size(edges) % sizeof(fg_edge) == 0);

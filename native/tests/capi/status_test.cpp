@@ -158,6 +158,10 @@ TEST_F(Status, NullArgumentsAreInvalid) {
                   fg_pruner_create(model_, TEST_PRUNER, pairs, nullptr, TEST_NODES, &pruner));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
                   fg_circuit_evaluate(model_, pairs, nullptr, keep_.data(), TEST_NODES, 1, 0, &task));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
+                  fg_circuit_differences(model_, pairs, nullptr, keep_.data(), TEST_NODES, 4, logits.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_differences",
+                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES, 4, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "keep", fg_circuit_edges(model_, nullptr, TEST_NODES, &buffer));
     EXPECT_EQ(buffer, nullptr);
 }
@@ -209,6 +213,11 @@ TEST_F(Status, SizesThatDoNotFitAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "", fg_model_loss(model_, tokens_.data(), 64, 0, 0, &eval));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "nodes",
                   fg_model_node_means(model_, tokens_.data(), 64, 1, 0, TEST_NODES - 1, values.data()));
+    fg_examples* pairs = examples();
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "count",
+                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES, 3, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "nodes",
+                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES + 1, 4, values.data()));
     eval.struct_size = 1;
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "struct_size", fg_model_loss(model_, tokens_.data(), 64, 1, 0, &eval));
 }
@@ -267,6 +276,9 @@ TEST_F(Status, ExamplesOfAnotherModelAreInvalid) {
                   fg_pruner_create(other, TEST_PRUNER, pairs, means_.data(), TEST_NODES, &none));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "model",
                   fg_circuit_evaluate(other, pairs, nullptr, nullptr, TEST_NODES, 1, 0, &task));
+    std::array<float, 4> differences{};
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model",
+                  fg_circuit_differences(other, pairs, nullptr, nullptr, TEST_NODES, 4, differences.data()));
 }
 
 TEST_F(Status, KeepOtherThanZeroAndOneIsInvalid) {

@@ -6,6 +6,8 @@
 #include <filigree/filigree.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -118,6 +120,43 @@ TEST_F(GoldenPrune, ScoresAndCalibrationMatch) {
         EXPECT_NEAR(stats.shift, scores["calibrated"]["shift"].get<double>(), 5e-3);
         EXPECT_NEAR(stats.loss, scores["calibrated"]["loss"].get<double>(), 5e-6);
     }
+    fg_examples_destroy(examples);
+    fg_model_destroy(model);
+}
+
+TEST_F(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
+    fg_model* model = nullptr;
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), "fp32", "cpu", &model));
+    fg_examples* examples = nullptr;
+    ASSERT_OK(
+        fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
+    const auto means = expected_.expected("means");
+    std::vector<float> differences(2 * pairs());
+    ASSERT_OK(fg_circuit_differences(model, examples, means.data(), keep_.data(), means.size(), differences.size(),
+                                     differences.data()));
+    const auto logits = expected_.expected("masked_logits");  // [2P, T, V]
+    const auto vocabulary = logits.size() / (differences.size() * length());
+    const auto largest = std::ranges::max(logits, {}, [](float logit) { return std::abs(logit); });
+    for (std::size_t row = 0; row < differences.size(); ++row) {
+        const auto* at_answer = &logits[(row * length() + static_cast<std::size_t>(positions_[row])) * vocabulary];
+        const auto a = answers_[row / 2 * 2];
+        const auto b = answers_[row / 2 * 2 + 1];
+        // The tolerance is relative to the largest logit; a difference has the errors of two.
+        EXPECT_NEAR(differences[row], at_answer[a] - at_answer[b],
+                    2 * expected_.tolerance("masked_logits") * std::abs(largest))
+            << row;
+    }
+
+    // The whole model has other differences, and its own two-way loss follows from them.
+    std::vector<float> whole(differences.size());
+    ASSERT_OK(fg_circuit_differences(model, examples, nullptr, nullptr, means.size(), whole.size(), whole.data()));
+    EXPECT_NE(whole, differences);
+    double loss = 0.0;
+    for (std::size_t row = 0; row < whole.size(); ++row) {
+        loss += std::log1p(std::exp(row % 2 == 0 ? -whole[row] : whole[row])) / static_cast<double>(whole.size());
+    }
+    EXPECT_LE(golden::relative_error(loss, expected_["whole"]["raw_loss"].get<double>()),
+              expected_.tolerance("scores"));
     fg_examples_destroy(examples);
     fg_model_destroy(model);
 }

@@ -215,6 +215,36 @@ public final class Model extends NativeObject {
         (e, m, k, n, s) -> Filigree.fg_circuit_calibrate(segment(), e, m, k, n, s));
   }
 
+  /**
+   * Compute the differences of the whole model, as {@link #differences(Examples, float[],
+   * boolean[])}.
+   */
+  public float[] differences(Examples examples) {
+    return differences(examples, null, null);
+  }
+
+  /**
+   * Compute the logit of a minus the logit of b for every sequence, a being the right answer of the
+   * pair's first member and b that of its second: above 0 where a is preferred, whichever is right.
+   *
+   * @param means one per node
+   * @param keep one per node; every other node is replaced by its mean
+   * @return two per pair, in the order of the examples, without calibration
+   */
+  public float[] differences(Examples examples, float[] means, boolean[] keep) {
+    int count = 2 * examples.pairs();
+    return onCircuit(
+        means,
+        keep,
+        (arena, m, k, nodes) -> {
+          MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+          Status.check(
+              Filigree.fg_circuit_differences(
+                  segment(), examples.segment(), m, k, nodes, count, out));
+          return out.toArray(ValueLayout.JAVA_FLOAT);
+        });
+  }
+
   /** List the edges between kept nodes: layer by layer, matrix by matrix, by target and source. */
   public List<Edge> edges(boolean[] keep) {
     return call(
@@ -271,6 +301,23 @@ public final class Model extends NativeObject {
   }
 
   private TaskStats score(Examples examples, float[] means, boolean[] keep, Score score) {
+    return onCircuit(
+        means,
+        keep,
+        (arena, m, k, nodes) -> {
+          MemorySegment stats = fg_task_stats.allocate(arena);
+          fg_task_stats.struct_size(stats, (int) fg_task_stats.sizeof());
+          Status.check(score.call(examples.segment(), m, k, nodes, stats));
+          return TaskStats.from(stats);
+        });
+  }
+
+  /** A native call that takes a circuit; arrays that are null arrive as NULL. */
+  private interface CircuitCall<R> {
+    R call(Arena arena, MemorySegment means, MemorySegment keep, long nodes);
+  }
+
+  private <R> R onCircuit(float[] means, boolean[] keep, CircuitCall<R> body) {
     long nodes = keep == null ? config().nodes() : keep.length;
     if (keep != null && means.length != keep.length) {
       throw new EngineException.InvalidArgument(
@@ -279,18 +326,13 @@ public final class Model extends NativeObject {
     return call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
-            MemorySegment stats = fg_task_stats.allocate(arena);
-            fg_task_stats.struct_size(stats, (int) fg_task_stats.sizeof());
-            Status.check(
-                score.call(
-                    examples.segment(),
-                    keep == null
-                        ? MemorySegment.NULL
-                        : arena.allocateFrom(ValueLayout.JAVA_FLOAT, means),
-                    keep == null ? MemorySegment.NULL : Masks.copy(arena, keep),
-                    nodes,
-                    stats));
-            return TaskStats.from(stats);
+            return body.call(
+                arena,
+                keep == null
+                    ? MemorySegment.NULL
+                    : arena.allocateFrom(ValueLayout.JAVA_FLOAT, means),
+                keep == null ? MemorySegment.NULL : Masks.copy(arena, keep),
+                nodes);
           }
         });
   }

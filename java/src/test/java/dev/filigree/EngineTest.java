@@ -3,10 +3,13 @@ package dev.filigree;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.filigree.data.TokenFile;
 import dev.filigree.ffi.Filigree;
 import dev.filigree.nativelib.Status;
+import dev.filigree.task.Example;
+import dev.filigree.task.ExampleSet;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -320,10 +323,31 @@ class EngineTest {
       Arrays.fill(all, true);
       assertThat(model.evaluate(examples, means, all, 1, 0).loss())
           .isEqualTo(model.evaluate(examples).loss());
+      assertThat(model.differences(examples, means, all)).isEqualTo(model.differences(examples));
       assertThat(model.edges(all))
           .isNotEmpty()
           .allSatisfy(edge -> assertThat(edge.weight()).isNotZero());
       assertThat(model.edges(new boolean[means.length])).isEmpty();
+    }
+  }
+
+  @Test
+  void differencesAreThoseOfTheLogits() {
+    ExampleSet set = TestModels.examples(4);
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples examples = model.examples(set)) {
+      float[] differences = model.differences(examples);
+      assertThat(differences).hasSize(8);
+      for (int i = 0; i < differences.length; i++) {
+        Example example = set.examples().get(i / 2);
+        List<Integer> prompt = i % 2 == 0 ? example.tokensA() : example.tokensB();
+        int[] tokens = prompt.stream().mapToInt(Integer::intValue).toArray();
+        float[] logits = model.logits(new int[][] {tokens})[0][example.evalPosition()];
+        assertThat(differences[i])
+            .isCloseTo(logits[example.targetA()] - logits[example.targetB()], within(1e-6f));
+      }
+      assertThat(differences[0]).isNotEqualTo(differences[1]);
     }
   }
 

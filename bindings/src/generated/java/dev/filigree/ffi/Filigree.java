@@ -2495,6 +2495,72 @@ public class Filigree extends Filigree$shared {
         }
     }
 
+    private static class fg_circuit_differences {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_differences");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_differences$descriptor() {
+        return fg_circuit_differences.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MethodHandle fg_circuit_differences$handle() {
+        return fg_circuit_differences.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MemorySegment fg_circuit_differences$address() {
+        return fg_circuit_differences.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static int fg_circuit_differences(MemorySegment model, MemorySegment examples, MemorySegment means, MemorySegment keep, long nodes, long count, MemorySegment out_differences) {
+        var mh$ = fg_circuit_differences.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_differences", model, examples, means, keep, nodes, count, out_differences);
+            }
+            return (int)mh$.invokeExact(model, examples, means, keep, nodes, count, out_differences);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class fg_circuit_edges {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Filigree.C_INT,
