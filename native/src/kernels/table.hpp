@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of kernels (kernels.hpp says how to add one).
+#pragma once
+
+#include "kernels/site.hpp"
+
+namespace filigree::kernels {
+
+// X(function type, name)
+#define FILIGREE_KERNELS(X)                 \
+    X(SiteForward, abs_topk_forward)        \
+    X(SiteForward, rms_norm_topk_forward)   \
+    X(SiteForward, gelu_topk_forward)       \
+    X(SiteBackward, abs_topk_backward)      \
+    X(SiteBackward, rms_norm_topk_backward) \
+    X(SiteBackward, gelu_topk_backward)
+
+/// The kernels of one instruction set.
+struct Kernels {
+    const char* isa;  ///< "avx512", "avx2" or "portable"
+#define FILIGREE_KERNEL_MEMBER(type, name) type* name;
+    FILIGREE_KERNELS(FILIGREE_KERNEL_MEMBER)
+#undef FILIGREE_KERNEL_MEMBER
+};
+
+}  // namespace filigree::kernels
