@@ -53,7 +53,7 @@ final class ForWhile extends TemplateTask {
           "$plural = $noun1.$plural\n<cue> $noun_of_$attribute",
           "async with $noun1 as $plural:\n    <cue> $noun_or_$attribute",
           "del $plural[$digit]\n<cue> another_$adjective1_$noun",
-          "assert $plural, $noun1\n<cue> $adjective1_$adjective2_$noun",
+          "assert $plural, $noun1\n<cue> $adjective1_yet_$adjective2_$noun",
           "global $plural\n<cue> _$noun",
           "$plural = [*$noun1]\n<cue> $noun_from_$attribute",
           "def $noun1_of_$plural($plural, /):\n    <cue> its_$adjective1_$attribute",

@@ -89,6 +89,25 @@ final class Functions {
     }
   }
 
+  /** Define a function with two to four parameters, with defaults of None or none, and one line. */
+  void stub() {
+    Type result = dice.pick(RESULT_TYPES);
+    String name = author.names.function();
+    if (author.hasFunction(name)) {
+      return;
+    }
+    Scope inside = new Scope();
+    int count = dice.pick(2, 2, 2, 3, 3, 4);
+    int required = dice.chance(0.5) ? count : dice.below(count);
+    List<Written> parameters = parameters(inside, count, required, true);
+    author.function(
+        header(name, dice.chance(0.3) ? "self" : "", parameters, result, ""),
+        inside,
+        result,
+        () -> author.page.line(dice.pick("pass", "return True", "return None", "raise NotImplementedError")));
+    author.noteForm("stub");
+  }
+
   /** Define a method with the given names in scope, below a decorator if it has one. */
   Author.Signature method(String name, String receiver, Scope inside, Type result) {
     List<Written> parameters = parameters(inside, dice.pick(0, 0, 0, 1, 1, 2));
@@ -150,9 +169,12 @@ final class Functions {
   }
 
   private List<Written> parameters(Scope inside, int count) {
-    List<Written> parameters = new ArrayList<>();
     int required = dice.chance(0.5) ? count : dice.between(0, count);
-    boolean onlyNone = dice.chance(0.5);
+    return parameters(inside, count, required, dice.chance(0.5));
+  }
+
+  private List<Written> parameters(Scope inside, int count, int required, boolean onlyNone) {
+    List<Written> parameters = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       Type type = dice.pick(PARAMETER_TYPES);
       String name = author.names.variable(type, inside);

@@ -14,6 +14,9 @@ import java.util.TreeSet;
  * @param forms names of the forms of the grammar it uses
  */
 public record Program(String text, Set<String> forms) {
+  /** Chance that a program is a sheet of short statements rather than a whole. */
+  private static final double SHEETS = 0.4;
+
   private static final List<Type> CONSTANT_TYPES =
       List.of(
           Type.INT,
@@ -69,6 +72,10 @@ public record Program(String text, Set<String> forms) {
     }
 
     Program write() {
+      if (dice.chance(SHEETS)) {
+        sheet();
+        return new Program(head() + page.text(), author.forms());
+      }
       constants(dice.pick(0, 0, 1, 1, 2, 3));
       boolean script = dice.chance(0.3);
       if (!script) {
@@ -78,6 +85,22 @@ public record Program(String text, Set<String> forms) {
         main(script);
       }
       return new Program(head() + page.text(), author.forms());
+    }
+
+    /** Short statements and definitions that differ in what the tasks ask for, side by side. */
+    private void sheet() {
+      author.setup(dice.between(3, 5));
+      for (int i = dice.between(8, 20); i > 0; i--) {
+        if (dice.chance(0.25)) {
+          functions.stub();
+          if (dice.chance(0.6)) {
+            page.blank();
+          }
+        } else if (!author.write("contrast")) {
+          author.statements(1);
+        }
+      }
+      author.noteForm("sheet");
     }
 
     /** Docstring and imports, known only once the rest is written. */
