@@ -4,14 +4,20 @@ package dev.filigree.experiment;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence;
 import dev.filigree.json.Json;
+import dev.filigree.task.Tasks;
 import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 
@@ -116,7 +122,46 @@ public final class Experiment {
                 .formatted(setting.key()));
       }
     }
-    return new PruneRun(engine, folder, config, progress).run(task, step);
+    try (CircuitSearch search = CircuitSearch.open(engine, folder, config, step, progress)) {
+      return search.prune(task);
+    }
+  }
+
+  /** Open the last checkpoint to find and check the circuits of several tasks. */
+  public CircuitSearch circuits(Engine engine, Progress progress) {
+    return CircuitSearch.open(engine, folder, folder.config(), OptionalLong.empty(), progress);
+  }
+
+  /** Check the circuit of a task, see {@link CircuitSearch#evidence}, in its own checkpoint. */
+  public Evidence evidence(Engine engine, String task, Progress progress) {
+    return evidence(engine, List.of(task), progress).getFirst();
+  }
+
+  /**
+   * Check the circuits of several tasks, each in the checkpoint it was found in; a task without a
+   * circuit is looked at in the last one.
+   *
+   * @return in the order of the tasks
+   */
+  public List<Evidence> evidence(Engine engine, List<String> tasks, Progress progress) {
+    Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
+    for (String task : tasks) {
+      OptionalLong step =
+          folder
+              .readCircuit(Tasks.named(task).name())
+              .map(circuit -> OptionalLong.of(circuit.source().step()))
+              .orElse(OptionalLong.empty());
+      byStep.computeIfAbsent(step, _ -> new ArrayList<>()).add(task);
+    }
+    Map<String, Evidence> found = new HashMap<>();
+    byStep.forEach(
+        (step, members) -> {
+          try (CircuitSearch search =
+              CircuitSearch.open(engine, folder, folder.config(), step, progress)) {
+            members.forEach(task -> found.put(task, search.evidence(task)));
+          }
+        });
+    return tasks.stream().map(found::get).toList();
   }
 
   /** Version of the module; on a class path, where there are no modules, none is known. */

@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.circuit.Circuit;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
 import java.io.IOException;
@@ -18,7 +19,7 @@ import java.util.stream.Stream;
 
 /**
  * One run on disk: {@code run.json}, {@code metrics.jsonl}, {@code tokenizer/}, {@code data/},
- * {@code checkpoints/}, {@code circuits/}.
+ * {@code checkpoints/}, {@code circuits/}, {@code evidence/}.
  */
 public final class RunFolder {
   /** Where runs are unless a folder is named. */
@@ -130,6 +131,27 @@ public final class RunFolder {
   /** File of the circuit of a task. */
   public Path circuit(String task) {
     return path.resolve("circuits").resolve(task + ".json");
+  }
+
+  /**
+   * Read the circuit of a task, empty when there is none.
+   *
+   * @throws RunException when the file is damaged
+   */
+  public Optional<Circuit> readCircuit(String task) {
+    Path file = circuit(task);
+    try {
+      return Files.exists(file) ? Optional.of(Circuit.read(file)) : Optional.empty();
+    } catch (IOException e) {
+      throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
+    } catch (IllegalArgumentException e) {
+      throw new RunException(e.getMessage(), e);
+    }
+  }
+
+  /** File of the evidence for the circuit of a task. */
+  public Path evidence(String task) {
+    return path.resolve("evidence").resolve(task + ".json");
   }
 
   public Checkpoints checkpoints() {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.Engine;
+import dev.filigree.Model;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Circuit.Source;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.data.TokenFile;
+import dev.filigree.data.Tokenizer;
+import dev.filigree.experiment.Checkpoints.Checkpoint;
+import dev.filigree.task.ExampleBuilder;
+import dev.filigree.task.Task;
+import dev.filigree.task.Tasks;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/**
+ * One checkpoint, opened to find and check the circuits of several tasks: model, tokenizer and node
+ * means are loaded once. Made by {@link Experiment#circuits}.
+ *
+ * <p>One thread at a time; close it before its engine.
+ */
+public final class CircuitSearch implements AutoCloseable {
+  private final RunFolder folder;
+  private final RunConfig config;
+  private final Progress progress;
+  private final Checkpoint checkpoint;
+  private final PreparedData data;
+  private final Model model;
+  private final Map<Integer, float[]> means = new HashMap<>(); // by windows of each corpus
+
+  private CircuitSearch(
+      RunFolder folder,
+      RunConfig config,
+      Progress progress,
+      Checkpoint checkpoint,
+      PreparedData data,
+      Model model) {
+    this.folder = folder;
+    this.config = config;
+    this.progress = progress;
+    this.checkpoint = checkpoint;
+    this.data = data;
+    this.model = model;
+  }
+
+  static CircuitSearch open(
+      Engine engine, RunFolder folder, RunConfig config, OptionalLong step, Progress progress) {
+    Checkpoint checkpoint =
+        step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
+    PreparedData data = PreparedData.open(folder, config);
+    try {
+      Model model = engine.loadModel(checkpoint.path(), config.init().precision());
+      return new CircuitSearch(folder, config, progress, checkpoint, data, model);
+    } catch (RuntimeException e) {
+      data.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Find the circuit of a task and write {@code circuits/<task>.json}.
+   *
+   * @throws PruneRun.NotLearntException when the whole model does not do the task
+   */
+  public Circuit prune(String task) {
+    return new PruneRun(this).run(Tasks.named(task));
+  }
+
+  /**
+   * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
+   * evidence/<task>.json}. Without a circuit that says that the model does not do the task.
+   *
+   * @throws RunException when there is no circuit though the model does the task, or the circuit is
+   *     one of another model, vocabulary or set of examples
+   */
+  public Evidence evidence(String task) {
+    return new EvidenceRun(this).run(Tasks.named(task));
+  }
+
+  @Override
+  public void close() {
+    model.close();
+    data.close();
+  }
+
+  RunFolder folder() {
+    return folder;
+  }
+
+  RunConfig config() {
+    return config;
+  }
+
+  Progress progress() {
+    return progress;
+  }
+
+  Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  Tokenizer tokenizer() {
+    return data.tokenizer();
+  }
+
+  Model model() {
+    return model;
+  }
+
+  TaskExamples examples(Task task, CircuitConfig search) {
+    progress.phase("making examples of " + task.name());
+    return TaskExamples.make(
+        model, new ExampleBuilder(task, tokenizer(), config.model().blockSize()), search);
+  }
+
+  /** What a circuit found with these examples is found in. */
+  Source source(TaskExamples examples) {
+    return new Source(
+        folder.name(),
+        checkpoint.step(),
+        Checkpoints.hash(checkpoint, "model.safetensors"),
+        tokenizer().hash(),
+        examples.hashes());
+  }
+
+  /**
+   * Mean activations over the training text: each corpus weighs its share.
+   *
+   * @param sequences windows of each corpus, 0 for all
+   */
+  float[] means(int sequences) {
+    return means.computeIfAbsent(sequences, this::measureMeans);
+  }
+
+  private float[] measureMeans(int sequences) {
+    progress.phase("averaging activations over the training text");
+    float[] mean = new float[Math.toIntExact(config.model().nodes())];
+    for (PreparedData.Part part : data.parts()) {
+      TokenFile text = part.train();
+      float[] of = model.nodeMeans(text, config.run().evalBatch(), sequences);
+      double weight = data.weight(part);
+      for (int i = 0; i < mean.length; i++) {
+        mean[i] += (float) (weight * of[i]);
+      }
+    }
+    return mean;
+  }
+
+  /** Score the whole model with the calibration that is fitted to the training examples. */
+  Evidence.Scores whole(TaskExamples examples) {
+    return whole(examples, model.calibrate(examples.train()));
+  }
+
+  /** Score the whole model with a calibration. */
+  Evidence.Scores whole(TaskExamples examples, TaskStats fit) {
+    return new Evidence.Scores(
+        model.evaluate(examples.validation(), null, null, fit.scale(), fit.shift()),
+        model.evaluate(examples.last(), null, null, fit.scale(), fit.shift()));
+  }
+}
