@@ -2,6 +2,8 @@
 // The list of kernels (kernels.hpp says how to add one).
 #pragma once
 
+#include "kernels/lines.hpp"
+#include "kernels/optimizer.hpp"
 #include "kernels/site.hpp"
 
 namespace filigree::kernels {
@@ -13,7 +15,16 @@ namespace filigree::kernels {
     X(SiteForward, gelu_topk_forward)       \
     X(SiteBackward, abs_topk_backward)      \
     X(SiteBackward, rms_norm_topk_backward) \
-    X(SiteBackward, gelu_topk_backward)
+    X(SiteBackward, gelu_topk_backward)     \
+    X(MultiplyLines, multiply_lines)        \
+    X(CompressLine, compress_line)          \
+    X(Transpose, transpose)                 \
+    X(SumOfSquares, sum_of_squares)         \
+    X(AdamStep, adam_step)                  \
+    X(ScanMagnitudes, scan_magnitudes)      \
+    X(CountColumns, count_columns)          \
+    X(ExceedCutoffs, exceed_cutoffs)        \
+    X(KeepLarge, keep_large)
 
 /// The kernels of one instruction set.
 struct Kernels {
