@@ -104,6 +104,16 @@ public record ModelConfig(
    * @param blockSize longest sequence, tokens
    */
   public static ModelConfig sparse(int nLayer, int dModel, int blockSize, int vocabSize) {
+    return of(nLayer, dModel, blockSize, vocabSize, 0.25);
+  }
+
+  /** The same architecture without AbsTopK, as the models that sparse ones are compared with. */
+  public static ModelConfig dense(int nLayer, int dModel, int blockSize, int vocabSize) {
+    return of(nLayer, dModel, blockSize, vocabSize, null);
+  }
+
+  private static ModelConfig of(
+      int nLayer, int dModel, int blockSize, int vocabSize, Double afrac) {
     return new ModelConfig(
         blockSize,
         vocabSize,
@@ -117,7 +127,7 @@ public record ModelConfig(
         true,
         "identity",
         "gelu",
-        0.25,
+        afrac,
         ALL_SITES,
         false,
         false,

@@ -16,6 +16,7 @@ import picocli.CommandLine.IVersionProvider;
     versionProvider = FiligreeCommand.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      QuickstartCommand.class,
       TrainCommand.class,
       EvalCommand.class,
       PruneCommand.class,

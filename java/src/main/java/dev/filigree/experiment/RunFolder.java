@@ -8,12 +8,14 @@ import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -33,13 +35,18 @@ public final class RunFolder {
     this.path = path;
   }
 
+  /** Whether there is a run in a folder. */
+  static boolean exists(Path path) {
+    return Files.isRegularFile(path.resolve(MANIFEST));
+  }
+
   /**
    * Open an existing run.
    *
    * @throws RunException when there is no run in the folder
    */
   public static RunFolder open(Path path) {
-    if (!Files.isRegularFile(path.resolve(MANIFEST))) {
+    if (!exists(path)) {
       throw new RunException(
           "there is no run in %s (no %s); ./filigree train makes one".formatted(path, MANIFEST));
     }
@@ -55,9 +62,7 @@ public final class RunFolder {
     if (Files.isDirectory(runs)) {
       try (Stream<Path> folders = Files.list(runs)) {
         Optional<Path> newest =
-            folders
-                .filter(folder -> Files.isRegularFile(folder.resolve(MANIFEST)))
-                .max(Comparator.comparing(RunFolder::lastWritten));
+            folders.filter(RunFolder::exists).max(Comparator.comparing(RunFolder::lastWritten));
         if (newest.isPresent()) {
           return new RunFolder(newest.get());
         }
@@ -85,7 +90,7 @@ public final class RunFolder {
   static RunFolder create(Path path, ObjectNode manifest) {
     RunFolder folder = new RunFolder(path);
     try {
-      if (Files.isRegularFile(path.resolve(MANIFEST))) {
+      if (exists(path)) {
         if (!folder.checkpoints().all().isEmpty()) {
           throw new RunException(
               "%s holds a run with checkpoints; go on with --resume, or name another folder with --run"
@@ -177,9 +182,69 @@ public final class RunFolder {
     return RunConfig.fromJson(config.toString());
   }
 
-  void writeManifest(JsonNode manifest) throws IOException {
+  /**
+   * What came of a run.
+   *
+   * @param step of the last checkpoint
+   * @param elapsedTokens seen in training
+   * @param testXent held-out loss over the mix, nats per token
+   * @param testXentByCorpus the same by corpus
+   * @param seconds wall time of the training, preparation included; of its last part, if it was
+   *     resumed
+   */
+  public record Result(
+      long step,
+      long elapsedTokens,
+      double testXent,
+      Map<String, Double> testXentByCorpus,
+      double seconds) {}
+
+  /** Return what came of the run; empty while it is not finished. */
+  public Optional<Result> result() {
+    JsonNode result = manifest().get("result");
+    return result == null
+        ? Optional.empty()
+        : Optional.of(Json.read(result.toString(), Result.class));
+  }
+
+  /** Write down what came of the run. That it is there says that the run is finished. */
+  void writeResult(Result result) {
+    ObjectNode manifest = (ObjectNode) manifest();
+    manifest.set("result", Json.tree(result));
+    writeManifest(manifest);
+  }
+
+  /**
+   * Take over the tokenizer and the token files of another run, so that both train on the same
+   * text. The files are shared where the file system can.
+   */
+  void takeData(RunFolder other) {
+    for (Path from : List.of(other.tokenizer(), other.data())) {
+      Path to = path.resolve(from.getFileName());
+      try (Stream<Path> files = Files.list(from)) {
+        Files.createDirectories(to);
+        for (Path file : files.toList()) {
+          Path copy = to.resolve(file.getFileName());
+          Files.deleteIfExists(copy);
+          try {
+            Files.createLink(copy, file);
+          } catch (UnsupportedOperationException | FileSystemException _) {
+            Files.copy(file, copy);
+          }
+        }
+      } catch (IOException e) {
+        throw new RunException("cannot copy " + from + " to " + to + ": " + e.getMessage(), e);
+      }
+    }
+  }
+
+  void writeManifest(JsonNode manifest) {
     String text = manifest.toPrettyString() + "\n";
-    AtomicFile.write(path.resolve(MANIFEST), text.getBytes(StandardCharsets.UTF_8));
+    try {
+      AtomicFile.write(path.resolve(MANIFEST), text.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new RunException("cannot write " + path.resolve(MANIFEST) + ": " + e.getMessage(), e);
+    }
   }
 
   /** Add one line to the metrics. */

@@ -12,7 +12,6 @@ import dev.filigree.Trainer;
 import dev.filigree.data.TokenFileInfo;
 import dev.filigree.experiment.Checkpoints.Checkpoint;
 import dev.filigree.json.Json;
-import java.io.IOException;
 import java.util.Map;
 import java.util.OptionalLong;
 
@@ -143,7 +142,12 @@ public final class TrainRun {
       checkpoint = folder.checkpoints().at(step);
     }
     double loss = finished ? data.mean(losses) : Double.NaN;
-    return new Result(finished, stats, loss, losses, checkpoint, (System.nanoTime() - begin) / 1e9);
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    if (finished && step > from) {
+      long tokens = Math.round(step * tokensPerStep());
+      folder.writeResult(new RunFolder.Result(step, tokens, loss, losses, seconds));
+    }
+    return new Result(finished, stats, loss, losses, checkpoint, seconds);
   }
 
   private boolean reached(PreparedData data, Map<String, Double> losses) {
@@ -254,11 +258,7 @@ public final class TrainRun {
     native_.put("device", engine.options().device());
     native_.set("build", engine.info().build());
     native_.set("runtime", engine.info().runtime());
-    try {
-      folder.writeManifest(manifest);
-    } catch (IOException e) {
-      throw new RunException("cannot write run.json: " + e.getMessage(), e);
-    }
+    folder.writeManifest(manifest);
   }
 
   private void requireSameCorpora(PreparedData data) {

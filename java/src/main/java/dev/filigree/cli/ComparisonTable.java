@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import dev.filigree.experiment.Comparison;
+import dev.filigree.experiment.Comparison.Side;
+import dev.filigree.experiment.Comparison.TaskRow;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes a comparison as text, at most 100 columns wide. */
+final class ComparisonTable {
+  private static final String ROW = "%-20s %-6s %7s %7s %7s %6s %7s  %s%n";
+
+  private ComparisonTable() {}
+
+  static String of(Comparison comparison) {
+    StringBuilder text = new StringBuilder();
+    text.append("%28s %7s  %s%n".formatted("", "whole", "circuit"));
+    text.append(
+        ROW.formatted("task", "model", "loss", "valid.", "final", "nodes", "edges", "checks"));
+    for (TaskRow row : comparison.tasks()) {
+      text.append(line(row.task(), "sparse", row.sparse()));
+      text.append(line("", "dense", row.dense()));
+      if (row.nodeRatio() != null) {
+        text.append(
+            ROW.formatted(
+                "", "ratio", "", "", "", ratio(row.nodeRatio()), ratio(row.edgeRatio()), ""));
+      }
+    }
+    text.append(
+        """
+
+        Losses are two-way cross-entropies in nats per sequence, guessing is 0.693. Circuits are chosen by
+        validation examples (target 0.10) and judged on final ones, made from other templates.
+        """);
+    text.append(
+        "Held-out loss of the models: sparse %.3f, dense %.3f nats per token. Took %s.%n"
+            .formatted(
+                comparison.pretraining().sparseLoss(),
+                comparison.pretraining().denseLoss(),
+                ConsoleProgress.time(comparison.seconds())));
+    text.append("The page: %s%n".formatted(comparison.report()));
+    return text.toString();
+  }
+
+  private static String line(String task, String model, Side side) {
+    return ROW.formatted(
+        task,
+        model,
+        loss(side.modelLossFinal()),
+        loss(side.lossValidation()),
+        loss(side.lossFinal()),
+        count(side.nodes()),
+        count(side.edges()),
+        checks(side));
+  }
+
+  private static String checks(Side side) {
+    if (side.modelLossFinal() == null) {
+      return "the vocabulary cannot express it";
+    }
+    if (side.nodes() == null) {
+      return "the model does not do it";
+    }
+    List<String> checks = new ArrayList<>();
+    checks.add(side.holds() ? "holds" : "does not hold");
+    checks.add(side.sufficient() ? "sufficient" : "not sufficient");
+    checks.add(side.necessary() ? "necessary" : "not necessary");
+    return String.join(", ", checks);
+  }
+
+  private static String loss(Double loss) {
+    return loss == null ? "" : "%.3f".formatted(loss);
+  }
+
+  private static String count(Integer count) {
+    return count == null ? "" : "%,d".formatted(count);
+  }
+
+  private static String ratio(Double ratio) {
+    return ratio == null ? "" : "%.1fx".formatted(ratio);
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.circuit.Evidence;
+import java.util.List;
+
+/**
+ * Circuits of a sparse model beside those of a dense one with the same held-out loss.
+ *
+ * @param seconds wall time it took
+ * @param pretraining held-out losses of both models
+ * @param tasks one row a task
+ * @param report page that shows it
+ */
+public record Comparison(
+    double seconds, Pretraining pretraining, List<TaskRow> tasks, String report) {
+  public Comparison {
+    tasks = List.copyOf(tasks);
+  }
+
+  /** Held-out losses over the mix, nats per token. */
+  public record Pretraining(double sparseLoss, double denseLoss) {}
+
+  /**
+   * One task.
+   *
+   * @param nodeRatio nodes of the dense circuit for one of the sparse one; null unless both exist
+   * @param edgeRatio the same of edges
+   */
+  public record TaskRow(String task, Side sparse, Side dense, Double nodeRatio, Double edgeRatio) {
+    static TaskRow of(String task, Side sparse, Side dense) {
+      return new TaskRow(
+          task,
+          sparse,
+          dense,
+          ratio(dense.nodes(), sparse.nodes()),
+          ratio(dense.edges(), sparse.edges()));
+    }
+
+    private static Double ratio(Integer dense, Integer sparse) {
+      return dense == null || sparse == null || sparse == 0 ? null : (double) dense / sparse;
+    }
+  }
+
+  /**
+   * One model on one task. Where the model does not do the task there is no circuit: losses and
+   * sizes of it are null.
+   *
+   * @param modelLossFinal two-way loss of the whole model on final examples, nats per sequence;
+   *     null when the vocabulary cannot express the task
+   * @param lossValidation of the circuit, on the examples it was chosen by
+   * @param lossFinal of the circuit, on final examples
+   * @param sufficient whether the circuit alone does the task
+   * @param necessary whether the model without the circuit cannot
+   * @param holds whether the circuit's loss on final examples is low enough
+   */
+  public record Side(
+      Double modelLossFinal,
+      Double lossValidation,
+      Double lossFinal,
+      Integer nodes,
+      Integer edges,
+      boolean sufficient,
+      boolean necessary,
+      boolean holds) {
+    /** What the evidence says. A circuit counts only where the model does the task. */
+    static Side of(Evidence evidence) {
+      double model = evidence.model().last().loss();
+      if (evidence.sufficient() == null || !evidence.gate().passed()) {
+        return new Side(model, null, null, null, null, false, false, false);
+      }
+      return new Side(
+          model,
+          evidence.sufficient().validation(),
+          evidence.sufficient().last(),
+          evidence.nodes(),
+          evidence.edges(),
+          evidence.sufficient().passed(),
+          evidence.necessary().passed(),
+          evidence.holds());
+    }
+
+    /** A task that the vocabulary cannot express. */
+    static final Side IMPOSSIBLE = new Side(null, null, null, null, null, false, false, false);
+  }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.Engine;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.data.AtomicFile;
+import dev.filigree.experiment.Comparison.Pretraining;
+import dev.filigree.experiment.Comparison.Side;
+import dev.filigree.experiment.Comparison.TaskRow;
+import dev.filigree.json.Json;
+import dev.filigree.task.TaskException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * From nothing to circuits: trains a sparse model, then a dense one to the same held-out loss,
+ * prunes both for every task with the same effort, checks the circuits and writes a report.
+ *
+ * <p>The folder gets {@code sparse/} and {@code dense/}, two ordinary runs, {@code quickstart.json}
+ * ({@link Comparison}) and {@code report.html}. What is finished is kept: started again in the same
+ * folder it goes on where it was.
+ */
+public final class Quickstart {
+  /** File of the comparison in the folder. */
+  public static final String COMPARISON = "quickstart.json";
+
+  private final Engine engine;
+  private final Path folder;
+  private final RunConfig sparse;
+  private final Presets preset;
+  private final List<String> tasks;
+  private final Progress progress;
+  private volatile boolean stop;
+  private volatile TrainRun training;
+
+  /**
+   * Prepare.
+   *
+   * @param folder of the result
+   * @param sparse configuration of the sparse model; the dense one is its {@link Presets#dense}
+   * @param preset that it came from
+   * @param tasks names of the tasks, in the order of the table
+   */
+  public Quickstart(
+      Engine engine,
+      Path folder,
+      RunConfig sparse,
+      Presets preset,
+      List<String> tasks,
+      Progress progress) {
+    this.engine = engine;
+    this.folder = folder;
+    this.sparse = sparse;
+    this.preset = preset;
+    this.tasks = List.copyOf(tasks);
+    this.progress = progress;
+  }
+
+  /** Ask it to end soon, with a checkpoint if it is training; any thread. */
+  public void stop() {
+    stop = true;
+    TrainRun current = training;
+    if (current != null) {
+      current.stop();
+    }
+  }
+
+  /** A finished run. */
+  private record Trained(Experiment run, double loss) {}
+
+  /**
+   * Do everything that has not been done.
+   *
+   * @return the comparison; empty when it was asked to stop
+   * @throws RunException when the folder holds something made by another configuration
+   */
+  public Optional<Comparison> run() {
+    long begin = System.nanoTime();
+    try {
+      Trained first = train(open("sparse", sparse));
+      Experiment second = open("dense", Presets.dense(sparse, first.loss()));
+      second.folder().takeData(first.run().folder());
+      Trained other = train(second);
+      List<Side> sparseSides = search(first);
+      List<Side> denseSides = search(other);
+      List<TaskRow> rows = new ArrayList<>();
+      for (int i = 0; i < tasks.size(); i++) {
+        rows.add(TaskRow.of(tasks.get(i), sparseSides.get(i), denseSides.get(i)));
+      }
+      return Optional.of(write(begin, new Pretraining(first.loss(), other.loss()), rows));
+    } catch (Stopped _) {
+      return Optional.empty();
+    }
+  }
+
+  /** Unwinds when it was asked to stop. */
+  private static final class Stopped extends Exception {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** Make a run, or open the one that is there. */
+  private Experiment open(String name, RunConfig config) {
+    progress.phase("the %s model".formatted(name));
+    Path path = folder.resolve(name);
+    if (!RunFolder.exists(path)) {
+      return Experiment.create(path, config, preset);
+    }
+    Experiment experiment = Experiment.open(path);
+    if (!experiment.folder().config().equals(config)) {
+      throw new RunException(
+          "%s was made with another configuration; remove it or name another folder with --run"
+              .formatted(path));
+    }
+    return experiment;
+  }
+
+  /** Train a model, or go on with it, or take the finished one. */
+  private Trained train(Experiment experiment) throws Stopped {
+    RunFolder run = experiment.folder();
+    if (run.result().isEmpty()) {
+      TrainRun current = experiment.training(engine, progress);
+      training = current;
+      if (stop) {
+        throw new Stopped();
+      }
+      TrainRun.Result result =
+          run.checkpoints().all().isEmpty()
+              ? current.start()
+              : current.resume(OptionalLong.empty());
+      training = null;
+      if (!result.finished()) {
+        throw new Stopped();
+      }
+    }
+    return new Trained(experiment, run.result().orElseThrow().testXent());
+  }
+
+  /** Find and check the circuit of every task, or take what is there. */
+  private List<Side> search(Trained trained) throws Stopped {
+    RunFolder run = trained.run().folder();
+    List<Side> sides = new ArrayList<>();
+    try (CircuitSearch search = trained.run().circuits(engine, progress)) {
+      for (String task : tasks) {
+        if (stop) {
+          throw new Stopped();
+        }
+        sides.add(side(search, run, task));
+      }
+    }
+    return sides;
+  }
+
+  private Side side(CircuitSearch search, RunFolder run, String task) {
+    try {
+      if (Files.isRegularFile(run.evidence(task))) {
+        return Side.of(Evidence.read(run.evidence(task)));
+      }
+      if (!Files.isRegularFile(run.circuit(task))) {
+        search.prune(task);
+      }
+    } catch (PruneRun.NotLearntException e) {
+      progress.phase(e.getMessage());
+    } catch (TaskException e) {
+      progress.phase(e.getMessage());
+      return Side.IMPOSSIBLE;
+    } catch (IOException e) {
+      throw new RunException("cannot read what was found before: " + e.getMessage(), e);
+    }
+    return Side.of(search.evidence(task));
+  }
+
+  private Comparison write(long begin, Pretraining losses, List<TaskRow> rows) {
+    Path report = folder.resolve("report.html");
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    Comparison comparison = new Comparison(seconds, losses, rows, report.toString());
+    try {
+      AtomicFile.write(
+          folder.resolve(COMPARISON),
+          (Json.tree(comparison).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new RunException("cannot write the comparison: " + e.getMessage(), e);
+    }
+    return comparison;
+  }
+}
