@@ -55,7 +55,7 @@ final class SetOrString extends TemplateTask {
           "every_$adjective_$noun = <cue>\n"
               + "for $attribute in $noun1.$plural:\n"
               + "    every_$adjective_$noun",
-          "$adjective_$noun_$thing = <cue>\n$adjective_$noun_$thing",
+          "$adjective_$noun_or_$thing = <cue>\n$adjective_$noun_or_$thing",
           "latest_$adjective_$noun = $noun1 = <cue>\nlatest_$adjective_$noun",
           "my_$adjective_$plural = <cue>\n"
               + "for $attribute in set($plural):\n"

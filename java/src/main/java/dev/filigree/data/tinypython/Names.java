@@ -394,12 +394,21 @@ final class Names {
     if (dice.chance(0.15) && isFree("current", scope)) {
       return "current";
     }
-    String name = dice.chance(0.7) ? dice.pick(COLLECTED) : dice.pick(NOUNS);
+    String name =
+        dice.chance(style.wordy())
+            ? phrase()
+            : dice.chance(0.7) ? dice.pick(COLLECTED) : dice.pick(NOUNS);
     return isFree(name, scope) ? name : variable(Type.SET, scope);
   }
 
   /** A name for the variable of a loop over a collection: its singular where there is one. */
   String element(Type type, String collection, Scope scope) {
+    if (dice.chance(style.wordy())) {
+      String name = phrase();
+      if (isFree(name, scope)) {
+        return name;
+      }
+    }
     if (collection != null && dice.chance(0.75)) {
       String singular = singular(collection);
       if (singular != null && isFree(singular, scope)) {
@@ -550,6 +559,18 @@ final class Names {
       case FILE -> dice.pick(noun + "_file", noun + "_log", adjective + "_file");
       case OBJECT -> dice.pick(noun, adjective + "_" + noun, "my_" + noun);
     };
+  }
+
+  /** A name of two or three words that does not tell a type. */
+  private String phrase() {
+    String noun = dice.pick(NOUNS);
+    String adjective = dice.pick(ADJECTIVES);
+    return dice.pick(
+        adjective + "_" + noun,
+        noun + "_" + dice.pick(NOUNS),
+        noun + "_" + dice.pick(ATTRIBUTES),
+        dice.pick(ADJECTIVES) + "_" + adjective + "_" + noun,
+        adjective + "_" + noun + "_" + dice.pick(ATTRIBUTES));
   }
 
   private String singular(String plural) {
