@@ -14,6 +14,7 @@ module dev.filigree {
   exports dev.filigree.circuit;
   exports dev.filigree.data;
   exports dev.filigree.experiment;
+  exports dev.filigree.report;
   exports dev.filigree.task;
 
   opens dev.filigree.cli to
@@ -25,5 +26,7 @@ module dev.filigree {
   opens dev.filigree.circuit to
       com.fasterxml.jackson.databind;
   opens dev.filigree.experiment to
+      com.fasterxml.jackson.databind;
+  opens dev.filigree.report to
       com.fasterxml.jackson.databind;
 }

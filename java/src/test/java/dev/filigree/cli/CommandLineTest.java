@@ -27,7 +27,7 @@ class CommandLineTest {
   private final StringWriter err = new StringWriter();
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "prune", "tokenize", "doctor"})
+  @ValueSource(strings = {"train", "eval", "prune", "report", "tokenize", "doctor"})
   void everyVerbHasHelpWithExamplesAndExitCodes(String verb) {
     assertThat(run(verb, "--help")).isZero();
     assertThat(out.toString())
@@ -41,7 +41,8 @@ class CommandLineTest {
   @Test
   void helpListsTheVerbs() {
     assertThat(run("--help")).isZero();
-    assertThat(out.toString()).contains("train", "eval", "prune", "tokenize", "doctor", "130");
+    assertThat(out.toString())
+        .contains("train", "eval", "prune", "report", "tokenize", "doctor", "130");
   }
 
   @Test
@@ -88,6 +89,30 @@ class CommandLineTest {
     assertThat(run("eval", "--run", folder.resolve("none").toString()))
         .isEqualTo(ExitCodes.BAD_INPUT);
     assertThat(err.toString()).contains("there is no run in");
+  }
+
+  @Test
+  void reportIsWrittenIntoItsFolderOrWhereItIsAskedFor() {
+    Path run = folder.resolve("run");
+    Experiment.create(run, Presets.NANO.config(), Presets.NANO);
+    assertThat(run("report", run.toString())).isZero();
+    assertThat(out.toString().strip()).isEqualTo(run.resolve("report.html").toString());
+    assertThat(run.resolve("report.html")).content().contains("<!doctype html>");
+
+    Path page = folder.resolve("elsewhere").resolve("page.html");
+    assertThat(run("report", run.toString(), "--out", page.toString(), "--json")).isZero();
+    assertThat(Json.parse(out.toString()).path("report").asText()).isEqualTo(page.toString());
+    assertThat(page).exists();
+  }
+
+  @Test
+  void reportOfNoRunIsBadInput() {
+    assertThat(run("report", folder.toString())).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(err.toString()).contains("there is no run in");
+    Experiment.create(folder.resolve("run"), Presets.NANO.config(), Presets.NANO);
+    assertThat(run("report", folder.resolve("run").toString(), "--out", "/dev/null/page.html"))
+        .isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(err.toString()).contains("cannot write");
   }
 
   @Test

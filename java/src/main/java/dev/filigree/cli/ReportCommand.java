@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.experiment.RunFolder;
+import dev.filigree.json.Json;
+import dev.filigree.report.Report;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code filigree report}. */
+@Command(
+    name = "report",
+    description =
+        "Write one HTML page that shows how a model was trained, the circuits found in it and what"
+            + " the checks say. The page needs no network and no other file.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  filigree report",
+      "  filigree report runs/quickstart",
+      "  filigree report runs/tiny --out tiny.html"
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:Written.",
+      "1:Something else failed, memory for example.",
+      "2:The command line is wrong.",
+      "5:The folder or a file in it cannot be used, or the page cannot be written."
+    })
+final class ReportCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "DIR",
+      arity = "0..1",
+      description =
+          "A run folder, or a folder with the runs sparse and dense. Default: the newest in runs/.")
+  private Path folder;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "Where to write the page. Default: report.html in the folder.")
+  private Path out;
+
+  @Option(
+      names = "--json",
+      description = "Print exactly one JSON value on standard output instead of text.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    Report report = folder == null ? Report.newest(RunFolder.RUNS) : Report.of(folder);
+    Path file = out == null ? report.folder().resolve(Report.FILE) : out;
+    report.write(file);
+    PrintWriter output = spec.commandLine().getOut();
+    if (json) {
+      ObjectNode result = Json.object();
+      result.put("report", file.toString());
+      result.set("tasks", Json.tree(report.tasks()));
+      output.println(result);
+    } else {
+      output.println(file);
+    }
+    return ExitCodes.OK;
+  }
+}

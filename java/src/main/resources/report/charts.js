@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// Line charts and scatters, as SVG that scales with its column.
+
+// Round numbers that divide a range into about n parts.
+function ticks(low, high, n) {
+  const raw = (high - low) / n || 1;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map(f => f * power).find(s => s >= raw * 0.999);
+  const found = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
+    found.push(+(i * step).toPrecision(10));
+  }
+  return found;
+}
+
+function powersOfTen(low, high) {
+  const found = [];
+  for (let e = Math.floor(Math.log10(low)); 10 ** e <= high * 1.001; e++) {
+    for (const f of [1, 2, 5]) {
+      const value = f * 10 ** e;
+      if (value >= low * 0.999 && value <= high * 1.001) {
+        found.push(+value.toPrecision(3));
+      }
+    }
+  }
+  return found.length > 6 ? found.filter(v => Number.isInteger(Math.log10(v))) : found;
+}
+
+/**
+ * A line chart against tokens.
+ * series: [{label, colour (class), points: [[x, y]], faint, dots}]; zero: the axis begins there
+ */
+function lineChart({title, unit, series, log, zero, format}) {
+  const [width, height, left, right, top, bottom] = [380, 230, 46, 12, 10, 30];
+  const drawn = series
+    .map(s => ({...s, points: s.points.filter(([, y]) => isNumber(y) && (!log || y > 0))}))
+    .filter(s => s.points.length > 0);
+  const caption = element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, unit));
+  if (drawn.length === 0) {
+    return element('figure', {class: 'chart'}, caption, element('p', {class: 'quiet'}, 'No figures yet.'));
+  }
+  const all = drawn.flatMap(s => s.points);
+  const xMax = Math.max(...all.map(p => p[0]), 1);
+  let yMin = Math.min(...all.map(p => p[1]));
+  let yMax = Math.max(...all.map(p => p[1]));
+  if (zero) {
+    yMin = 0;
+  }
+  if (yMin === yMax) {
+    yMin = log ? yMin / 2 : yMin - 1;
+    yMax = log ? yMax * 2 : yMax + 1;
+  }
+  const scale = v => log ? Math.log(v / yMin) / Math.log(yMax / yMin) : (v - yMin) / (yMax - yMin);
+  const x = v => left + (width - left - right) * v / xMax;
+  const y = v => height - bottom - (height - top - bottom) * scale(v);
+  const frame = svg('g', {class: 'frame'});
+  for (const value of log ? powersOfTen(yMin, yMax) : ticks(yMin, yMax, 4)) {
+    frame.append(
+      svg('line', {x1: left, x2: width - right, y1: y(value), y2: y(value)}),
+      svg('text', {x: left - 6, y: y(value) + 4, 'text-anchor': 'end'}, format(value)));
+  }
+  for (const value of ticks(0, xMax, 4)) {
+    frame.append(svg('text', {
+      x: x(value), y: height - bottom + 17,
+      'text-anchor': value === 0 ? 'start' : x(value) > width - right - 16 ? 'end' : 'middle',
+    }, short(value)));
+  }
+  const lines = drawn.map(s => svg('g', {class: `${s.colour}${s.faint ? ' faint' : ''}`},
+    svg('path', {class: 'line', d: 'M' + s.points.map(p => `${x(p[0]).toFixed(1)} ${y(p[1]).toFixed(1)}`).join('L')}),
+    s.dots && s.points.map(p => svg('circle', {class: 'dot', cx: x(p[0]), cy: y(p[1]), r: 2.6}))));
+  const summary = drawn.map(s => `${s.label}: from ${format(s.points[0][1])} to ${format(s.points.at(-1)[1])}`);
+  return element('figure', {class: 'chart'}, caption,
+    svg('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}. ${summary.join('; ')}`},
+      frame, lines),
+    element('ul', {class: 'keys'}, drawn.map(s => element('li', {class: s.colour},
+      element('i', {class: s.faint ? 'swatch faint' : s.dots ? 'swatch dotted' : 'swatch'}), s.label, ' ',
+      element('b', {}, format(s.points.at(-1)[1]))))));
+}
+
+/** Circuit against whole model: points [[model, circuit]], with the diagonal on which both agree. */
+function scatter({title, colour, points, note}) {
+  const [size, left, bottom, edge] = [300, 40, 34, 8];
+  const shown = points.filter(p => isNumber(p[0]) && isNumber(p[1]));
+  const reach = Math.max(1, ...shown.flat().map(Math.abs)) * 1.05;
+  const x = v => left + (size - left - edge) * (v + reach) / (2 * reach);
+  const y = v => size - bottom - (size - bottom - edge) * (v + reach) / (2 * reach);
+  const frame = svg('g', {class: 'frame'});
+  for (const value of ticks(-reach, reach, 4)) {
+    frame.append(
+      svg('line', {x1: left, x2: size - edge, y1: y(value), y2: y(value), class: value === 0 ? 'zero' : null}),
+      svg('line', {y1: edge, y2: size - bottom, x1: x(value), x2: x(value), class: value === 0 ? 'zero' : null}),
+      svg('text', {x: left - 6, y: y(value) + 4, 'text-anchor': 'end'}, decimal(value, reach < 2 ? 1 : 0)),
+      svg('text', {x: x(value), y: size - bottom + 15, 'text-anchor': 'middle'}, decimal(value, reach < 2 ? 1 : 0)));
+  }
+  frame.append(
+    svg('line', {class: 'diagonal', x1: x(-reach), y1: y(-reach), x2: x(reach), y2: y(reach)}),
+    svg('text', {x: size - edge, y: size - 4, 'text-anchor': 'end'}, 'whole model'),
+    svg('text', {x: left + 4, y: edge + 10}, 'circuit'));
+  return element('figure', {class: 'chart scatter'},
+    element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, note)),
+    svg('svg', {viewBox: `0 0 ${size} ${size}`, role: 'img', 'aria-label': `${title}. ${note}`},
+      frame,
+      svg('g', {class: colour}, shown.map(p => svg('circle', {class: 'point', cx: x(p[0]), cy: y(p[1]), r: 2.6})))));
+}

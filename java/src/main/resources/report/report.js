@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// Builds the page from its data block (the record Page of dev.filigree.report).
+
+const page = JSON.parse(document.getElementById('data').textContent);
+
+const COLOURS = ['first', 'second'];
+
+function colourOf(label) {
+  return COLOURS[page.runs.findIndex(run => run.label === label)] || COLOURS[0];
+}
+
+function words(name) {
+  return visible(name).replaceAll('_', ' ');
+}
+
+// True, false or unknown, in a sign and a word.
+function mark(passed, yes = 'yes', no = 'no', unknown = 'not checked') {
+  return passed === true ? element('span', {class: 'mark yes'}, '✓ ', yes)
+    : passed === false ? element('span', {class: 'mark no'}, '✗ ', no)
+      : element('span', {class: 'mark none'}, '– ', unknown);
+}
+
+function side(task, label) {
+  return task.sides.find(s => s.label === label);
+}
+
+// Edges of dense over edges of sparse, where both have a circuit.
+function edgeRatio(task) {
+  const [sparse, dense] = [side(task, 'sparse'), side(task, 'dense')];
+  return sparse && dense && sparse.summary.edges > 0 && dense.summary.edges > 0
+    ? dense.summary.edges / sparse.summary.edges : null;
+}
+
+function section(id, title, ...children) {
+  return element('section', {id, 'aria-labelledby': id + '-title'}, element('h2', {id: id + '-title'}, title), children);
+}
+
+// ---- What this is --------------------------------------------------------------------------------------------------
+
+function intro() {
+  const pair = page.runs.length === 2;
+  const sparse = page.runs.some(run => run.nonzeros !== null && run.nonzeros < 0.5 * run.parameters);
+  return [
+    element('p', {class: 'lead'},
+      pair
+        ? 'Two small language models that read Python. In the first almost every weight is zero, and was kept at zero'
+          + ' while it learnt; the second is an ordinary dense model, trained until it predicts as well.'
+        : sparse
+          ? 'A small language model that reads Python. Most of its weights are zero, and were kept at zero while it learnt.'
+          : 'A small language model that reads Python.',
+      ' For each task, a question about code with two possible answers, everything the answer does not need was taken'
+      + ' away. What is left is the circuit: few enough neurons and weights to look at one by one.'),
+    element('details', {class: 'glossary'}, element('summary', {}, 'Words used on this page'),
+      element('dl', {},
+        element('dt', {}, 'Node'), element('dd', {}, 'One channel at one place of one layer: a value that attention or the'
+          + ' MLP reads or writes, a query, key or value channel of a head, or a neuron.'),
+        element('dt', {}, 'Edge'), element('dd', {}, 'One weight that is not zero and joins two nodes of the circuit.'),
+        element('dt', {}, 'Taken away'), element('dd', {}, 'Held at the mean it has over the training text, so that it'
+          + ' carries no news about the prompt at hand.'),
+        element('dt', {}, 'Loss of a task'), element('dd', {}, 'Cross-entropy between the two answers, in nats: 0 is'
+          + ' right and certain, 0.693 is guessing. A scale and a shift of the logits are fitted on other examples.'),
+        element('dt', {}, 'Validation and final'), element('dd', {}, 'The size of a circuit was chosen on validation'
+          + ' examples. Final examples have other wording throughout and had no part in any choice.'))),
+  ];
+}
+
+function figures() {
+  const items = [];
+  for (const run of page.runs) {
+    const known = page.tasks.map(task => side(task, run.label).summary).filter(s => s.edges !== null);
+    const checked = known.filter(s => s.holds !== null);
+    const good = checked.filter(s => s.holds && s.sufficient && s.necessary).length;
+    items.push([checked.length > 0 ? `${good} of ${page.tasks.length}` : count(known.length),
+      checked.length > 0 ? `${visible(run.label)}: circuits that pass all checks` : `${visible(run.label)}: circuits found`]);
+  }
+  const ratios = page.tasks.map(edgeRatio).filter(isNumber);
+  if (ratios.length > 0) {
+    const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
+    items.push([ratio(mean), 'as many edges in the dense circuits (geometric mean)']);
+  }
+  if (page.runs.length === 1) {
+    const run = page.runs[0];
+    items.push([decimal(run.loss, 3), 'held-out loss, nats per token']);
+    if (run.nonzeros !== null) {
+      items.push([percent(run.nonzeros / run.parameters), 'of the weights are not zero']);
+    }
+  }
+  if (isNumber(page.seconds)) {
+    items.push([duration(page.seconds), 'from start to end']);
+  }
+  return element('ul', {class: 'figures'}, items.map(([value, name]) => element('li', {}, element('b', {}, value), name)));
+}
+
+// ---- The table of tasks --------------------------------------------------------------------------------------------
+
+function taskTable() {
+  const most = Math.max(2, ...page.tasks.flatMap(t => t.sides.map(s => s.summary.edges || 0)));
+  const pair = page.runs.length === 2;
+  const cell = (name, content, kind) => element('td', {'data-name': name, class: kind}, content);
+  const bodies = page.tasks.map(task => element('tbody', {}, task.sides.map((s, i) => {
+    const row = s.summary;
+    const found = row.edges !== null;
+    return element('tr', {class: found ? null : 'absent'},
+      i === 0 && element('th', {scope: 'rowgroup', rowspan: task.sides.length},
+        element('a', {href: '#task-' + page.tasks.indexOf(task)}, words(task.task)),
+        pair && isNumber(edgeRatio(task)) && element('span', {class: 'ratio'}, 'dense: ', ratio(edgeRatio(task)), ' the edges')),
+      pair && element('td', {class: 'side ' + colourOf(s.label)}, element('i', {class: 'swatch'}), visible(s.label)),
+      cell('whole model', decimal(row.model_loss_final, 3), 'n'),
+      cell('circuit, validation', decimal(row.loss_validation, 3), 'n'),
+      cell('circuit, final', decimal(row.loss_final, 3), 'n'),
+      cell('nodes', count(row.nodes), 'n'),
+      element('td', {class: 'edges ' + colourOf(s.label), 'data-name': 'edges'},
+        element('span', {class: 'number'}, count(row.edges)),
+        found && element('span', {class: 'track'}, element('span', {
+          class: 'fill', style: `width:${(100 * Math.log(Math.max(1.15, row.edges)) / Math.log(most)).toFixed(1)}%`,
+        }))),
+      found
+        ? [cell('sufficient', mark(row.sufficient)), cell('necessary', mark(row.necessary)), cell('holds', mark(row.holds))]
+        : element('td', {colspan: 3, class: 'quiet none', 'data-name': 'checks'}, 'no circuit: ', reason(s)));
+  })));
+  return element('table', {class: 'tasks'},
+    element('caption', {}, 'Losses in nats on final examples unless it says validation. Bars of edges are logarithmic.'),
+    element('thead', {}, element('tr', {},
+      element('th', {scope: 'col'}, 'task'),
+      pair && element('th', {scope: 'col'}, element('span', {class: 'unseen'}, 'model')),
+      ['whole model', 'circuit, validation', 'circuit, final', 'nodes'].map(n => element('th', {scope: 'col', class: 'n'}, n)),
+      ['edges', 'sufficient', 'necessary', 'holds'].map(n => element('th', {scope: 'col'}, n)))),
+    bodies);
+}
+
+function reason(s) {
+  const gate = s.evidence && s.evidence.gate;
+  return gate && gate.passed === false
+    ? `the whole model does not do the task (its loss has to be ${decimal(gate.limit, 2)} or less)`
+    : 'none was looked for, or none was found';
+}
+
+// ---- How they were trained -----------------------------------------------------------------------------------------
+
+function training() {
+  const rows = [
+    ['Preset', r => visible(r.preset || 'none')],
+    ['Shape', r => `${r.layers} layers, width ${count(r.width)}, ${r.heads} heads of ${r.heads && r.head_size}, `
+      + `${count(r.neurons)} neurons a layer`],
+    ['Vocabulary', r => `${count(r.vocabulary)} tokens`],
+    ['Weights that are not zero', r => r.nonzeros === null ? '–'
+      : `${count(r.nonzeros)} of ${count(r.parameters)} (${percent(r.nonzeros / r.parameters)})`],
+    ['Activations kept at each site', r => r.kept === null ? 'all' : percent(r.kept)],
+    ['Trained on', r => `${count(r.tokens)} tokens in ${count(r.steps)} steps`],
+    ['Text', r => Object.entries(r.corpora).map(([name, share]) =>
+      `${visible(name)} ${percent(share / Object.values(r.corpora).reduce((a, b) => a + b, 0))}`).join(', ')],
+    ['Held-out loss, nats per token', r => decimal(r.loss, 3)],
+    ...[...new Set(page.runs.flatMap(r => Object.keys(r.losses)))].map(corpus =>
+      [`on ${visible(corpus)}`, r => decimal(r.losses[corpus], 3), 'sub']),
+    ['Time in training steps', r => `${duration(r.seconds)}, ${r.seconds > 0 ? count(r.tokens / r.seconds) : '–'} tokens/s`],
+    ['Started', r => `${visible(r.created)}, seed ${r.seed}`],
+    ['Configuration', r => element('code', {title: r.config_hash}, r.config_hash.slice(0, 12))],
+    ['Sources', r => r.git === null ? 'not under git'
+      : element('code', {title: visible(r.git)}, visible(r.git).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1'))],
+    ['Versions', r => Object.entries(r.versions).filter(([, v]) => v !== null)
+      .map(([name, v]) => `${name} ${visible(v)}`).join(', ')],
+    ['Machine', r => visible(r.machine)],
+  ];
+  const series = (curve, more) => page.runs.map((run, i) => (
+    {label: visible(run.label), colour: COLOURS[i], points: run.curves[curve], ...more}));
+  return [
+    element('div', {class: 'charts'},
+      lineChart({
+        title: 'Loss', unit: 'nats per token, against tokens', format: v => decimal(v, 2),
+        series: page.runs.flatMap((run, i) => [
+          {label: `${visible(run.label)}, in training`, colour: COLOURS[i], points: run.curves.train, faint: true},
+          {label: `${visible(run.label)}, held out`, colour: COLOURS[i], points: run.curves.held_out, dots: true}]),
+      }),
+      lineChart({title: 'Weights that are not zero', unit: 'logarithmic', log: true, format: short, series: series('nonzeros')}),
+      lineChart({title: 'Speed', unit: 'tokens per second', zero: true, format: short, series: series('speed')})),
+    element('table', {class: 'facts'},
+      page.runs.length === 2 && element('thead', {}, element('tr', {}, element('td'),
+        page.runs.map((r, i) => element('th', {scope: 'col', class: COLOURS[i]}, element('i', {class: 'swatch'}),
+          visible(r.label))))),
+      element('tbody', {}, rows.map(([name, value, kind]) => element('tr', {class: kind},
+        element('th', {scope: 'row'}, name), page.runs.map(r => element('td', {}, value(r))))))),
+  ];
+}
+
+// ---- One task ------------------------------------------------------------------------------------------------------
+
+function verdict(s) {
+  const row = s.summary;
+  return element('p', {class: 'verdict ' + colourOf(s.label)},
+    page.runs.length === 2 && [element('i', {class: 'swatch'}), element('b', {}, visible(s.label)), ' '],
+    row.edges === null
+      ? ['no circuit; ', reason(s), `. Whole model’s loss: ${decimal(row.model_loss_final, 3)}.`]
+      : [row.holds !== null && [mark(row.holds, 'the circuit holds', 'the circuit does not hold'), ': '],
+      `${count(row.nodes)} nodes and ${count(row.edges)} edges answer with a loss of ${decimal(row.loss_final, 3)}; `
+          + `the whole model’s is ${decimal(row.model_loss_final, 3)}. `,
+      s.circuit && s.circuit.reached === false && 'The search did not reach its target.']);
+}
+
+function checks(task) {
+  const known = task.sides.filter(s => s.evidence);
+  if (known.length === 0) {
+    return element('p', {class: 'quiet'}, 'These circuits have not been checked yet: filigree evidence does that.');
+  }
+  const block = (title, sentence, result) => element('div', {class: 'check'}, element('h4', {}, title),
+    element('p', {}, sentence), element('ul', {}, known.map(s => {
+      const [passed, text] = result(s.evidence) || [null, ''];
+      return element('li', {class: colourOf(s.label)},
+        page.runs.length === 2 && element('span', {class: 'side'}, element('i', {class: 'swatch'}), visible(s.label)),
+        passed !== undefined && mark(passed, 'passed', 'failed'), element('span', {class: 'numbers'}, text));
+    })));
+  return element('div', {class: 'checks'},
+    block('Learnt', 'The whole model does the task on wordings it was not tuned on; without that a circuit says little.',
+      e => e.gate && [e.gate.passed, `loss ${decimal(e.model.validation.loss, 3)} on validation, `
+        + `${decimal(e.model.final.loss, 3)} on final examples; limit ${decimal(e.gate.limit, 2)}`]),
+    block('Sufficient', 'With everything outside the circuit held at its mean, the circuit still answers.',
+      e => e.sufficient && [e.sufficient.passed,
+        `loss ${decimal(e.sufficient.validation, 3)} on validation, target ${decimal(e.sufficient.target, 2)}; `
+        + `${decimal(e.sufficient.final, 3)} on final examples, limit ${decimal(e.sufficient.limit, 3)}`]),
+    block('Necessary', 'With only the circuit held at its mean the model is left guessing, while as many nodes picked'
+      + ' at random are not missed.',
+      e => e.necessary && [e.necessary.passed,
+        `loss ${decimal(e.necessary.loss, 3)} without the circuit, ${decimal(e.necessary.threshold, 2)} or more expected; `
+        + `${decimal(e.necessary.random_mean, 3)} without random nodes (${count(e.necessary.random.length)} draws), `
+        + `limit ${decimal(e.necessary.random_limit, 3)}`]),
+    block('Faithful', 'Prompt by prompt the circuit leans the way the whole model leans, also where the model is wrong.'
+      + ' This one has no limit to pass.',
+      e => e.faithful && [undefined, `correlation ${decimal(e.faithful.correlation, 3)} over ${count(e.faithful.sequences)} prompts`
+        + (isNumber(e.faithful.wrong_correlation)
+          ? `, ${decimal(e.faithful.wrong_correlation, 3)} over the ${count(e.faithful.wrong_sequences)} that the model gets wrong`
+          : `; the model gets ${count(e.faithful.wrong_sequences)} wrong`)]));
+}
+
+// The part in which the prompts of a pair differ: [start, end of a, end of b], in letters.
+function difference(a, b) {
+  let start = 0;
+  while (start < Math.min(a.length, b.length) && a[start] === b[start]) {
+    start++;
+  }
+  let end = 0;
+  while (end < Math.min(a.length, b.length) - start && a[a.length - 1 - end] === b[b.length - 1 - end]) {
+    end++;
+  }
+  return [start, a.length - end, b.length - end];
+}
+
+function example(given) {
+  const [a, b] = [[...given.text_a], [...given.text_b]];
+  const [start, endA, endB] = difference(a, b);
+  const bar = (name, p) => element('div', {class: 'chance'}, element('span', {}, name),
+    element('span', {class: 'track'}, element('span', {class: 'fill', style: `width:${(100 * p).toFixed(1)}%`})),
+    element('b', {}, percent(p)), p < 0.5 && element('em', {}, ' wrong'));
+  const prompt = (letters, end, which) => element('div', {class: 'prompt'},
+    element('pre', {tabindex: 0, role: 'region', 'aria-label': `Prompt ${'AB'[which]}`},
+      visible(letters.slice(0, start).join('')),
+      element('mark', {}, visible(letters.slice(start, end).join(''))),
+      visible(letters.slice(end).join('')), element('span', {class: 'next'}, tokenText(given.answers[which]))),
+    bar('model', given.model[which]), bar('circuit', given.circuit[which]));
+  return element('li', {class: 'example'}, prompt(a, endA, 0), prompt(b, endB, 1),
+    element('p', {class: 'quiet'}, visible(given.template)));
+}
+
+function examples(task) {
+  return task.sides.filter(s => s.evidence && s.evidence.examples && s.evidence.examples.length > 0).map((s, i) =>
+    element('details', {class: 'examples', open: i === 0},
+      element('summary', {}, page.runs.length === 2 ? `Example prompts, ${visible(s.label)} model` : 'Example prompts'),
+      element('p', {class: 'quiet'}, 'Pairs that differ in the marked cue alone. After each prompt its right answer, and'
+        + ' with what probability model and circuit choose it over the other one’s.'),
+      element('ul', {class: 'pairs'}, s.evidence.examples.map(example))));
+}
+
+function lists(task) {
+  return task.sides.filter(s => s.circuit).map(s => {
+    const head = page.runs.find(run => run.label === s.label).head_size;
+    const names = new Map(s.circuit.nodes.map(n => [n.index,
+      n.head === null ? `${n.layer}.${n.kind} ${n.channel}` : `${n.layer}.${n.kind} ${n.channel - n.head * head} of head ${n.head}`]));
+    const table = (caption, columns, rows) => element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': caption},
+      element('table', {class: 'list'}, element('caption', {}, caption),
+        element('thead', {}, element('tr', {}, columns.map(c => element('th', {scope: 'col'}, c)))),
+        element('tbody', {}, rows.map(row => element('tr', {}, row.map(value => element('td', {}, value)))))));
+    const details = element('details', {class: 'lists'}, element('summary', {},
+      `Nodes and edges as a table${page.runs.length === 2 ? `, ${visible(s.label)}` : ''}`));
+    // Thousands of rows that few people open are made when they do.
+    details.addEventListener('toggle', () => details.append(element('div', {class: 'tables'},
+      table(`${count(s.circuit.nodes.length)} nodes`, ['node', 'mean', 'bias'],
+        s.circuit.nodes.map(n => [names.get(n.index), signed(n.mean), signed(n.bias)])),
+      table(`${count(s.circuit.edges.length)} edges`, ['from', 'to', 'weight'],
+        s.circuit.edges.map(([from, to, w]) => [names.get(from), names.get(to), signed(w)])),
+      table('Embedding, strongest of each channel', ['token', 'prompt', 'channel', 'weight'],
+        s.circuit.embeddings.map(w => [tokenText(w.text), w.member ? w.member.toUpperCase() : '', w.channel, signed(w.weight)])),
+      table('Unembedding', ['answer', 'prompt', 'channel', 'weight'],
+        s.circuit.unembeddings.map(w => [tokenText(w.text), w.member ? w.member.toUpperCase() : '', w.channel, signed(w.weight)])))),
+    {once: true});
+    return details;
+  });
+}
+
+function taskSection(task, index) {
+  const drawn = task.sides.filter(s => s.circuit && s.circuit.nodes.length > 0);
+  const scatters = task.sides.filter(s => s.evidence && s.evidence.faithful && s.evidence.faithful.differences.length > 0);
+  return section('task-' + index, words(task.task),
+    element('p', {class: 'lead'}, visible(task.description || '')),
+    task.sides.map(verdict),
+    drawn.map((s, i) => circuitFigure(s.circuit, page.runs.find(run => run.label === s.label).head_size,
+      `${page.runs.length === 2 ? `${visible(s.label)} circuit` : 'The circuit'}: ${count(s.summary.nodes)} nodes, `
+      + `${count(s.summary.edges)} edges`, i === 0)),
+    element('h3', {}, 'Checks'), checks(task),
+    scatters.length > 0 && element('div', {class: 'charts'}, scatters.map(s => scatter({
+      title: page.runs.length === 2 ? `Circuit against model, ${visible(s.label)}` : 'Circuit against model',
+      note: 'difference of the two answers’ logits, one dot a prompt; on the diagonal both agree',
+      colour: colourOf(s.label), points: s.evidence.faithful.differences,
+    }))),
+    examples(task), lists(task));
+}
+
+// ---- The page ------------------------------------------------------------------------------------------------------
+
+function themeButton() {
+  const button = document.getElementById('theme');
+  const themes = ['system', 'light', 'dark'];
+  let at = 0;
+  button.addEventListener('click', () => {
+    at = (at + 1) % themes.length;
+    document.documentElement.dataset.theme = themes[at];
+    button.textContent = `Theme: ${themes[at]}`;
+  });
+}
+
+function build() {
+  const main = document.getElementById('main');
+  if (page === null) {
+    main.append(element('p', {class: 'prose'}, 'This is the empty page: filigree report fills it.'));
+    return;
+  }
+  const title = visible(page.title);
+  document.title = `${title} · Filigree report`;
+  document.getElementById('title').textContent = title;
+  document.getElementById('intro').replaceChildren(...intro());
+  document.querySelector('header.top').append(figures());
+  document.getElementById('contents').append(
+    ...page.tasks.length > 0 ? [element('a', {href: '#tasks'}, 'Tasks')] : [],
+    element('a', {href: '#training'}, 'Training'),
+    ...page.tasks.map((task, i) => element('a', {href: '#task-' + i}, words(task.task))));
+  main.append(
+    section('tasks', 'What was found', page.tasks.length > 0 ? taskTable()
+      : element('p', {class: 'quiet'}, 'No circuits yet: filigree prune finds one.')),
+    section('training', 'How it was trained', training()),
+    ...page.tasks.map(taskSection));
+  document.getElementById('foot').append(
+    element('p', {}, `Written ${visible(page.written)} by Filigree ${visible(page.filigree)}. `,
+      'The figures are in this file: ', element('code', {}, 'document.getElementById("data")'), ' has them as JSON.'));
+}
+
+themeButton();
+build();

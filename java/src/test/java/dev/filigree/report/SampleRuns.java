@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.report;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Circuit.Calibration;
+import dev.filigree.circuit.Circuit.Counts;
+import dev.filigree.circuit.Circuit.Edge;
+import dev.filigree.circuit.Circuit.Losses;
+import dev.filigree.circuit.Circuit.Node;
+import dev.filigree.circuit.Circuit.Pair;
+import dev.filigree.circuit.Circuit.Source;
+import dev.filigree.circuit.Circuit.SplitHashes;
+import dev.filigree.circuit.Circuit.TokenWeight;
+import dev.filigree.experiment.Experiment;
+import dev.filigree.experiment.Presets;
+import dev.filigree.experiment.RunConfig;
+import dev.filigree.json.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+
+/**
+ * Makes the folder of a quickstart without training anything: its shapes are right, its numbers are
+ * drawn.
+ */
+final class SampleRuns {
+  /** Would run, load or turn around text if a page took it for more than text. */
+  static final String HOSTILE =
+      "</script><img src=x"
+          + " onerror=\"document.title='taken'\"><!--<script>&lt;\u202eevil\u0007\u2028";
+
+  /** Tasks: both sides, the sparse side alone, none; and one whose file has a name that bites. */
+  static final List<String> TASKS =
+      List.of("single_double_quote", "bracket_counting", "set_or_string", "<b onclick=x>&amp;");
+
+  private static final int LAYERS = 2;
+  private static final int HEAD_SIZE = 16;
+
+  private final SplittableRandom random = new SplittableRandom(5);
+
+  private SampleRuns() {}
+
+  /** Fill an empty folder. */
+  static void quickstart(Path folder) throws IOException {
+    SampleRuns samples = new SampleRuns();
+    samples.run(folder.resolve("sparse"), 128, 0.04, 20_000);
+    samples.run(folder.resolve("dense"), 64, 1, 45_000);
+    ObjectNode json = Json.object().put("seconds", 1312.4);
+    json.putObject("pretraining").put("sparse_loss", 2.61).put("dense_loss", 2.6);
+    for (String task : TASKS) {
+      json.withArray("tasks").addObject().put("task", task).putNull("sparse").putNull("dense");
+    }
+    json.put("report", folder.resolve("report.html").toString());
+    Files.writeString(folder.resolve("quickstart.json"), json.toString());
+    samples.found(folder.resolve("sparse"), TASKS.get(0), 128, 31, 46);
+    samples.found(folder.resolve("dense"), TASKS.get(0), 64, 150, 1000);
+    samples.found(folder.resolve("sparse"), TASKS.get(1), 128, 58, 120);
+    samples.notLearnt(folder.resolve("dense"), TASKS.get(1));
+    samples.notLearnt(folder.resolve("sparse"), TASKS.get(2));
+    samples.notLearnt(folder.resolve("dense"), TASKS.get(2));
+    samples.found(folder.resolve("sparse"), TASKS.get(3), 128, 12, 9);
+    samples.found(folder.resolve("dense"), TASKS.get(3), 64, 90, 310);
+  }
+
+  private void run(Path folder, int width, double density, double speed) throws IOException {
+    RunConfig config = Presets.TINY.config().with("model.afrac", density == 1 ? "null" : "0.25");
+    Experiment.create(folder, config, Presets.TINY);
+    ObjectNode manifest = (ObjectNode) Json.parse(Files.readString(folder.resolve("run.json")));
+    ((ObjectNode) manifest.at("/config/model"))
+        .put("d_model", width)
+        .put("n_head", width / HEAD_SIZE);
+    manifest.putArray("corpora").addObject().put("name", HOSTILE).put("share", 0.5);
+    manifest.withArray("corpora").addObject().put("name", "tinypython").put("share", 0.5);
+    ObjectNode engine = manifest.putObject("engine").put("device", "cpu");
+    engine.putObject("build").put("abi", 1).put("libtorch", "2.13.0");
+    engine.putObject("runtime").put("threads", 2).put("cpu", "AVX512");
+    Files.writeString(folder.resolve("run.json"), manifest.toString());
+
+    StringBuilder metrics = new StringBuilder();
+    int parameters = 5_000 * width;
+    for (int step = 0; step <= 2000; step += 20) {
+      double left = Math.exp(-step / 500.0);
+      double kept = Math.max(density, Math.pow(0.01, Math.min(1, step / 600.0)));
+      if (step % 500 == 0) {
+        metrics
+            .append(
+                Json.object()
+                    .put("step", step)
+                    .put("test_xent", 2.6 + 4 * left)
+                    .put("test_xent/" + HOSTILE, 2.9 + 4 * left)
+                    .put("test_xent/tinypython", 2.3 + 4 * left))
+            .append('\n');
+      }
+      if (step > 0) {
+        metrics
+            .append(
+                Json.object()
+                    .put("step", step)
+                    .put("elapsed_tokens", 2048L * step)
+                    .put("xent", 2.55 + 4 * left + random.nextDouble(0.2))
+                    .put("pfrac", kept)
+                    .put("tokens_per_second", speed * random.nextDouble(0.9, 1.1))
+                    .put("L0", Math.round(parameters * kept))
+                    .put(
+                        "weight_sparsity", 1 - Math.round(parameters * kept) / (double) parameters))
+            .append('\n');
+      }
+    }
+    // A run that is being written to.
+    metrics.append("{\"step\":2020,\"elap");
+    Files.writeString(folder.resolve("metrics.jsonl"), metrics);
+  }
+
+  /** Write a circuit and its evidence. */
+  private void found(Path run, String task, int width, int nodeCount, int edgeCount)
+      throws IOException {
+    // At most this many channels of each kind, so that the parts of a small circuit meet.
+    int choice = Math.max(3, nodeCount / 8);
+    List<Node> nodes = nodes(width, nodeCount, choice);
+    List<Edge> edges = edges(nodes, edgeCount);
+    TaskStats whole = new TaskStats(2816, 256, 0.042, 0.05, 0.9, 0.99, 1.3, 0.1);
+    TaskStats part = new TaskStats(nodeCount, 256, 0.116, 0.2, 1.5, 0.96, 2.0, -0.5);
+    new Circuit(
+            Circuit.FORMAT,
+            task,
+            new Source(
+                run.getFileName().toString(), 2000, "aa", "bb", new SplitHashes("c", "d", "e")),
+            1,
+            0.1,
+            true,
+            new Counts(nodeCount, edges.size(), edges.size() + 40, 2816),
+            new Calibration(2, -0.5),
+            new Losses(new Pair(part, whole), new Pair(part, whole)),
+            nodes,
+            edges,
+            tokenWeights(
+                nodes, "_in", List.of("(\"", "('", " the", "print", HOSTILE, " x", " =", "\n")),
+            tokenWeights(nodes, "_out", List.of("\")\n", "')\n")),
+            Json.object())
+        .write(run.resolve("circuits").resolve(task + ".json"));
+    evidence(run, task, nodeCount, edges.size());
+  }
+
+  private List<Node> nodes(int width, int count, int choice) {
+    String[] sites = {
+      "attn_in", "attn_q", "attn_k", "attn_v", "attn_out", "mlp_in", "mlp_neuron", "mlp_out"
+    };
+    Set<List<Integer>> chosen = new LinkedHashSet<>();
+    while (chosen.size() < count) {
+      int site = random.nextInt(LAYERS * sites.length);
+      int channels = sites[site % sites.length].equals("mlp_neuron") ? 4 * width : width;
+      int channel = (int) ((long) random.nextInt(choice) * channels / choice);
+      chosen.add(List.of(site, channel));
+    }
+    List<Node> nodes = new ArrayList<>();
+    for (List<Integer> at : chosen) {
+      String kind = sites[at.get(0) % sites.length];
+      int layer = at.get(0) / sites.length;
+      boolean perHead = kind.matches("attn_[qkv]");
+      Float bias =
+          kind.endsWith("_in") ? null : Float.valueOf(random.nextInt(3) == 0 ? signed(0.5) : 0);
+      nodes.add(
+          new Node(
+              1000 * at.get(0) + at.get(1),
+              "%d.%s".formatted(layer, kind),
+              layer,
+              kind,
+              at.get(1),
+              perHead ? Integer.valueOf(at.get(1) / HEAD_SIZE) : null,
+              bias,
+              signed(0.3)));
+    }
+    return nodes;
+  }
+
+  /** Join nodes as the matrices of a layer do, with many weak weights and few strong ones. */
+  private List<Edge> edges(List<Node> nodes, int most) {
+    List<Edge> edges = new ArrayList<>();
+    for (Node from : nodes) {
+      for (Node to : nodes) {
+        boolean joined =
+            switch (from.kind()) {
+              case "attn_in" -> to.kind().matches("attn_[qkv]");
+              case "attn_v" -> to.kind().equals("attn_out");
+              case "mlp_in" -> to.kind().equals("mlp_neuron");
+              case "mlp_neuron" -> to.kind().equals("mlp_out");
+              default -> false;
+            };
+        if (joined && from.layer() == to.layer()) {
+          edges.add(new Edge(from.index(), to.index(), signed(1.5)));
+        }
+      }
+    }
+    while (edges.size() > most) {
+      edges.remove(random.nextInt(edges.size()));
+    }
+    return edges;
+  }
+
+  private List<TokenWeight> tokenWeights(List<Node> nodes, String end, List<String> texts) {
+    List<TokenWeight> weights = new ArrayList<>();
+    nodes.stream()
+        .filter(node -> node.kind().endsWith(end))
+        .mapToInt(Node::channel)
+        .distinct()
+        .forEach(
+            channel -> {
+              for (int i = 0; i < texts.size(); i++) {
+                if (random.nextInt(3) == 0) {
+                  String member = i == 0 ? "a" : i == 1 ? "b" : null;
+                  weights.add(new TokenWeight(i, texts.get(i), member, channel, signed(1)));
+                }
+              }
+            });
+    return weights;
+  }
+
+  private void evidence(Path run, String task, int nodes, int edges) throws IOException {
+    ObjectNode json = evidence(task, 0.005, 0.042, nodes, edges, true);
+    json.putObject("sufficient")
+        .put("target", 0.1)
+        .put("validation", 0.087)
+        .put("final", 0.116)
+        .put("limit", 0.15)
+        .put("passed", true);
+    ObjectNode necessary = json.putObject("necessary").put("loss", 0.69).put("threshold", 0.5);
+    necessary.putArray("random").add(0.05).add(0.08).add(0.3);
+    necessary
+        .put("random_mean", 0.143)
+        .put("random_limit", 0.092)
+        .put("model", 0.042)
+        .put("passed", false);
+    ObjectNode faithful = json.putObject("faithful").put("correlation", 0.87).put("sequences", 256);
+    faithful.put("wrong_correlation", 0.41).put("wrong_sequences", 9);
+    ArrayNode differences = faithful.putArray("differences");
+    for (int i = 0; i < 256; i++) {
+      double model = (i % 2 == 0 ? 5 : -5) + signed(4);
+      differences.addArray().add(model).add(0.7 * model + signed(2));
+    }
+    ArrayNode examples = json.putArray("examples");
+    example(examples, "print('the red house", "print(\"the red house", 0.93, 0.31);
+    example(examples, "x = '" + HOSTILE + "\n\t'", "x = \"" + HOSTILE + "\n\t\"", 0.6, 0.999);
+    json.put("holds", true);
+    write(run, task, json);
+  }
+
+  private void notLearnt(Path run, String task) throws IOException {
+    ObjectNode json = evidence(task, 0.4, 0.5, 0, 0, false);
+    json.putNull("sufficient").putNull("necessary").putNull("faithful").putNull("examples");
+    write(run, task, json.put("holds", false));
+  }
+
+  private static ObjectNode evidence(
+      String task, double validation, double last, int nodes, int edges, boolean passed) {
+    ObjectNode json = Json.object().put("format", 1).put("task", task);
+    json.put("nodes", nodes).put("edges", edges);
+    json.putObject("model")
+        .<ObjectNode>set("validation", stats(validation))
+        .set("final", stats(last));
+    json.putObject("gate").put("limit", 0.15).put("passed", passed);
+    return json;
+  }
+
+  private static ObjectNode stats(double loss) {
+    return (ObjectNode) Json.tree(new TaskStats(2816, 256, loss, loss, 1, 0.98, 1.3, 0.1));
+  }
+
+  private static void example(
+      ArrayNode examples, String a, String b, double circuitA, double circuitB) {
+    ObjectNode json = examples.addObject().put("id", "quote/final/1").put("template", HOSTILE);
+    json.put("text_a", a).put("text_b", b);
+    json.putArray("answers").add("')\n").add("\")\n");
+    json.putArray("model").add(0.99).add(0.97);
+    json.putArray("circuit").add(circuitA).add(circuitB);
+  }
+
+  private static void write(Path run, String task, ObjectNode json) throws IOException {
+    Path folder = Files.createDirectories(run.resolve("evidence"));
+    Files.writeString(folder.resolve(task + ".json"), json.toString());
+  }
+
+  private float signed(double most) {
+    double size = random.nextDouble();
+    return (float) (most * size * size * (random.nextBoolean() ? 1 : -1));
+  }
+}
