@@ -29,7 +29,7 @@ function side(task, label) {
 // Edges of dense over edges of sparse, where both have a circuit.
 function edgeRatio(task) {
   const [sparse, dense] = [side(task, 'sparse'), side(task, 'dense')];
-  return sparse && dense && sparse.summary.edges > 0 && dense.summary.edges > 0
+  return sparse && dense && [sparse, dense].every(s => s.summary.edges > 0 && s.summary.gate !== false)
     ? dense.summary.edges / sparse.summary.edges : null;
 }
 
@@ -71,7 +71,7 @@ function figures() {
   for (const run of page.runs) {
     const known = page.tasks.map(task => side(task, run.label).summary).filter(s => s.edges !== null);
     const checked = known.filter(s => s.holds !== null);
-    const good = checked.filter(s => s.holds && s.sufficient && s.necessary).length;
+    const good = checked.filter(s => s.gate && s.holds && s.sufficient && s.necessary).length;
     items.push([checked.length > 0 ? `${good} of ${page.tasks.length}` : count(known.length),
       checked.length > 0 ? `${visible(run.label)}: circuits that pass all checks` : `${visible(run.label)}: circuits found`]);
   }
@@ -116,9 +116,9 @@ function taskTable() {
         found && element('span', {class: 'track'}, element('span', {
           class: 'fill', style: `width:${(100 * Math.log(Math.max(1.15, row.edges)) / Math.log(most)).toFixed(1)}%`,
         }))),
-      found
+      found && row.gate !== false
         ? [cell('sufficient', mark(row.sufficient)), cell('necessary', mark(row.necessary)), cell('holds', mark(row.holds))]
-        : element('td', {colspan: 3, class: 'quiet none', 'data-name': 'checks'}, 'no circuit: ', reason(s)));
+        : element('td', {colspan: 3, class: 'quiet none', 'data-name': 'checks'}, found ? 'does not count: ' : 'no circuit: ', reason(s)));
   })));
   return element('table', {class: 'tasks'},
     element('caption', {}, 'Losses in nats on final examples unless it says validation. Bars of edges are logarithmic.'),
@@ -134,7 +134,8 @@ function reason(s) {
   const gate = s.evidence && s.evidence.gate;
   return gate && gate.passed === false
     ? `the whole model does not do the task (its loss has to be ${decimal(gate.limit, 2)} or less)`
-    : 'none was looked for, or none was found';
+    : page.seconds !== null && s.evidence === null ? 'this vocabulary cannot express the task'
+      : 'none was looked for';
 }
 
 // ---- How they were trained -----------------------------------------------------------------------------------------

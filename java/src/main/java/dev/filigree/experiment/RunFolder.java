@@ -36,7 +36,7 @@ public final class RunFolder {
   }
 
   /** Whether there is a run in a folder. */
-  static boolean exists(Path path) {
+  public static boolean exists(Path path) {
     return Files.isRegularFile(path.resolve(MANIFEST));
   }
 

@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence;
 import dev.filigree.data.DataException;
+import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -60,12 +62,13 @@ record Page(
    *     none
    * @param evidence the file; null where there is none
    */
-  record Side(String label, Summary summary, JsonNode circuit, JsonNode evidence) {}
+  record Side(String label, Summary summary, JsonNode circuit, Evidence evidence) {}
 
   /**
    * The line of a task in the table; what is not known is null.
    *
    * @param modelLossFinal two-way loss of the whole model on the final examples
+   * @param gate whether the whole model does the task, so that its circuit counts
    * @param lossValidation of the circuit
    * @param lossFinal of the circuit
    * @param sufficient whether the circuit alone does the task
@@ -74,6 +77,7 @@ record Page(
    */
   record Summary(
       Double modelLossFinal,
+      Boolean gate,
       Double lossValidation,
       Double lossFinal,
       Integer nodes,
@@ -83,29 +87,30 @@ record Page(
       Boolean holds) {}
 
   /** Collect what is known of runs, by their labels. */
-  static Page of(String title, Map<String, RunFolder> runs, JsonNode comparison) {
+  static Page of(String title, Map<String, RunFolder> runs, Comparison comparison) {
     List<RunView> views = new ArrayList<>();
     runs.forEach((label, run) -> views.add(RunView.of(label, run)));
-    JsonNode compared = comparison == null ? Json.object() : comparison;
     List<TaskPart> tasks = new ArrayList<>();
-    for (String task : tasks(runs, compared)) {
+    for (String task : tasks(runs, comparison)) {
       List<Side> sides = new ArrayList<>();
-      runs.forEach((label, run) -> sides.add(side(label, run, task, compared)));
+      runs.forEach((label, run) -> sides.add(side(label, run, task)));
       tasks.add(new TaskPart(task, description(task), sides));
     }
     return new Page(
         title,
         Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
         Experiment.version(),
-        number(compared.path("seconds")),
+        comparison == null ? null : Double.valueOf(comparison.seconds()),
         views,
         tasks);
   }
 
   /** Those of the quickstart in its order, then all others in the order of the published table. */
-  private static Set<String> tasks(Map<String, RunFolder> runs, JsonNode comparison) {
+  private static Set<String> tasks(Map<String, RunFolder> runs, Comparison comparison) {
     Set<String> names = new LinkedHashSet<>();
-    comparison.path("tasks").forEach(task -> names.add(task.path("task").asText()));
+    if (comparison != null) {
+      comparison.tasks().forEach(row -> names.add(row.task()));
+    }
     Set<String> found = new TreeSet<>();
     for (RunFolder run : runs.values()) {
       found.addAll(namesIn(run.path().resolve("circuits")));
@@ -139,16 +144,16 @@ record Page(
         .orElse(null);
   }
 
-  private static Side side(String label, RunFolder run, String task, JsonNode comparison) {
+  private static Side side(String label, RunFolder run, String task) {
     Circuit circuit = circuit(run.circuit(task));
-    JsonNode evidence = evidence(run.path().resolve("evidence").resolve(task + ".json"));
+    Evidence evidence = evidence(run.evidence(task));
     Summary summary;
     if (evidence != null) {
       summary = summary(evidence);
     } else if (circuit != null) {
       summary = summary(circuit);
     } else {
-      summary = summary(comparison, task, label);
+      summary = new Summary(null, null, null, null, null, null, null, null, null);
     }
     return new Side(label, summary, circuit == null ? null : compact(circuit), evidence);
   }
@@ -161,32 +166,36 @@ record Page(
     }
   }
 
-  private static JsonNode evidence(Path file) {
+  private static Evidence evidence(Path file) {
     try {
-      return Files.exists(file) ? Json.parse(Files.readString(file)) : null;
+      return Files.exists(file) ? Evidence.read(file) : null;
     } catch (IOException | IllegalArgumentException e) {
       throw new DataException("cannot use " + file + ": " + e.getMessage(), e);
     }
   }
 
-  private static Summary summary(JsonNode evidence) {
-    JsonNode sufficient = evidence.path("sufficient");
-    int nodes = evidence.path("nodes").asInt();
-    boolean none = nodes == 0;
+  private static Summary summary(Evidence evidence) {
+    double model = evidence.model().last().loss();
+    boolean gate = evidence.gate().passed();
+    if (evidence.sufficient() == null) {
+      return new Summary(model, gate, null, null, null, null, null, null, null);
+    }
     return new Summary(
-        number(evidence.at("/model/final/loss")),
-        number(sufficient.path("validation")),
-        number(sufficient.path("final")),
-        none ? null : Integer.valueOf(nodes),
-        none ? null : Integer.valueOf(evidence.path("edges").asInt()),
-        truth(sufficient.path("passed")),
-        truth(evidence.at("/necessary/passed")),
-        truth(evidence.path("holds")));
+        model,
+        gate,
+        evidence.sufficient().validation(),
+        evidence.sufficient().last(),
+        evidence.nodes(),
+        evidence.edges(),
+        evidence.sufficient().passed(),
+        evidence.necessary().passed(),
+        evidence.holds());
   }
 
   private static Summary summary(Circuit circuit) {
     return new Summary(
         circuit.losses().last().model().loss(),
+        null,
         circuit.losses().validation().circuit().loss(),
         circuit.losses().last().circuit().loss(),
         circuit.counts().nodes(),
@@ -194,24 +203,6 @@ record Page(
         null,
         null,
         null);
-  }
-
-  private static Summary summary(JsonNode comparison, String task, String label) {
-    for (JsonNode row : comparison.path("tasks")) {
-      if (row.path("task").asText().equals(task)) {
-        JsonNode side = row.path(label);
-        return new Summary(
-            number(side.path("model_loss_final")),
-            number(side.path("loss_validation")),
-            number(side.path("loss_final")),
-            integer(side.path("nodes")),
-            integer(side.path("edges")),
-            truth(side.path("sufficient")),
-            truth(side.path("necessary")),
-            truth(side.path("holds")));
-      }
-    }
-    return new Summary(null, null, null, null, null, null, null, null);
   }
 
   private static JsonNode compact(Circuit circuit) {
@@ -226,13 +217,5 @@ record Page(
 
   static Double number(JsonNode node) {
     return node.isNumber() ? Double.valueOf(node.doubleValue()) : null;
-  }
-
-  private static Integer integer(JsonNode node) {
-    return node.isNumber() ? Integer.valueOf(node.intValue()) : null;
-  }
-
-  private static Boolean truth(JsonNode node) {
-    return node.isBoolean() ? Boolean.valueOf(node.booleanValue()) : null;
   }
 }

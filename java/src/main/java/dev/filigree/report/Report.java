@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.report;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.data.DataException;
+import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.RunException;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -104,20 +104,20 @@ public final class Report {
     }
   }
 
-  private static JsonNode comparison(Path folder) {
+  private static Comparison comparison(Path folder) {
     Path file = folder.resolve(COMPARISON);
     if (!Files.exists(file)) {
       return null;
     }
     try {
-      return Json.parse(Files.readString(file));
+      return Json.read(Files.readString(file), Comparison.class);
     } catch (IOException | IllegalArgumentException e) {
       throw new DataException("cannot read " + file + ": " + e.getMessage(), e);
     }
   }
 
   private static boolean isRun(Path folder) {
-    return Files.isRegularFile(folder.resolve("run.json"));
+    return RunFolder.exists(folder);
   }
 
   private static String name(Path folder) {

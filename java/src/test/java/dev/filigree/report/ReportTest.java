@@ -61,6 +61,7 @@ class ReportTest {
     JsonNode none = data.at("/tasks/2/sides/0");
     assertThat(none.at("/summary/edges").isNull()).isTrue();
     assertThat(none.at("/summary/model_loss_final").asDouble()).isEqualTo(0.5);
+    assertThat(none.at("/summary/gate").asBoolean(true)).isFalse();
     assertThat(none.at("/summary/sufficient").isNull()).isTrue();
     assertThat(none.path("circuit").isNull()).isTrue();
   }
@@ -75,16 +76,13 @@ class ReportTest {
   }
 
   @Test
-  void taskThatLeftNoFilesIsShownAsTheQuickstartSaysIt() throws IOException {
+  void taskThatLeftNoFilesIsShownForTheQuickstartThatTriedIt() throws IOException {
     Path file = folder.resolve("quickstart.json");
-    String row =
-        "{\"task\":\"for_while\",\"sparse\":{\"model_loss_final\":0.7,\"nodes\":null},\"dense\":null}";
-    Files.writeString(
-        file, Files.readString(file).replace("\"tasks\":[", "\"tasks\":[" + row + ","));
-    JsonNode task = data(Report.of(folder).html()).at("/tasks/0");
-    assertThat(task.path("task").asText()).isEqualTo("for_while");
-    assertThat(task.at("/sides/0/summary/model_loss_final").asDouble()).isEqualTo(0.7);
-    assertThat(task.at("/sides/1/summary/model_loss_final").isNull()).isTrue();
+    Files.writeString(file, Files.readString(file).replace(SampleRuns.TASKS.get(2), "for_while"));
+    JsonNode data = data(Report.of(folder).html());
+    assertThat(data.at("/tasks/2/task").asText()).isEqualTo("for_while");
+    assertThat(data.at("/tasks/2/sides/0/summary/model_loss_final").isNull()).isTrue();
+    assertThat(data.at("/tasks/4/task").asText()).isEqualTo(SampleRuns.TASKS.get(2));
   }
 
   @Test

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.report;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
@@ -14,6 +13,20 @@ import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Circuit.TokenWeight;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Evidence.Answers;
+import dev.filigree.circuit.Evidence.Difference;
+import dev.filigree.circuit.Evidence.Faithful;
+import dev.filigree.circuit.Evidence.Gate;
+import dev.filigree.circuit.Evidence.Necessary;
+import dev.filigree.circuit.Evidence.Probabilities;
+import dev.filigree.circuit.Evidence.Prompt;
+import dev.filigree.circuit.Evidence.Scores;
+import dev.filigree.circuit.Evidence.Sufficient;
+import dev.filigree.experiment.Comparison;
+import dev.filigree.experiment.Comparison.Pretraining;
+import dev.filigree.experiment.Comparison.Side;
+import dev.filigree.experiment.Comparison.TaskRow;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.Presets;
 import dev.filigree.experiment.RunConfig;
@@ -53,19 +66,20 @@ final class SampleRuns {
     SampleRuns samples = new SampleRuns();
     samples.run(folder.resolve("sparse"), 128, 0.04, 20_000);
     samples.run(folder.resolve("dense"), 64, 1, 45_000);
-    ObjectNode json = Json.object().put("seconds", 1312.4);
-    json.putObject("pretraining").put("sparse_loss", 2.61).put("dense_loss", 2.6);
-    for (String task : TASKS) {
-      json.withArray("tasks").addObject().put("task", task).putNull("sparse").putNull("dense");
-    }
-    json.put("report", folder.resolve("report.html").toString());
-    Files.writeString(folder.resolve("quickstart.json"), json.toString());
+    Side unknown = new Side(null, null, null, null, null, false, false, false);
+    Comparison comparison =
+        new Comparison(
+            1312.4,
+            new Pretraining(2.61, 2.6),
+            TASKS.stream().map(task -> new TaskRow(task, unknown, unknown, null, null)).toList(),
+            folder.resolve("report.html").toString());
+    Files.writeString(folder.resolve("quickstart.json"), Json.write(comparison));
     samples.found(folder.resolve("sparse"), TASKS.get(0), 128, 31, 46);
     samples.found(folder.resolve("dense"), TASKS.get(0), 64, 150, 1000);
     samples.found(folder.resolve("sparse"), TASKS.get(1), 128, 58, 120);
-    samples.notLearnt(folder.resolve("dense"), TASKS.get(1));
-    samples.notLearnt(folder.resolve("sparse"), TASKS.get(2));
-    samples.notLearnt(folder.resolve("dense"), TASKS.get(2));
+    notLearnt(folder.resolve("dense"), TASKS.get(1));
+    notLearnt(folder.resolve("sparse"), TASKS.get(2));
+    notLearnt(folder.resolve("dense"), TASKS.get(2));
     samples.found(folder.resolve("sparse"), TASKS.get(3), 128, 12, 9);
     samples.found(folder.resolve("dense"), TASKS.get(3), 64, 90, 310);
   }
@@ -126,19 +140,17 @@ final class SampleRuns {
     int choice = Math.max(3, nodeCount / 8);
     List<Node> nodes = nodes(width, nodeCount, choice);
     List<Edge> edges = edges(nodes, edgeCount);
-    TaskStats whole = new TaskStats(2816, 256, 0.042, 0.05, 0.9, 0.99, 1.3, 0.1);
-    TaskStats part = new TaskStats(nodeCount, 256, 0.116, 0.2, 1.5, 0.96, 2.0, -0.5);
+    Pair pair = new Pair(stats(nodeCount, 0.116), stats(2816, 0.042));
     new Circuit(
             Circuit.FORMAT,
             task,
-            new Source(
-                run.getFileName().toString(), 2000, "aa", "bb", new SplitHashes("c", "d", "e")),
+            source(run),
             1,
             0.1,
             true,
             new Counts(nodeCount, edges.size(), edges.size() + 40, 2816),
             new Calibration(2, -0.5),
-            new Losses(new Pair(part, whole), new Pair(part, whole)),
+            new Losses(pair, pair),
             nodes,
             edges,
             tokenWeights(
@@ -223,68 +235,58 @@ final class SampleRuns {
     return weights;
   }
 
+  private static Scores scores(double validation, double last) {
+    return new Scores(stats(2816, validation), stats(2816, last));
+  }
+
+  private static TaskStats stats(int nodes, double loss) {
+    return new TaskStats(nodes, 256, loss, loss, 1, 0.98, 1.3, 0.1);
+  }
+
+  private static Source source(Path run) {
+    return new Source(
+        run.getFileName().toString(), 2000, "aa", "bb", new SplitHashes("c", "d", "e"));
+  }
+
   private void evidence(Path run, String task, int nodes, int edges) throws IOException {
-    ObjectNode json = evidence(task, 0.005, 0.042, nodes, edges, true);
-    json.putObject("sufficient")
-        .put("target", 0.1)
-        .put("validation", 0.087)
-        .put("final", 0.116)
-        .put("limit", 0.15)
-        .put("passed", true);
-    ObjectNode necessary = json.putObject("necessary").put("loss", 0.69).put("threshold", 0.5);
-    necessary.putArray("random").add(0.05).add(0.08).add(0.3);
-    necessary
-        .put("random_mean", 0.143)
-        .put("random_limit", 0.092)
-        .put("model", 0.042)
-        .put("passed", false);
-    ObjectNode faithful = json.putObject("faithful").put("correlation", 0.87).put("sequences", 256);
-    faithful.put("wrong_correlation", 0.41).put("wrong_sequences", 9);
-    ArrayNode differences = faithful.putArray("differences");
+    Scores whole = scores(0.005, 0.042);
+    List<Difference> differences = new ArrayList<>();
     for (int i = 0; i < 256; i++) {
-      double model = (i % 2 == 0 ? 5 : -5) + signed(4);
-      differences.addArray().add(model).add(0.7 * model + signed(2));
+      double model = (i % 2 == 0 ? 4 : -4) + 8 * signed(1);
+      differences.add(new Difference(model, 0.7 * model + signed(2)));
     }
-    ArrayNode examples = json.putArray("examples");
-    example(examples, "print('the red house", "print(\"the red house", 0.93, 0.31);
-    example(examples, "x = '" + HOSTILE + "\n\t'", "x = \"" + HOSTILE + "\n\t\"", 0.6, 0.999);
-    json.put("holds", true);
-    write(run, task, json);
+    new Evidence(
+            Evidence.FORMAT,
+            task,
+            source(run),
+            nodes,
+            edges,
+            whole,
+            Gate.of(whole),
+            Sufficient.of(0.1, 0.087, 0.116, whole),
+            Necessary.of(0.69, List.of(0.05, 0.08, 0.3), nodes, 0.042),
+            Faithful.of(differences),
+            List.of(
+                prompt("print('the red house", "print(\"the red house", 0.93, 0.31),
+                prompt("x = '" + HOSTILE + "\n\t'", "x = \"" + HOSTILE + "\n\t\"", 0.6, 0.999)),
+            true)
+        .write(run.resolve("evidence").resolve(task + ".json"));
   }
 
-  private void notLearnt(Path run, String task) throws IOException {
-    ObjectNode json = evidence(task, 0.4, 0.5, 0, 0, false);
-    json.putNull("sufficient").putNull("necessary").putNull("faithful").putNull("examples");
-    write(run, task, json.put("holds", false));
+  private static Prompt prompt(String a, String b, double circuitA, double circuitB) {
+    return new Prompt(
+        "quote/final/1",
+        HOSTILE,
+        a,
+        b,
+        new Answers("')\n", "\")\n"),
+        new Probabilities(0.99, 0.97),
+        new Probabilities(circuitA, circuitB));
   }
 
-  private static ObjectNode evidence(
-      String task, double validation, double last, int nodes, int edges, boolean passed) {
-    ObjectNode json = Json.object().put("format", 1).put("task", task);
-    json.put("nodes", nodes).put("edges", edges);
-    json.putObject("model")
-        .<ObjectNode>set("validation", stats(validation))
-        .set("final", stats(last));
-    json.putObject("gate").put("limit", 0.15).put("passed", passed);
-    return json;
-  }
-
-  private static ObjectNode stats(double loss) {
-    return (ObjectNode) Json.tree(new TaskStats(2816, 256, loss, loss, 1, 0.98, 1.3, 0.1));
-  }
-
-  private static void example(
-      ArrayNode examples, String a, String b, double circuitA, double circuitB) {
-    ObjectNode json = examples.addObject().put("id", "quote/final/1").put("template", HOSTILE);
-    json.put("text_a", a).put("text_b", b);
-    json.putArray("answers").add("')\n").add("\")\n");
-    json.putArray("model").add(0.99).add(0.97);
-    json.putArray("circuit").add(circuitA).add(circuitB);
-  }
-
-  private static void write(Path run, String task, ObjectNode json) throws IOException {
-    Path folder = Files.createDirectories(run.resolve("evidence"));
-    Files.writeString(folder.resolve(task + ".json"), json.toString());
+  private static void notLearnt(Path run, String task) throws IOException {
+    Evidence.gateFailed(task, source(run), scores(0.4, 0.5))
+        .write(run.resolve("evidence").resolve(task + ".json"));
   }
 
   private float signed(double most) {
