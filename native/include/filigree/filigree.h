@@ -180,8 +180,7 @@ FG_API void fg_buffer_destroy(fg_buffer* buffer);
 /**
  * Make a model with fresh weights.
  * @param config_json the architecture, field names of the published GPTConfig.
- * @param init_json {"seed": int, "positions": "none" | "added", "precision": "fp32" | "bf16"}; precision is that
- *        of the matrix products, everything else is fp32.
+ * @param init_json {"seed": int, "positions": "none" | "added"} and the keys of execution_json of fg_model_load().
  * @param device "cpu", "cuda" or "cuda:<index>".
  * @return FG_INVALID_CONFIG, FG_UNSUPPORTED, FG_CUDA, FG_OUT_OF_MEMORY.
  */
@@ -190,10 +189,12 @@ FG_API fg_status fg_model_create(const char* config_json, const char* init_json,
 
 /**
  * Load config.json and model.safetensors from a folder.
- * @param precision "fp32" or "bf16", as in fg_model_create().
+ * @param execution_json {"precision": "fp32" | "bf16", "plan": "fast" | "reference"}: precision is that of the matrix
+ *        products, everything else is fp32; the reference plan composes every operation from LibTorch's.
  * @return FG_NOT_FOUND, FG_IO, FG_BAD_CHECKPOINT, FG_INVALID_CONFIG, FG_UNSUPPORTED, FG_CUDA, FG_OUT_OF_MEMORY.
  */
-FG_API fg_status fg_model_load(const char* folder, const char* precision, const char* device, fg_model** out_model);
+FG_API fg_status fg_model_load(const char* folder, const char* execution_json, const char* device,
+                               fg_model** out_model);
 
 /** Write config.json and model.safetensors into an existing folder, each under a temporary name, synced, renamed. */
 FG_API fg_status fg_model_save(fg_model* model, const char* folder);

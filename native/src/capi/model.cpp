@@ -65,15 +65,15 @@ fg_status fg_model_create(const char* config_json, const char* init_json, const 
     });
 }
 
-fg_status fg_model_load(const char* folder, const char* precision, const char* device, fg_model** out_model) {
+fg_status fg_model_load(const char* folder, const char* execution_json, const char* device, fg_model** out_model) {
     return guard([&] {
         require_started();
         require(folder, "folder");
-        require(precision, "precision");
+        require(execution_json, "execution_json");
         require(device, "device");
         require(out_model, "out_model");
         *out_model = make_handle<fg_model>(
-            std::shared_ptr<Model>(load_model(folder, parse_precision(precision), parse_device(device))));
+            std::shared_ptr<Model>(load_model(folder, parse_execution(execution_json), parse_device(device))));
     });
 }
 

@@ -13,6 +13,7 @@
 #include "ops/abs_topk.hpp"
 #include "ops/attention.hpp"
 #include "ops/cross_entropy.hpp"
+#include "ops/linear.hpp"
 
 namespace filigree {
 namespace {
@@ -46,22 +47,22 @@ private:
 at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
                            const at::Tensor& x) {
     const auto A = context.config.attention_width();
-    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));                  // [B, T, d]
-    const auto qkv = ops::linear(a, w.c_attn, w.c_attn_bias, context.precision);  // [B, T, 3A]
+    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));                            // [B, T, d]
+    const auto qkv = ops::linear(a, w.c_attn, w.c_attn_bias, context.execution.precision);  // [B, T, 3A]
     const auto q = site(SiteKind::kAttnQ, qkv.narrow(-1, 0, A));
     const auto k = site(SiteKind::kAttnK, qkv.narrow(-1, A, A));
     const auto v = site(SiteKind::kAttnV, qkv.narrow(-1, 2 * A, A));
     const auto y = site.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
-    return site(SiteKind::kAttnOut, ops::linear(y, w.o_proj, w.o_proj_bias, context.precision));
+    return site(SiteKind::kAttnOut, ops::linear(y, w.o_proj, w.o_proj_bias, context.execution.precision));
 }
 
 at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
                      const at::Tensor& x) {
-    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));             // [B, T, d]
-    const auto f = ops::linear(n, w.c_fc, w.c_fc_bias, context.precision);  // [B, T, m]
+    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));                       // [B, T, d]
+    const auto f = ops::linear(n, w.c_fc, w.c_fc_bias, context.execution.precision);  // [B, T, m]
     const auto h =
         site(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu ? at::gelu(f, "none") : at::relu(f));
-    return site(SiteKind::kMlpOut, ops::linear(h, w.c_proj, w.c_proj_bias, context.precision));
+    return site(SiteKind::kMlpOut, ops::linear(h, w.c_proj, w.c_proj_bias, context.execution.precision));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include "model/model_config.hpp"
 #include "model/node_space.hpp"
 #include "model/parameter_table.hpp"
-#include "ops/linear.hpp"
+#include "ops/execution.hpp"
 
 namespace filigree {
 
@@ -71,7 +71,7 @@ struct ForwardContext {
     const ModelConfig& config;
     const NodeSpace& nodes;
     const Weights& weights;
-    Precision precision = Precision::kFp32;
+    Execution execution;
 };
 
 /// First residual. @param tokens [B, T] int64. @return [B, T, d].

@@ -56,16 +56,20 @@ void initialise(std::span<float> values, const Parameter& parameter, const Model
     }
 }
 
+Execution read_execution(ConfigReader& reader) {
+    Execution execution;
+    execution.precision = reader.choice("precision", {"fp32", "bf16"}) == 0 ? Precision::kFp32 : Precision::kBf16;
+    execution.plan = reader.choice("plan", {"fast", "reference"}) == 0 ? Plan::kFast : Plan::kReference;
+    return execution;
+}
+
 }  // namespace
 
-Precision parse_precision(const std::string& name) {
-    if (name == "fp32") {
-        return Precision::kFp32;
-    }
-    if (name == "bf16") {
-        return Precision::kBf16;
-    }
-    throw Error(FG_INVALID_CONFIG, "precision must be \"fp32\" or \"bf16\", not \"" + name + "\"");
+Execution parse_execution(std::string_view json) {
+    auto reader = ConfigReader::parse(json, "execution");
+    const auto execution = read_execution(reader);
+    reader.finish();
+    return execution;
 }
 
 ModelInit parse_model_init(std::string_view json) {
@@ -73,14 +77,14 @@ ModelInit parse_model_init(std::string_view json) {
     ModelInit init;
     init.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
     init.positions = reader.choice("positions", {"none", "added"}) == 1;
-    init.precision = parse_precision(reader.text("precision"));
+    init.execution = read_execution(reader);
     reader.finish();
     return init;
 }
 
 Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Uninitialised)
     : config_(std::move(config)),
-      precision_(init.precision),
+      execution_(init.execution),
       table_(config_, init.positions),
       nodes_(config_),
       values_(at::zeros({table_.size()}, at::TensorOptions(device).dtype(at::kFloat))),

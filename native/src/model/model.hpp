@@ -21,10 +21,11 @@ namespace filigree {
 struct ModelInit {
     std::uint64_t seed = 0;
     bool positions = false;  ///< wpe is random and trained, else zero and fixed
-    Precision precision = Precision::kFp32;
+    Execution execution;
 };
 [[nodiscard]] ModelInit parse_model_init(std::string_view json);
-[[nodiscard]] Precision parse_precision(const std::string& name);
+/// Read {"precision", "plan"}. @throws FG_INVALID_CONFIG.
+[[nodiscard]] Execution parse_execution(std::string_view json);
 
 /// Architecture, weights and device. All weights are views of one flat fp32 buffer.
 class Model {
@@ -51,7 +52,7 @@ public:
     [[nodiscard]] ForwardContext context() const { return context_with(weights_); }
     /// Forward over other tensors of the same layout, e.g. leaves that collect gradients. `weights` must outlive it.
     [[nodiscard]] ForwardContext context_with(const Weights& weights) const {
-        return {config_, nodes_, weights, precision_};
+        return {config_, nodes_, weights, execution_};
     }
 
     /// Copy token ids to the device as int64. @param tokens [rows * columns]. @throws FG_INVALID_ARGUMENT for an id
@@ -66,7 +67,7 @@ public:
 
 private:
     ModelConfig config_;
-    Precision precision_;
+    Execution execution_;
     ParameterTable table_;
     NodeSpace nodes_;
     at::Tensor values_;

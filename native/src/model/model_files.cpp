@@ -42,12 +42,12 @@ void save_model(const Model& model, const std::filesystem::path& folder) {
     config.commit();
 }
 
-std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Precision precision, at::Device device) {
+std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Execution execution, at::Device device) {
     auto config = parse_model_config(read_text(folder / kConfigFile));
     const SafetensorsFile file(folder / kWeightsFile);
     ModelInit init;
     init.positions = has_positions(file, config);
-    init.precision = precision;
+    init.execution = execution;
     auto model = std::make_unique<Model>(std::move(config), init, device, Model::Uninitialised{});
     auto host = model->values().to(at::kCPU);
     for (const auto& parameter : model->table().parameters()) {

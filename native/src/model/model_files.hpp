@@ -16,7 +16,7 @@ void save_model(const Model& model, const std::filesystem::path& folder);
 
 /// Positions count as added when the file's wpe has a nonzero. A missing final_logits_bias reads as zeros.
 /// @throws FG_NOT_FOUND, FG_IO, FG_BAD_CHECKPOINT, FG_INVALID_CONFIG, FG_UNSUPPORTED.
-[[nodiscard]] std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Precision precision,
+[[nodiscard]] std::unique_ptr<Model> load_model(const std::filesystem::path& folder, Execution execution,
                                                 at::Device device);
 
 }  // namespace filigree

@@ -5,17 +5,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
+#include "ops/execution.hpp"
 
-namespace filigree {
-
-/// Precision of matrix products; weights, statistics, logits, loss and top-k decisions are fp32 always.
-enum class Precision : std::uint8_t { kFp32, kBf16 };
-
-namespace ops {
+namespace filigree::ops {
 
 /// @param x [..., n]. @param w [m, n]. @param b [m], or undefined for none. @return [..., m].
 [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, Precision precision);
 
-}  // namespace ops
-}  // namespace filigree
+}  // namespace filigree::ops

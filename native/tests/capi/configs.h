@@ -24,7 +24,8 @@
     "\"dropout_cat_pos_emb\":false,\"sinusoidal_cat_pos_emb\":false,\"enable_sparse_kernels\":false,"       \
     "\"flash\":true,\"sink\":true"
 #define TEST_MODEL "{\"dropout\":0.0," TEST_MODEL_REST "}"
-#define TEST_INIT "{\"seed\":7,\"positions\":\"none\",\"precision\":\"fp32\"}"
+#define TEST_INIT "{\"seed\":7,\"positions\":\"none\",\"precision\":\"fp32\",\"plan\":\"fast\"}"
+#define TEST_EXECUTION "{\"precision\":\"fp32\",\"plan\":\"fast\"}"
 
 #define TEST_TRAINER_REST                                                                                   \
     "\"batch_size\":4,\"seq_len\":16,\"seed\":3,\"lr\":0.01,\"warmup\":0.1,"                                \

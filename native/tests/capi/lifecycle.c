@@ -118,7 +118,7 @@ static void train(fg_model* model, const char* folder) {
     fg_trainer_destroy(trainer);
 
     fg_model* loaded = NULL;
-    CHECK_OK(fg_model_load(folder, "fp32", "cpu", &loaded));
+    CHECK_OK(fg_model_load(folder, TEST_EXECUTION, "cpu", &loaded));
     fg_trainer* resumed = NULL;
     CHECK_OK(fg_trainer_resume(loaded, folder, corpora, 2, &resumed));
     CHECK_OK(fg_trainer_step(resumed, TEST_STEPS, &stats));
@@ -207,7 +207,7 @@ int main(int argc, char** argv) {
 
     /* Shutting down closes what is still open, may be repeated, and the library starts again after it. */
     fg_model* left_open = NULL;
-    CHECK_OK(fg_model_load(argv[1], "fp32", "cpu", &left_open));
+    CHECK_OK(fg_model_load(argv[1], TEST_EXECUTION, "cpu", &left_open));
     fg_runtime_shutdown();
     fg_runtime_shutdown();
     fg_buffer* info = NULL;

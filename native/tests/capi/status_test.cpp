@@ -120,10 +120,10 @@ TEST_F(Status, NullArgumentsAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "init_json", fg_model_create(TEST_MODEL, nullptr, "cpu", &model));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "device", fg_model_create(TEST_MODEL, TEST_INIT, nullptr, &model));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_model", fg_model_create(TEST_MODEL, TEST_INIT, "cpu", nullptr));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "folder", fg_model_load(nullptr, "fp32", "cpu", &model));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "precision", fg_model_load(folder.c_str(), nullptr, "cpu", &model));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "device", fg_model_load(folder.c_str(), "fp32", nullptr, &model));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_model", fg_model_load(folder.c_str(), "fp32", "cpu", nullptr));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "folder", fg_model_load(nullptr, TEST_EXECUTION, "cpu", &model));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "execution_json", fg_model_load(folder.c_str(), nullptr, "cpu", &model));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "device", fg_model_load(folder.c_str(), TEST_EXECUTION, nullptr, &model));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_model", fg_model_load(folder.c_str(), TEST_EXECUTION, "cpu", nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_model_save(nullptr, folder.c_str()));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "folder", fg_model_save(model_, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_model_info(nullptr, &buffer));
@@ -320,6 +320,13 @@ TEST_F(Status, BadConfigurationNamesThePath) {
     expect_trainer_config("steps", replaced(trainer, "\"steps\":12", "\"steps\":0"));
     expect_trainer_config("warmup", replaced(trainer, "\"warmup\":0.1", "\"warmup\":-0.1"));
     EXPECT_STATUS(FG_INVALID_CONFIG, "thread", fg_runtime_init(R"({"thread":2})"));
+    fg_model* none = nullptr;
+    const auto expect_execution = [&](const char* part, const char* json) {
+        EXPECT_STATUS(FG_INVALID_CONFIG, part, fg_model_load(folder_.path().c_str(), json, "cpu", &none));
+    };
+    expect_execution("execution.precision", R"({"precision":"fp16","plan":"fast"})");
+    expect_execution("execution.plan", R"({"precision":"fp32","plan":"faster"})");
+    expect_execution("execution.plan is missing", R"({"precision":"fp32"})");
 }
 
 TEST_F(Status, MinimumAliveThatCannotBeMetNamesTheTensor) {
@@ -459,7 +466,7 @@ TEST_F(Status, MissingTensorAndFolderAreNotFound) {
     EXPECT_STATUS(FG_NOT_FOUND, "lm_hat.weight", fg_model_write_tensor(model_, "lm_hat.weight", &value, 1));
     fg_model* none = nullptr;
     const auto nowhere = (folder_ / "nowhere").string();
-    EXPECT_STATUS(FG_NOT_FOUND, "nowhere", fg_model_load(nowhere.c_str(), "fp32", "cpu", &none));
+    EXPECT_STATUS(FG_NOT_FOUND, "nowhere", fg_model_load(nowhere.c_str(), TEST_EXECUTION, "cpu", &none));
     EXPECT_STATUS(FG_NOT_FOUND, "nowhere", fg_model_save(model_, nowhere.c_str()));
     fg_trainer* no_trainer = nullptr;
     EXPECT_STATUS(FG_NOT_FOUND, "nowhere", fg_trainer_resume(model_, nowhere.c_str(), &corpus_, 1, &no_trainer));
@@ -482,7 +489,7 @@ TEST_F(Status, FullDiskIsIoAndKeepsTheCheckpoint) {
         EXPECT_NE(entry.path().extension(), ".partial") << entry.path();
     }
     fg_model* loaded = nullptr;
-    ASSERT_OK(fg_model_load(folder.c_str(), "fp32", "cpu", &loaded));
+    ASSERT_OK(fg_model_load(folder.c_str(), TEST_EXECUTION, "cpu", &loaded));
     std::vector<float> values(saved.size());
     ASSERT_OK(fg_model_read_tensor(loaded, "lm_head.weight", values.size(), values.data()));
     EXPECT_EQ(values, saved);
@@ -494,7 +501,7 @@ TEST_F(Status, UnreadableFileIsIo) {
     std::filesystem::remove(folder_ / "model.safetensors");
     std::filesystem::create_directory(folder_ / "model.safetensors");
     fg_model* none = nullptr;
-    EXPECT_STATUS(FG_IO, "model.safetensors", fg_model_load(folder.c_str(), "fp32", "cpu", &none));
+    EXPECT_STATUS(FG_IO, "model.safetensors", fg_model_load(folder.c_str(), TEST_EXECUTION, "cpu", &none));
 }
 
 TEST_F(Status, DamagedCheckpointsAreBad) {
@@ -510,12 +517,12 @@ TEST_F(Status, DamagedCheckpointsAreBad) {
     EXPECT_STATUS(FG_BAD_CHECKPOINT, "trainer.safetensors",
                   fg_trainer_resume(model_, folder.c_str(), &corpus_, 1, &no_trainer));
     std::filesystem::resize_file(folder_ / "model.safetensors", 5000);
-    EXPECT_STATUS(FG_BAD_CHECKPOINT, "model.safetensors", fg_model_load(folder.c_str(), "fp32", "cpu", &none));
+    EXPECT_STATUS(FG_BAD_CHECKPOINT, "model.safetensors", fg_model_load(folder.c_str(), TEST_EXECUTION, "cpu", &none));
 
     // Tensors that do not fit the configuration beside them.
     ASSERT_OK(fg_model_save(model_, folder.c_str()));
     std::ofstream(folder_ / "config.json") << replaced(TEST_MODEL, "\"d_mlp\":32", "\"d_mlp\":48");
-    EXPECT_STATUS(FG_BAD_CHECKPOINT, "mlp", fg_model_load(folder.c_str(), "fp32", "cpu", &none));
+    EXPECT_STATUS(FG_BAD_CHECKPOINT, "mlp", fg_model_load(folder.c_str(), TEST_EXECUTION, "cpu", &none));
     EXPECT_EQ(none, nullptr);
     EXPECT_EQ(no_trainer, nullptr);
 }

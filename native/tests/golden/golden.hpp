@@ -94,12 +94,30 @@ private:
     SafetensorsFile expected_;
 };
 
-/// Name of a test for a case.
-[[nodiscard]] inline std::string case_name(const testing::TestParamInfo<const char*>& test) { return test.param; }
+/// A case under one execution plan, as parameter of a test.
+struct Variant {
+    std::string name;
+    std::string plan;
 
-/// The training cases, as parameters of a test.
+    [[nodiscard]] std::string execution_json() const { return R"({"precision":"fp32","plan":")" + plan + "\"}"; }
+};
+
+/// Every case under every plan.
+[[nodiscard]] inline auto under_every_plan(const std::vector<std::string>& cases) {
+    std::vector<Variant> variants;
+    for (const auto& name : cases) {
+        for (const auto* plan : {"fast", "reference"}) variants.push_back({name, plan});
+    }
+    return testing::ValuesIn(variants);
+}
+
+[[nodiscard]] inline std::string variant_name(const testing::TestParamInfo<Variant>& test) {
+    return test.param.name + "_" + test.param.plan;
+}
+
+/// The training cases under every plan.
 [[nodiscard]] inline auto training_cases() {
-    return testing::Values("sparse_sink", "sparse_nosink", "dense", "positions");
+    return under_every_plan({"sparse_sink", "sparse_nosink", "dense", "positions"});
 }
 
 }  // namespace filigree::golden

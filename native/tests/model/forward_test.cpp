@@ -113,7 +113,7 @@ TEST(Bf16Precision, StaysNearFp32AndKeepsFp32Results) {
     auto config = small_model_json();
     config["afrac"] = nullptr;  // a different top-k choice would be a difference of kind, not of rounding
     const auto exact = make_model(config);
-    Model rounded(parse_model_config(config.dump()), ModelInit{1, false, Precision::kBf16}, at::kCPU);
+    Model rounded(parse_model_config(config.dump()), ModelInit{1, false, {Precision::kBf16}}, at::kCPU);
     const auto tokens = random_batch(*exact, 2, 17);
     const auto expected = forward(exact->context(), tokens, nullptr);
     const auto actual = forward(rounded.context(), tokens, nullptr);

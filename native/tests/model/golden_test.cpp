@@ -14,16 +14,16 @@ namespace {
 
 #define ASSERT_OK(call) ASSERT_EQ((call), FG_OK) << fg_last_error_message()
 
-class GoldenModel : public testing::TestWithParam<const char*> {
+class GoldenModel : public testing::TestWithParam<golden::Variant> {
 protected:
     void SetUp() override { ASSERT_OK(fg_runtime_init(R"({"threads":1})")); }
     void TearDown() override { fg_runtime_shutdown(); }
 };
 
 TEST_P(GoldenModel, LogitsMatch) {
-    const golden::Case expected(GetParam());
+    const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     const auto& batch = expected["tokens"][0];
     const auto tokens = golden::flat<std::uint16_t>(batch);
     const auto logits = expected.expected("logits");
@@ -33,14 +33,14 @@ TEST_P(GoldenModel, LogitsMatch) {
     fg_model_destroy(model);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenModel, golden::training_cases(), golden::case_name);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenModel, golden::training_cases(), golden::variant_name);
 
 class GoldenText : public GoldenModel {};
 
 TEST_P(GoldenText, HeldOutLossAndNodeMeansMatch) {
-    const golden::Case expected(GetParam());
+    const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     const auto stream = golden::flat<std::uint16_t>(expected["stream"]);
 
     // Windows in batches of 2 and 1: the last batch is smaller and must not weigh more.
@@ -56,7 +56,7 @@ TEST_P(GoldenText, HeldOutLossAndNodeMeansMatch) {
     fg_model_destroy(model);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenText, testing::Values("pruning"), golden::case_name);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenText, golden::under_every_plan({"pruning"}), golden::variant_name);
 
 }  // namespace
 }  // namespace filigree

@@ -87,7 +87,7 @@ TEST(SavedModel, LoadsBitIdentically) {
         const auto model = make_model(small_model_json(), positions);
         const TemporaryFolder folder;
         save_model(*model, folder.path());
-        const auto loaded = load_model(folder.path(), Precision::kFp32, at::kCPU);
+        const auto loaded = load_model(folder.path(), Execution{}, at::kCPU);
         EXPECT_TRUE(at::equal(loaded->values(), model->values()));
         EXPECT_EQ(loaded->table().trainable_size(), model->table().trainable_size());
         EXPECT_EQ(loaded->config().json, model->config().json);
@@ -102,7 +102,7 @@ TEST(SavedModel, ThatDoesNotFitItsConfigurationIsRefused) {
         auto config = small_model_json();
         config[key] = value;
         std::ofstream(folder / "config.json") << config;
-        static_cast<void>(load_model(folder.path(), Precision::kFp32, at::kCPU));
+        static_cast<void>(load_model(folder.path(), Execution{}, at::kCPU));
     };
     EXPECT_FG_ERROR(load_with("d_mlp", 71), FG_BAD_CHECKPOINT, "mlp.c_fc");
     EXPECT_FG_ERROR(load_with("n_layer", 3), FG_BAD_CHECKPOINT, "transformer.h.2");

@@ -33,7 +33,7 @@ std::vector<float> as_vector(const at::Tensor& tensor) {
     return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
 }
 
-class GoldenPrune : public testing::Test {
+class GoldenPrune : public testing::TestWithParam<golden::Variant> {
 protected:
     void SetUp() override { ASSERT_OK(fg_runtime_init(R"({"threads":1})")); }
     void TearDown() override { fg_runtime_shutdown(); }
@@ -41,7 +41,7 @@ protected:
     [[nodiscard]] std::uint64_t pairs() const { return expected_["tokens"].size(); }
     [[nodiscard]] std::uint64_t length() const { return expected_["tokens"][0][0].size(); }
 
-    const golden::Case expected_{"pruning"};
+    const golden::Case expected_{GetParam().name};
     const std::vector<std::uint16_t> tokens_ = golden::flat<std::uint16_t>(expected_["tokens"]);
     const std::vector<std::int32_t> positions_ = golden::flat<std::int32_t>(expected_["eval_positions"]);
     const std::vector<std::uint16_t> answers_ = golden::flat<std::uint16_t>(expected_["answers"]);
@@ -51,13 +51,14 @@ protected:
 /// The same model, examples and means inside the core, where masks can be given.
 class GoldenMasks : public GoldenPrune {
 protected:
-    const std::shared_ptr<Model> model_ = load_model(expected_.folder(), Precision::kFp32, at::Device(at::kCPU));
+    const std::shared_ptr<Model> model_ =
+        load_model(expected_.folder(), parse_execution(GetParam().execution_json()), at::Device(at::kCPU));
     const Examples examples_ = make_examples(model_, tokens_.data(), static_cast<std::int64_t>(pairs()),
                                              static_cast<std::int64_t>(length()), positions_.data(), answers_.data());
     const at::Tensor means_ = as_tensor(expected_.expected("means"));
 };
 
-TEST_F(GoldenMasks, LogitsUnderAMaskMatch) {
+TEST_P(GoldenMasks, LogitsUnderAMaskMatch) {
     const at::NoGradGuard no_grad;
     GateHook hook(as_tensor(std::vector<float>(keep_.begin(), keep_.end())), means_);
     const auto residual = forward(model_->context(), examples_.tokens, &hook);
@@ -66,7 +67,7 @@ TEST_F(GoldenMasks, LogitsUnderAMaskMatch) {
               expected_.tolerance("masked_logits"));
 }
 
-TEST_F(GoldenMasks, MaskGradientMatches) {
+TEST_P(GoldenMasks, MaskGradientMatches) {
     Pruner pruner(examples_, parse_prune_config(expected_.text("pruner.json")), means_);
     pruner.set_scores(as_tensor(expected_.expected("tau0")));
     const auto task_loss = pruner.compute_gradient(examples_);
@@ -76,7 +77,7 @@ TEST_F(GoldenMasks, MaskGradientMatches) {
               expected_.tolerance("tau_gradient"));
 }
 
-TEST_F(GoldenMasks, MaskLearningStepsMatch) {
+TEST_P(GoldenMasks, MaskLearningStepsMatch) {
     Pruner pruner(examples_, parse_prune_config(expected_.text("pruner.json")), means_);
     pruner.set_scores(as_tensor(expected_.expected("tau0")));
     const auto& steps = expected_["steps"];
@@ -92,9 +93,9 @@ TEST_F(GoldenMasks, MaskLearningStepsMatch) {
     }
 }
 
-TEST_F(GoldenPrune, ScoresAndCalibrationMatch) {
+TEST_P(GoldenPrune, ScoresAndCalibrationMatch) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     fg_examples* examples = nullptr;
     ASSERT_OK(
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
@@ -124,9 +125,9 @@ TEST_F(GoldenPrune, ScoresAndCalibrationMatch) {
     fg_model_destroy(model);
 }
 
-TEST_F(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
+TEST_P(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     fg_examples* examples = nullptr;
     ASSERT_OK(
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
@@ -161,9 +162,9 @@ TEST_F(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
     fg_model_destroy(model);
 }
 
-TEST_F(GoldenPrune, EdgesMatch) {
+TEST_P(GoldenPrune, EdgesMatch) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     fg_buffer* buffer = nullptr;
     ASSERT_OK(fg_circuit_edges(model, keep_.data(), keep_.size(), &buffer));
     const std::span edges(static_cast<const fg_edge*>(fg_buffer_data(buffer)),
@@ -178,6 +179,9 @@ TEST_F(GoldenPrune, EdgesMatch) {
     fg_buffer_destroy(buffer);
     fg_model_destroy(model);
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenMasks, golden::under_every_plan({"pruning"}), golden::variant_name);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenPrune, golden::under_every_plan({"pruning"}), golden::variant_name);
 
 }  // namespace
 }  // namespace filigree

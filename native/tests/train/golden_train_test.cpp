@@ -21,15 +21,16 @@ namespace {
 
 #define ASSERT_OK(call) ASSERT_EQ((call), FG_OK) << fg_last_error_message()
 
-class GoldenTrain : public testing::TestWithParam<const char*> {
+class GoldenTrain : public testing::TestWithParam<golden::Variant> {
 protected:
     void SetUp() override { ASSERT_OK(fg_runtime_init(R"({"threads":1})")); }
     void TearDown() override { fg_runtime_shutdown(); }
 };
 
 TEST_P(GoldenTrain, GradientOfEveryTensorMatches) {
-    const golden::Case expected(GetParam());
-    const std::shared_ptr<Model> model = load_model(expected.folder(), Precision::kFp32, at::Device(at::kCPU));
+    const golden::Case expected(GetParam().name);
+    const std::shared_ptr<Model> model =
+        load_model(expected.folder(), parse_execution(GetParam().execution_json()), at::Device(at::kCPU));
     const auto& batch = expected["tokens"][0];
     const auto tokens = golden::flat<std::uint16_t>(batch);
     Trainer trainer(model, parse_train_config(expected.text("trainer.json")), {{tokens.data(), tokens.size(), 1.0}});
@@ -100,9 +101,9 @@ void expect_state(const golden::Case& expected, fg_model* model, fg_trainer* tra
 }
 
 TEST_P(GoldenTrain, TenStepsMatch) {
-    const golden::Case expected(GetParam());
+    const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), "fp32", "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
     const auto all_tokens = golden::flat<std::uint16_t>(expected["tokens"]);
     const fg_corpus corpus{all_tokens.data(), all_tokens.size(), 1.0};
     fg_trainer* trainer = nullptr;
@@ -136,7 +137,7 @@ TEST_P(GoldenTrain, TenStepsMatch) {
     fg_model_destroy(model);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenTrain, golden::training_cases(), golden::case_name);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenTrain, golden::training_cases(), golden::variant_name);
 
 }  // namespace
 }  // namespace filigree

@@ -109,7 +109,7 @@ TEST_F(Training, ResumesBitIdentically) {
             for (int i = 0; i < stop; ++i) static_cast<void>(first->step());
             first->save(folder.path());
         }
-        const std::shared_ptr<Model> model = load_model(folder.path(), Precision::kFp32, at::kCPU);
+        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
         const auto second = Trainer::resume(model, folder.path(), streams());
         EXPECT_EQ(second->steps_done(), stop);
         EXPECT_EQ(second->tokens_seen(), stop * 4 * 17);

@@ -147,7 +147,7 @@ public final class Engine implements AutoCloseable {
    * @throws EngineException.BadCheckpoint when the weights are damaged or do not fit the
    *     configuration
    */
-  public Model loadModel(Path folder, Precision precision) {
+  public Model loadModel(Path folder, Execution execution) {
     return call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
@@ -155,7 +155,7 @@ public final class Engine implements AutoCloseable {
             Status.check(
                 Filigree.fg_model_load(
                     arena.allocateFrom(folder.toString()),
-                    arena.allocateFrom(precision.text()),
+                    arena.allocateFrom(execution.toJson()),
                     arena.allocateFrom(options.device()),
                     out));
             return new Model(own("model", out, Filigree::fg_model_destroy));

@@ -224,7 +224,7 @@ class EngineTest {
     try (Engine engine = open();
         Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3))) {
       model.save(folder);
-      try (Model loaded = engine.loadModel(folder, Precision.FP32)) {
+      try (Model loaded = engine.loadModel(folder, Execution.DEFAULT)) {
         assertThat(loaded.config()).isEqualTo(model.config());
         assertThat(Arrays.deepEquals(loaded.logits(tokens), model.logits(tokens))).isTrue();
       }
@@ -240,9 +240,9 @@ class EngineTest {
       byte[] bytes = Files.readAllBytes(weights);
       Files.write(weights, Arrays.copyOf(bytes, bytes.length - 100));
 
-      assertThatThrownBy(() -> engine.loadModel(folder, Precision.FP32))
+      assertThatThrownBy(() -> engine.loadModel(folder, Execution.DEFAULT))
           .isInstanceOf(EngineException.BadCheckpoint.class);
-      assertThatThrownBy(() -> engine.loadModel(folder.resolve("none"), Precision.FP32))
+      assertThatThrownBy(() -> engine.loadModel(folder.resolve("none"), Execution.DEFAULT))
           .isInstanceOf(EngineException.NotFound.class);
     }
   }
@@ -292,7 +292,7 @@ class EngineTest {
         trainer.step(11);
         whole = model.readTensor("transformer.h.1.mlp.c_fc.weight");
       }
-      try (Model model = engine.loadModel(saved, Precision.FP32);
+      try (Model model = engine.loadModel(saved, Execution.DEFAULT);
           Trainer trainer = model.resume(saved, streams)) {
         assertThat(trainer.step(11).step()).isEqualTo(20);
         assertThat(model.readTensor("transformer.h.1.mlp.c_fc.weight")).isEqualTo(whole);

@@ -881,7 +881,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * fg_status fg_model_load(const char *folder, const char *precision, const char *device, fg_model **out_model)
+     * fg_status fg_model_load(const char *folder, const char *execution_json, const char *device, fg_model **out_model)
      * }
      */
     public static FunctionDescriptor fg_model_load$descriptor() {
@@ -891,7 +891,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * fg_status fg_model_load(const char *folder, const char *precision, const char *device, fg_model **out_model)
+     * fg_status fg_model_load(const char *folder, const char *execution_json, const char *device, fg_model **out_model)
      * }
      */
     public static MethodHandle fg_model_load$handle() {
@@ -901,7 +901,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * fg_status fg_model_load(const char *folder, const char *precision, const char *device, fg_model **out_model)
+     * fg_status fg_model_load(const char *folder, const char *execution_json, const char *device, fg_model **out_model)
      * }
      */
     public static MemorySegment fg_model_load$address() {
@@ -910,16 +910,16 @@ public class Filigree extends Filigree$shared {
 
     /**
      * {@snippet lang=c :
-     * fg_status fg_model_load(const char *folder, const char *precision, const char *device, fg_model **out_model)
+     * fg_status fg_model_load(const char *folder, const char *execution_json, const char *device, fg_model **out_model)
      * }
      */
-    public static int fg_model_load(MemorySegment folder, MemorySegment precision, MemorySegment device, MemorySegment out_model) {
+    public static int fg_model_load(MemorySegment folder, MemorySegment execution_json, MemorySegment device, MemorySegment out_model) {
         var mh$ = fg_model_load.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("fg_model_load", folder, precision, device, out_model);
+                traceDowncall("fg_model_load", folder, execution_json, device, out_model);
             }
-            return (int)mh$.invokeExact(folder, precision, device, out_model);
+            return (int)mh$.invokeExact(folder, execution_json, device, out_model);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

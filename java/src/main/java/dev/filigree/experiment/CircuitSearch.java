@@ -53,7 +53,7 @@ public final class CircuitSearch implements AutoCloseable {
         step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
     PreparedData data = PreparedData.open(folder, config);
     try {
-      Model model = engine.loadModel(checkpoint.path(), config.init().precision());
+      Model model = engine.loadModel(checkpoint.path(), config.init().execution());
       return new CircuitSearch(folder, config, progress, checkpoint, data, model);
     } catch (RuntimeException e) {
       data.close();

@@ -40,7 +40,7 @@ public final class EvalRun {
     Checkpoint checkpoint =
         step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
     try (PreparedData data = PreparedData.open(folder, config);
-        Model model = engine.loadModel(checkpoint.path(), config.init().precision())) {
+        Model model = engine.loadModel(checkpoint.path(), config.init().execution())) {
       Map<String, Double> losses = data.losses(model, config.run().evalBatch(), 0);
       ModelInfo info = model.info();
       return new Result(

@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
+import dev.filigree.Plan;
 import dev.filigree.Precision;
 import dev.filigree.PruneConfig;
 import dev.filigree.TrainConfig;
@@ -117,7 +118,7 @@ public enum Presets {
       case MEDIUM ->
           new RunConfig(
               ModelConfig.sparse(4, 1024, 256, 2048),
-              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16),
+              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16, Plan.FAST),
               train(6000, 64, 256, 0.0128, 1.0 / 64, 0.125),
               mix(256 * MEGABYTE),
               prune(1000, 64, 1024),
@@ -125,7 +126,7 @@ public enum Presets {
       case PAPER ->
           new RunConfig(
               ModelConfig.sparse(8, 2048, 256, 2048),
-              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16),
+              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16, Plan.FAST),
               published(train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32)),
               mix(4096 * MEGABYTE),
               prune(2000, 64, 2048),

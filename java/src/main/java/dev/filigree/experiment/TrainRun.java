@@ -83,7 +83,7 @@ public final class TrainRun {
       requireSameCorpora(data);
       folder.truncateMetrics(from.step());
       progress.phase("going on from step " + from.step());
-      try (Model model = engine.loadModel(from.path(), config.init().precision());
+      try (Model model = engine.loadModel(from.path(), config.init().execution());
           Trainer trainer = model.resume(from.path(), data.trainStreams())) {
         return loop(model, trainer, data, from.step(), begin);
       }

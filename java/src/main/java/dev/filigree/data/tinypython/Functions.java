@@ -104,7 +104,9 @@ final class Functions {
         header(name, dice.chance(0.3) ? "self" : "", parameters, result, ""),
         inside,
         result,
-        () -> author.page.line(dice.pick("pass", "return True", "return None", "raise NotImplementedError")));
+        () ->
+            author.page.line(
+                dice.pick("pass", "return True", "return None", "raise NotImplementedError")));
     author.noteForm("stub");
   }
 
