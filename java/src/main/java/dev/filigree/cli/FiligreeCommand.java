@@ -20,6 +20,7 @@ import picocli.CommandLine.IVersionProvider;
       TrainCommand.class,
       EvalCommand.class,
       PruneCommand.class,
+      EvidenceCommand.class,
       ReportCommand.class,
       TokenizeCommand.class,
       DoctorCommand.class,

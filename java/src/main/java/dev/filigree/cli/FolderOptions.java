@@ -12,7 +12,8 @@ class FolderOptions {
       names = "--run",
       paramLabel = "DIR",
       description =
-          "Folder of the run. Default: for a new run runs/<preset>, else the newest in runs/.")
+          "Folder of the run. Default: for a new run runs/<preset>, else the newest below runs/"
+              + " with a checkpoint.")
   Path run;
 
   @Option(

@@ -6,6 +6,7 @@ import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Node;
 import dev.filigree.circuit.Circuit.Source;
+import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Answers;
 import dev.filigree.circuit.Evidence.Difference;
@@ -86,22 +87,20 @@ final class EvidenceRun {
 
   private void requireSame(Circuit circuit, Source now) {
     Source then = circuit.source();
-    requireSame(circuit, "model", then.modelHash(), now.modelHash());
-    requireSame(circuit, "tokenizer", then.tokenizerHash(), now.tokenizerHash());
-    requireSame(circuit, "training examples", then.taskHashes().train(), now.taskHashes().train());
-    requireSame(
-        circuit,
-        "validation examples",
-        then.taskHashes().validation(),
-        now.taskHashes().validation());
-    requireSame(circuit, "final examples", then.taskHashes().last(), now.taskHashes().last());
+    requireSame(circuit, "another model", then.modelHash(), now.modelHash());
+    requireSame(circuit, "another tokenizer", then.tokenizerHash(), now.tokenizerHash());
+    SplitHashes old = then.taskHashes();
+    SplitHashes made = now.taskHashes();
+    requireSame(circuit, "other training examples", old.train(), made.train());
+    requireSame(circuit, "other validation examples", old.validation(), made.validation());
+    requireSame(circuit, "other final examples", old.last(), made.last());
   }
 
   private void requireSame(Circuit circuit, String what, String then, String now) {
     if (!then.equals(now)) {
       throw new RunException(
-          ("%s was found with another %s than that of step %,d now (SHA-256 %.12s, now %.12s); find"
-                  + " it anew with ./filigree prune --task %s")
+          ("the circuit in %s was found with %s than there are now at step %,d (SHA-256 %.12s, now"
+                  + " %.12s); find it anew with ./filigree prune --task %s")
               .formatted(
                   session.folder().circuit(circuit.task()),
                   what,

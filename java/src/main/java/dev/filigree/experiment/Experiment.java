@@ -141,9 +141,21 @@ public final class Experiment {
    * Check the circuits of several tasks, each in the checkpoint it was found in; a task without a
    * circuit is looked at in the last one.
    *
+   * @param tasks none for all that have a circuit
    * @return in the order of the tasks
+   * @throws RunException see {@link CircuitSearch#evidence}; also when none is named and none has a
+   *     circuit
    */
   public List<Evidence> evidence(Engine engine, List<String> tasks, Progress progress) {
+    if (tasks.isEmpty()) {
+      List<String> found = folder.circuits();
+      if (found.isEmpty()) {
+        throw new RunException(
+            "there is no circuit in %s yet; ./filigree prune --task NAME finds one"
+                .formatted(folder.path()));
+      }
+      return evidence(engine, found, progress);
+    }
     Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
     for (String task : tasks) {
       OptionalLong step =

@@ -28,6 +28,8 @@ public final class RunFolder {
   public static final Path RUNS = Path.of("runs");
 
   private static final String MANIFEST = "run.json";
+  private static final String EXTENSION = ".json";
+  private static final int DEEPEST = 3; // folders below runs/ that are looked into
 
   private final Path path;
 
@@ -54,24 +56,48 @@ public final class RunFolder {
   }
 
   /**
-   * Open the run below a folder that was written to last.
+   * Open the run below a folder that was written to last, of those with a checkpoint if any has.
    *
    * @throws RunException when there is none
    */
   public static RunFolder newest(Path runs) {
-    if (Files.isDirectory(runs)) {
-      try (Stream<Path> folders = Files.list(runs)) {
-        Optional<Path> newest =
-            folders.filter(RunFolder::exists).max(Comparator.comparing(RunFolder::lastWritten));
-        if (newest.isPresent()) {
-          return new RunFolder(newest.get());
-        }
-      } catch (IOException e) {
-        throw new RunException("cannot read " + runs + ": " + e.getMessage(), e);
+    return all(runs).stream()
+        .max(
+            Comparator.comparing((RunFolder run) -> !run.checkpoints().all().isEmpty())
+                .thenComparing(run -> lastWritten(run.path)))
+        .orElseThrow(
+            () ->
+                new RunException(
+                    "there is no run in %s; ./filigree train makes one, --run names another"
+                        .formatted(runs)));
+  }
+
+  /** List the runs below a folder by path, nested ones such as runs/quickstart/sparse too. */
+  public static List<RunFolder> all(Path runs) {
+    List<RunFolder> found = new ArrayList<>();
+    try {
+      collect(runs, DEEPEST, found);
+    } catch (IOException e) {
+      throw new RunException("cannot read " + runs + ": " + e.getMessage(), e);
+    }
+    return found;
+  }
+
+  private static void collect(Path folder, int depth, List<RunFolder> found) throws IOException {
+    if (depth == 0 || !Files.isDirectory(folder)) {
+      return;
+    }
+    List<Path> entries;
+    try (Stream<Path> listed = Files.list(folder)) {
+      entries = listed.sorted().toList();
+    }
+    for (Path entry : entries) {
+      if (exists(entry)) {
+        found.add(new RunFolder(entry));
+      } else {
+        collect(entry, depth - 1, found);
       }
     }
-    throw new RunException(
-        "there is no run in %s; ./filigree train makes one, --run names another".formatted(runs));
   }
 
   private static long lastWritten(Path folder) {
@@ -135,7 +161,25 @@ public final class RunFolder {
 
   /** File of the circuit of a task. */
   public Path circuit(String task) {
-    return path.resolve("circuits").resolve(task + ".json");
+    return path.resolve("circuits").resolve(task + EXTENSION);
+  }
+
+  /** List the tasks that have a circuit, in alphabetical order. */
+  public List<String> circuits() {
+    Path folder = circuit("any").getParent();
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.endsWith(EXTENSION))
+          .map(name -> name.substring(0, name.length() - EXTENSION.length()))
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new RunException("cannot read " + folder + ": " + e.getMessage(), e);
+    }
   }
 
   /**
@@ -156,7 +200,7 @@ public final class RunFolder {
 
   /** File of the evidence for the circuit of a task. */
   public Path evidence(String task) {
-    return path.resolve("evidence").resolve(task + ".json");
+    return path.resolve("evidence").resolve(task + EXTENSION);
   }
 
   public Checkpoints checkpoints() {

@@ -27,7 +27,7 @@ class CommandLineTest {
   private final StringWriter err = new StringWriter();
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "prune", "report", "tokenize", "doctor"})
+  @ValueSource(strings = {"train", "eval", "prune", "evidence", "report", "tokenize", "doctor"})
   void everyVerbHasHelpWithExamplesAndExitCodes(String verb) {
     assertThat(run(verb, "--help")).isZero();
     assertThat(out.toString())
@@ -42,7 +42,7 @@ class CommandLineTest {
   void helpListsTheVerbs() {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
-        .contains("train", "eval", "prune", "report", "tokenize", "doctor", "130");
+        .contains("train", "eval", "prune", "evidence", "report", "tokenize", "doctor", "130");
   }
 
   @Test

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -93,6 +96,60 @@ class RunCommandsTest {
     Outcome resumed = execute("train", "--resume", "--run=" + early);
     assertThat(resumed.json().path("step").asInt()).isEqualTo(step);
     assertThat(resumed.json().path("test_xent").asDouble()).isEqualTo(loss);
+  }
+
+  @Test
+  void evidenceIsWrittenAsItIsPrintedAndFailsWithTheModel() throws IOException {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Outcome outcome = execute("evidence", "--run", run.toString());
+    // The model fails the gate.
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    JsonNode tasks = outcome.json().path("tasks");
+    assertThat(tasks).hasSize(1);
+    Evidence evidence = Evidence.read(run.resolve("evidence/single_double_quote.json"));
+    assertThat(tasks.get(0)).isEqualTo(Json.parse(evidence.toJson()));
+    Circuit circuit = Circuit.read(run.resolve("circuits/single_double_quote.json"));
+    assertThat(evidence.source()).isEqualTo(circuit.source());
+    assertThat(evidence.nodes()).isEqualTo(circuit.counts().nodes());
+    assertThat(evidence.model().last()).isEqualTo(circuit.losses().last().model());
+    assertThat(evidence.sufficient().validation())
+        .isEqualTo(circuit.losses().validation().circuit().loss());
+    assertThat(evidence.sufficient().last()).isEqualTo(circuit.losses().last().circuit().loss());
+    assertThat(evidence.faithful().sequences()).isEqualTo(256);
+    assertThat(evidence.examples()).hasSize(6).extracting(Prompt::template).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void evidenceOfATaskWithoutACircuitSaysThatTheModelFailsTheGate() {
+    Outcome outcome = execute("evidence", "--task=for_while", "--run", run.toString());
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    assertThat(outcome.json().at("/tasks/0/gate/passed").asBoolean(true)).isFalse();
+    assertThat(outcome.json().at("/tasks/0/nodes").asInt(-1)).isZero();
+    assertThat(outcome.json().at("/tasks/0/sufficient").isNull()).isTrue();
+  }
+
+  @Test
+  void evidenceOfACircuitOfAnotherModelIsRefused() throws IOException {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Path file = run.resolve("circuits/single_double_quote.json");
+    Circuit circuit = Circuit.read(file);
+    String text = circuit.toJson();
+    try {
+      Files.writeString(file, text.replace(circuit.source().modelHash(), "0".repeat(64)));
+      Outcome outcome = execute("evidence", "--run", run.toString());
+      assertThat(outcome.code()).isEqualTo(ExitCodes.BAD_INPUT);
+      assertThat(outcome.err()).contains("another model").contains("prune --task");
+
+      Files.writeString(file, text.replace(circuit.source().taskHashes().last(), "1".repeat(64)));
+      outcome = execute("evidence", "--run", run.toString());
+      assertThat(outcome.code()).isEqualTo(ExitCodes.BAD_INPUT);
+      assertThat(outcome.err()).contains("other final examples");
+    } finally {
+      Files.delete(file);
+    }
+    Outcome none = execute("evidence", "--run", run.toString());
+    assertThat(none.code()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(none.err()).contains("no circuit");
   }
 
   @Test

@@ -66,6 +66,20 @@ class RunFolderTest {
   }
 
   @Test
+  void newestIsFoundInNestedFoldersAndHasACheckpoint() throws IOException {
+    Experiment.create(folder.resolve("quickstart/sparse"), NANO);
+    Experiment.create(folder.resolve("b"), NANO);
+    Files.createDirectories(folder.resolve("quickstart/sparse/checkpoints/00000100"));
+    Files.setLastModifiedTime(
+        folder.resolve("quickstart/sparse/run.json"), FileTime.fromMillis(1_000));
+
+    assertThat(RunFolder.newest(folder).path()).isEqualTo(folder.resolve("quickstart/sparse"));
+    assertThat(RunFolder.all(folder))
+        .extracting(RunFolder::path)
+        .containsExactly(folder.resolve("b"), folder.resolve("quickstart/sparse"));
+  }
+
+  @Test
   void metricsAfterAStepAreDroppedTogetherWithAHalfWrittenLine() throws IOException {
     RunFolder run = Experiment.create(folder.resolve("a"), NANO).folder();
     for (int step = 10; step <= 50; step += 10) {

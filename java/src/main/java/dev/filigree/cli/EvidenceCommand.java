@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Engine;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.experiment.Experiment;
+import dev.filigree.json.Json;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code filigree evidence}. */
+@Command(
+    name = "evidence",
+    description =
+        "Check circuits: does the circuit alone do the task, does the model fail without it and"
+            + " only without it, does it answer as the model does? Written to evidence/<task>.json"
+            + " in the run folder and printed.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  filigree evidence",
+      "  filigree evidence --task single_double_quote --run runs/tiny",
+      "  filigree evidence --json | jq '.tasks[] | {task, holds}'"
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:Every circuit holds, is sufficient and necessary.",
+      "1:Something else failed, memory for example.",
+      "2:The command line is wrong.",
+      "3:The model has not learnt a task, or a circuit fails a check.",
+      "5:The run folder, its checkpoint or a circuit cannot be used; or there is no circuit.",
+      "6:The native core or the device is missing; see filigree doctor."
+    })
+final class EvidenceCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--task",
+      paramLabel = "NAME",
+      completionCandidates = PruneCommand.TaskNames.class,
+      description =
+          "The task whose circuit to check, repeatable: ${COMPLETION-CANDIDATES}. Default: all that"
+              + " have a circuit.")
+  private List<String> tasks = List.of();
+
+  @Mixin private RunOptions options;
+
+  @Override
+  public Integer call() {
+    Experiment experiment = options.experiment();
+    List<Evidence> found;
+    try (Engine engine = options.engine(experiment);
+        ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {
+      found = experiment.evidence(engine, tasks.stream().distinct().toList(), progress);
+    }
+    print(found);
+    return found.stream().allMatch(EvidenceCommand::isGood) ? ExitCodes.OK : ExitCodes.NOT_LEARNT;
+  }
+
+  private void print(List<Evidence> found) {
+    PrintWriter out = spec.commandLine().getOut();
+    if (options.json) {
+      ObjectNode json = Json.object();
+      json.set("tasks", Json.tree(found));
+      out.println(json);
+      return;
+    }
+    out.printf(
+        "%-22s %6s %6s  %-5s %-10s %-9s %-8s %s%n",
+        "", "nodes", "edges", "gate", "sufficient", "necessary", "faithful", "holds");
+    for (Evidence evidence : found) {
+      boolean checked = evidence.sufficient() != null;
+      out.printf(
+          "%-22s %,6d %,6d  %-5s %-10s %-9s %-8s %s%n",
+          evidence.task(),
+          evidence.nodes(),
+          evidence.edges(),
+          word(evidence.gate().passed()),
+          checked ? word(evidence.sufficient().passed()) : "-",
+          checked ? word(evidence.necessary().passed()) : "-",
+          checked && evidence.faithful().correlation() != null
+              ? "%.3f".formatted(evidence.faithful().correlation())
+              : "-",
+          word(evidence.holds()));
+    }
+    for (Evidence evidence : found) {
+      out.println();
+      out.print(evidence.describe());
+    }
+    out.flush();
+  }
+
+  private static boolean isGood(Evidence evidence) {
+    return evidence.gate().passed()
+        && evidence.holds()
+        && evidence.sufficient().passed()
+        && evidence.necessary().passed();
+  }
+
+  private static String word(boolean passed) {
+    return passed ? "yes" : "NO";
+  }
+}
