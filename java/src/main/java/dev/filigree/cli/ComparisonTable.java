@@ -39,7 +39,6 @@ final class ComparisonTable {
                 comparison.pretraining().sparseLoss(),
                 comparison.pretraining().denseLoss(),
                 ConsoleProgress.time(comparison.seconds())));
-    text.append("The page: %s%n".formatted(comparison.report()));
     return text.toString();
   }
 

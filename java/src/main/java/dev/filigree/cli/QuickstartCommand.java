@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Presets;
@@ -8,6 +9,7 @@ import dev.filigree.experiment.Quickstart;
 import dev.filigree.experiment.RunConfig;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
+import dev.filigree.report.Report;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
@@ -92,10 +94,15 @@ final class QuickstartCommand implements Callable<Integer> {
       spec.commandLine().getErr().println("filigree: stopped; the same command goes on");
       return ExitCodes.INTERRUPTED;
     }
+    Path page = folder.resolve(Report.FILE);
+    Report.of(folder).write(page);
     if (options.json) {
-      out.println(Json.tree(comparison.get()));
+      ObjectNode json = (ObjectNode) Json.tree(comparison.get());
+      json.put("report", page.toString());
+      out.println(json);
     } else {
       out.print(ComparisonTable.of(comparison.get()));
+      out.printf("The page: %s%n", page);
       out.flush();
     }
     return ExitCodes.OK;

@@ -10,10 +10,8 @@ import java.util.List;
  * @param seconds wall time it took
  * @param pretraining held-out losses of both models
  * @param tasks one row a task
- * @param report page that shows it
  */
-public record Comparison(
-    double seconds, Pretraining pretraining, List<TaskRow> tasks, String report) {
+public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> tasks) {
   public Comparison {
     tasks = List.copyOf(tasks);
   }

@@ -20,11 +20,11 @@ import java.util.OptionalLong;
 
 /**
  * From nothing to circuits: trains a sparse model, then a dense one to the same held-out loss,
- * prunes both for every task with the same effort, checks the circuits and writes a report.
+ * prunes both for every task with the same effort, and checks the circuits.
  *
- * <p>The folder gets {@code sparse/} and {@code dense/}, two ordinary runs, {@code quickstart.json}
- * ({@link Comparison}) and {@code report.html}. What is finished is kept: started again in the same
- * folder it goes on where it was.
+ * <p>The folder gets {@code sparse/} and {@code dense/}, two ordinary runs, and {@value
+ * #COMPARISON} ({@link Comparison}). What is finished is kept: started again in the same folder it
+ * goes on where it was.
  */
 public final class Quickstart {
   /** File of the comparison in the folder. */
@@ -176,9 +176,8 @@ public final class Quickstart {
   }
 
   private Comparison write(long begin, Pretraining losses, List<TaskRow> rows) {
-    Path report = folder.resolve("report.html");
     double seconds = (System.nanoTime() - begin) / 1e9;
-    Comparison comparison = new Comparison(seconds, losses, rows, report.toString());
+    Comparison comparison = new Comparison(seconds, losses, rows);
     try {
       AtomicFile.write(
           folder.resolve(COMPARISON),

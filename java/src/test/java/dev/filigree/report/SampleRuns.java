@@ -71,8 +71,7 @@ final class SampleRuns {
         new Comparison(
             1312.4,
             new Pretraining(2.61, 2.6),
-            TASKS.stream().map(task -> new TaskRow(task, unknown, unknown, null, null)).toList(),
-            folder.resolve("report.html").toString());
+            TASKS.stream().map(task -> new TaskRow(task, unknown, unknown, null, null)).toList());
     Files.writeString(folder.resolve("quickstart.json"), Json.write(comparison));
     samples.found(folder.resolve("sparse"), TASKS.get(0), 128, 31, 46);
     samples.found(folder.resolve("dense"), TASKS.get(0), 64, 150, 1000);
