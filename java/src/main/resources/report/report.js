@@ -68,12 +68,13 @@ function intro() {
 
 function figures() {
   const items = [];
+  const checked = page.tasks.some(task => task.sides.some(s => s.evidence));
   for (const run of page.runs) {
-    const known = page.tasks.map(task => side(task, run.label).summary).filter(s => s.edges !== null);
-    const checked = known.filter(s => s.holds !== null);
-    const good = checked.filter(s => s.gate && s.holds && s.sufficient && s.necessary).length;
-    items.push([checked.length > 0 ? `${good} of ${page.tasks.length}` : count(known.length),
-      checked.length > 0 ? `${visible(run.label)}: circuits that pass all checks` : `${visible(run.label)}: circuits found`]);
+    const found = page.tasks.map(task => side(task, run.label).summary).filter(s => s.edges !== null);
+    const good = found.filter(s => s.gate && s.holds && s.sufficient && s.necessary);
+    const name = page.runs.length === 2 ? `${visible(run.label)}: ` : '';
+    items.push([`${(checked ? good : found).length} of ${page.tasks.length}`,
+      `${name}tasks with a circuit${checked ? ' that passes all checks' : ''}`]);
   }
   const ratios = page.tasks.map(edgeRatio).filter(isNumber);
   if (ratios.length > 0) {
@@ -133,7 +134,7 @@ function taskTable() {
 function reason(s) {
   const gate = s.evidence && s.evidence.gate;
   return gate && gate.passed === false
-    ? `the whole model does not do the task (its loss has to be ${decimal(gate.limit, 2)} or less)`
+    ? 'the whole model does not do the task'
     : page.seconds !== null && s.evidence === null ? 'this vocabulary cannot express the task'
       : 'none was looked for';
 }
@@ -155,7 +156,8 @@ function training() {
     ['Held-out loss, nats per token', r => decimal(r.loss, 3)],
     ...[...new Set(page.runs.flatMap(r => Object.keys(r.losses)))].map(corpus =>
       [`on ${visible(corpus)}`, r => decimal(r.losses[corpus], 3), 'sub']),
-    ['Time in training steps', r => `${duration(r.seconds)}, ${r.seconds > 0 ? count(r.tokens / r.seconds) : '–'} tokens/s`],
+    ['Time in training steps', r => `${duration(r.seconds)}, ${r.seconds > 0 ? count(r.tokens / r.seconds) : '–'} tokens/s`
+      + (r.wall_seconds === null ? '' : `; ${duration(r.wall_seconds)} in all`)],
     ['Started', r => `${visible(r.created)}, seed ${r.seed}`],
     ['Configuration', r => element('code', {title: r.config_hash}, r.config_hash.slice(0, 12))],
     ['Sources', r => r.git === null ? 'not under git'
@@ -209,7 +211,7 @@ function checks(task) {
       const [passed, text] = result(s.evidence) || [null, ''];
       return element('li', {class: colourOf(s.label)},
         page.runs.length === 2 && element('span', {class: 'side'}, element('i', {class: 'swatch'}), visible(s.label)),
-        passed !== undefined && mark(passed, 'passed', 'failed'), element('span', {class: 'numbers'}, text));
+        passed !== undefined && mark(passed, 'passed', 'failed', 'no circuit'), element('span', {class: 'numbers'}, text));
     })));
   return element('div', {class: 'checks'},
     block('Learnt', 'The whole model does the task on wordings it was not tuned on; without that a circuit says little.',
@@ -258,8 +260,7 @@ function example(given) {
       element('mark', {}, visible(letters.slice(start, end).join(''))),
       visible(letters.slice(end).join('')), element('span', {class: 'next'}, tokenText(given.answers[which]))),
     bar('model', given.model[which]), bar('circuit', given.circuit[which]));
-  return element('li', {class: 'example'}, prompt(a, endA, 0), prompt(b, endB, 1),
-    element('p', {class: 'quiet'}, visible(given.template)));
+  return element('li', {class: 'example'}, prompt(a, endA, 0), prompt(b, endB, 1));
 }
 
 function examples(task) {

@@ -34,6 +34,7 @@ import java.util.Map;
  * @param steps finished
  * @param tokens trained on
  * @param seconds spent in training steps
+ * @param wallSeconds of the whole training, preparation included; null while it is not finished
  * @param nonzeros weights that are not zero; null before the first line of metrics
  * @param parameters weights in all; null before the first line of metrics
  * @param loss last held-out loss, nats per token; null before the first
@@ -61,6 +62,7 @@ record RunView(
     long steps,
     long tokens,
     double seconds,
+    Double wallSeconds,
     Long nonzeros,
     Long parameters,
     Double loss,
@@ -116,6 +118,7 @@ record RunView(
         metrics.steps,
         metrics.tokens,
         metrics.seconds,
+        run.result().map(RunFolder.Result::seconds).orElse(null),
         metrics.nonzeros,
         metrics.parameters,
         metrics.loss,
