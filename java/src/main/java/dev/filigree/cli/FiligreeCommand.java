@@ -22,6 +22,8 @@ import picocli.CommandLine.IVersionProvider;
       PruneCommand.class,
       EvidenceCommand.class,
       ReportCommand.class,
+      GenerateCommand.class,
+      RunsCommand.class,
       TokenizeCommand.class,
       DoctorCommand.class,
       HelpCommand.class

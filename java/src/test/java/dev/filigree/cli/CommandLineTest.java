@@ -27,7 +27,18 @@ class CommandLineTest {
   private final StringWriter err = new StringWriter();
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "prune", "evidence", "report", "tokenize", "doctor"})
+  @ValueSource(
+      strings = {
+        "train",
+        "eval",
+        "prune",
+        "evidence",
+        "report",
+        "generate",
+        "runs",
+        "tokenize",
+        "doctor"
+      })
   void everyVerbHasHelpWithExamplesAndExitCodes(String verb) {
     assertThat(run(verb, "--help")).isZero();
     assertThat(out.toString())
@@ -42,7 +53,17 @@ class CommandLineTest {
   void helpListsTheVerbs() {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
-        .contains("train", "eval", "prune", "evidence", "report", "tokenize", "doctor", "130");
+        .contains(
+            "train",
+            "eval",
+            "prune",
+            "evidence",
+            "report",
+            "generate",
+            "runs",
+            "tokenize",
+            "doctor",
+            "130");
   }
 
   @Test
@@ -119,6 +140,26 @@ class CommandLineTest {
   void unknownTaskNamesThoseThereAre() {
     assertThat(run("prune", "--task", "nonsense")).isEqualTo(ExitCodes.USAGE);
     assertThat(err.toString()).contains("single_double_quote");
+  }
+
+  @Test
+  void runsAreListedWithNestedOnesAndCompared() {
+    String runs = folder.toString();
+    assertThat(run("runs", "--runs", runs)).isZero();
+    assertThat(out.toString()).contains("no run");
+    Experiment.create(folder.resolve("q/sparse"), Presets.NANO.config(), Presets.NANO);
+    Experiment.create(folder.resolve("b"), Presets.NANO.config().with("train.lr", "0.5"));
+    assertThat(run("runs", "--runs", runs)).isZero();
+    assertThat(out.toString()).containsPattern("(?s)\nb +- .*\nq/sparse +nano ");
+    assertThat(run("runs", "--runs", runs, "q/sparse", "b")).isZero();
+    assertThat(out.toString()).containsPattern("train.lr +0.05 +0.5").doesNotContain("train.steps");
+    assertThat(run("runs", "--runs", runs, "--json", "q/sparse", "b")).isZero();
+    JsonNode json = Json.parse(out.toString());
+    assertThat(json.path("config")).hasSize(1);
+    assertThat(json.at("/config/0/key").asText()).isEqualTo("train.lr");
+    assertThat(json.at("/first/loss").isNull()).isTrue();
+    assertThat(run("runs", "--runs", runs, "b")).isEqualTo(ExitCodes.USAGE);
+    assertThat(run("runs", "--runs", runs, "b", "c")).isEqualTo(ExitCodes.BAD_INPUT);
   }
 
   @Test

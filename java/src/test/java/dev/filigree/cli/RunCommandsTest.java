@@ -153,6 +153,39 @@ class RunCommandsTest {
   }
 
   @Test
+  void generateIsGreedyAtTemperatureZeroAndFollowsTheSeedElsewhere() {
+    JsonNode greedy = generate("def f(", "--temperature=0");
+    assertThat(greedy.path("tokens")).hasSizeLessThanOrEqualTo(12).isNotEmpty();
+    assertThat(generate("def f(", "--temperature=0", "--seed=9")).isEqualTo(greedy);
+    assertThat(generate("def f(", "--temperature=5", "--top-k=1")).isEqualTo(greedy);
+    JsonNode sampled = generate("def f(", "--temperature=2", "--seed=3");
+    assertThat(generate("def f(", "--temperature=2", "--seed=3")).isEqualTo(sampled);
+    assertThat(generate("def f(", "--temperature=2", "--seed=4")).isNotEqualTo(sampled);
+  }
+
+  @Test
+  void generateTakesEmptyAndLongPromptsAndTheEndOfText() {
+    // An empty prompt is the beginning of a document.
+    assertThat(generate("", "--temperature=0").path("tokens"))
+        .isEqualTo(generate("<|endoftext|>", "--temperature=0").path("tokens"));
+    Outcome long_ =
+        execute("generate", "--run=" + run, "--tokens=3", "--prompt=" + "x = 1\n".repeat(60));
+    assertThat(long_.code()).isEqualTo(ExitCodes.OK);
+    assertThat(long_.err()).contains("the model sees the last 64");
+    assertThat(execute("generate", "--run=" + run, "--prompt=x", "--temperature=-1").code())
+        .isEqualTo(ExitCodes.USAGE);
+  }
+
+  private static JsonNode generate(String prompt, String... more) {
+    List<String> args =
+        new ArrayList<>(List.of("generate", "--run=" + run, "--tokens=12", "--prompt=" + prompt));
+    args.addAll(List.of(more));
+    Outcome outcome = execute(args.toArray(String[]::new));
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    return outcome.json();
+  }
+
+  @Test
   void divergedTrainingNamesTheTensorAndTheCheckpoint() {
     Outcome outcome =
         train(folder.resolve("diverged"), "--set", "train.lr=1e11", "--set", "train.steps=200");
