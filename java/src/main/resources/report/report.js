@@ -40,16 +40,15 @@ function section(id, title, ...children) {
 // ---- What this is --------------------------------------------------------------------------------------------------
 
 function intro() {
+  const [first] = page.runs;
   const pair = page.runs.length === 2;
-  const sparse = page.runs.some(run => run.nonzeros !== null && run.nonzeros < 0.5 * run.parameters);
+  const live = first.nonzeros !== null && first.nonzeros < 0.5 * first.parameters
+    ? percent(first.nonzeros / first.parameters) : null;
   return [
     element('p', {class: 'lead'},
-      pair
-        ? 'Two small language models that read Python. In the first almost every weight is zero, and was kept at zero'
-          + ' while it learnt; the second is an ordinary dense model, trained until it predicts as well.'
-        : sparse
-          ? 'A small language model that reads Python. Most of its weights are zero, and were kept at zero while it learnt.'
-          : 'A small language model that reads Python.',
+      pair ? 'Two small language models that read Python. ' : 'A small language model that reads Python. ',
+      live && `${pair ? 'The first' : 'It'} has only ${live} of its weights: all others were held at zero while it learnt. `,
+      pair && 'The second is an ordinary dense model, trained until it predicts as well.',
       ' For each task, a question about code with two possible answers, everything the answer does not need was taken'
       + ' away. What is left is the circuit: few enough neurons and weights to look at one by one.'),
     element('details', {class: 'glossary'}, element('summary', {}, 'Words used on this page'),
