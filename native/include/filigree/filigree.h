@@ -283,6 +283,12 @@ FG_API fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens,
 /** Weight statistics as JSON, names of method section 2.7: "L0", "weight_sparsity", "num_alive_neurons/...", ... */
 FG_API fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json);
 
+/**
+ * How the trainer computes and where the time of its steps since it was made went, as JSON: "plan", "crossover" (fast
+ * plan: largest nonzero fraction of a matrix that is multiplied by its nonzeros), "seconds", "parts" (seconds of each).
+ */
+FG_API fg_status fg_trainer_profile(fg_trainer* trainer, fg_buffer** out_json);
+
 /** Write config.json, model.safetensors and trainer.safetensors into an existing folder, as fg_model_save(). */
 FG_API fg_status fg_trainer_save(fg_trainer* trainer, const char* folder);
 

@@ -107,6 +107,15 @@ fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json) {
     });
 }
 
+fg_status fg_trainer_profile(fg_trainer* trainer, fg_buffer** out_json) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        require(out_json, "out_json");
+        *out_json = make_json_buffer(object->profile_json());
+    });
+}
+
 fg_status fg_trainer_save(fg_trainer* trainer, const char* folder) {
     return guard([&] {
         const auto object = object_of(trainer);

@@ -17,7 +17,7 @@ inline std::int32_t magnitude_bits(float x) {
 
 inline Floats square_root(Floats v) {
 #if defined(__AVX512F__)
-    return reinterpret_cast<Floats>(_mm512_sqrt_ps(reinterpret_cast<__m512>(v)));
+    return reinterpret_cast<Floats>(_mm512_maskz_sqrt_ps(0xFFFF, reinterpret_cast<__m512>(v)));
 #elif defined(__AVX2__)
     return reinterpret_cast<Floats>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
 #elif defined(__SSE2__)

@@ -2,7 +2,6 @@
 #include "model/forward.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rms_norm.h>
@@ -13,6 +12,7 @@
 #include "ops/abs_topk.hpp"
 #include "ops/attention.hpp"
 #include "ops/cross_entropy.hpp"
+#include "ops/embedding.hpp"
 #include "ops/linear.hpp"
 
 namespace filigree {
@@ -47,25 +47,29 @@ private:
 at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
                            const at::Tensor& x) {
     const auto A = context.config.attention_width();
-    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));                            // [B, T, d]
-    const auto qkv = ops::linear(a, w.c_attn, w.c_attn_bias, context.execution.precision);  // [B, T, 3A]
+    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));  // [B, T, d]
+    const auto qkv = context.linear(a, w.c_attn, w.c_attn_bias);  // [B, T, 3A]
     const auto q = site(SiteKind::kAttnQ, qkv.narrow(-1, 0, A));
     const auto k = site(SiteKind::kAttnK, qkv.narrow(-1, A, A));
     const auto v = site(SiteKind::kAttnV, qkv.narrow(-1, 2 * A, A));
     const auto y = site.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
-    return site(SiteKind::kAttnOut, ops::linear(y, w.o_proj, w.o_proj_bias, context.execution.precision));
+    return site(SiteKind::kAttnOut, context.linear(y, w.o_proj, w.o_proj_bias));
 }
 
 at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
                      const at::Tensor& x) {
-    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));                       // [B, T, d]
-    const auto f = ops::linear(n, w.c_fc, w.c_fc_bias, context.execution.precision);  // [B, T, m]
+    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));  // [B, T, d]
+    const auto f = context.linear(n, w.c_fc, w.c_fc_bias);       // [B, T, m]
     const auto h =
         site(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu ? at::gelu(f, "none") : at::relu(f));
-    return site(SiteKind::kMlpOut, ops::linear(h, w.c_proj, w.c_proj_bias, context.execution.precision));
+    return site(SiteKind::kMlpOut, context.linear(h, w.c_proj, w.c_proj_bias));
 }
 
 }  // namespace
+
+at::Tensor ForwardContext::linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const {
+    return ops::linear(x, w, b, execution, sparse_weights == nullptr ? nullptr : sparse_weights->find(w));
+}
 
 Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
                      const std::function<at::Tensor(const Parameter&)>& tensor_of) {
@@ -101,7 +105,8 @@ Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
 }
 
 at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens) {
-    return at::embedding(context.weights.wte, tokens) + context.weights.wpe.narrow(0, 0, tokens.size(1));
+    return ops::embedding(context.weights.wte, tokens, context.execution) +
+           context.weights.wpe.narrow(0, 0, tokens.size(1));
 }
 
 at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer, ForwardHook* hook) {
@@ -123,7 +128,9 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
 at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens) {
     const auto& w = context.weights;
     // Always fp32: a bf16 logit has only three digits, too few for a loss.
-    const auto logits = ops::linear(rms_norm(x, w.ln_f), w.lm_head, at::Tensor(), Precision::kFp32);
+    auto exact = context;
+    exact.execution.precision = Precision::kFp32;
+    const auto logits = exact.linear(rms_norm(x, w.ln_f), w.lm_head, at::Tensor());
     return ops::add_bigram(logits + w.final_logits_bias, w.bigram, tokens);
 }
 

@@ -12,6 +12,7 @@
 #include "model/model_config.hpp"
 #include "model/node_space.hpp"
 #include "model/parameter_table.hpp"
+#include "model/sparse_weights.hpp"
 #include "ops/execution.hpp"
 
 namespace filigree {
@@ -72,6 +73,10 @@ struct ForwardContext {
     const NodeSpace& nodes;
     const Weights& weights;
     Execution execution;
+    const SparseWeights* sparse_weights = nullptr;  ///< of these weights, for the fast plan; null for none
+
+    /// y = x w^T + b for a weight matrix of the model.
+    [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const;
 };
 
 /// First residual. @param tokens [B, T] int64. @return [B, T, d].

@@ -88,6 +88,7 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Unini
       table_(config_, init.positions),
       nodes_(config_),
       values_(at::zeros({table_.size()}, at::TensorOptions(device).dtype(at::kFloat))),
+      sparse_weights_(table_),
       weights_(bind_weights(config_, table_, [this](const Parameter& parameter) { return tensor(parameter); })) {}
 
 Model::Model(ModelConfig config, const ModelInit& init, at::Device device)
@@ -100,6 +101,14 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device)
                    RandomStream(init.seed, Purpose::kInitialWeights, i));
     }
     values_.copy_(host);
+}
+
+ForwardContext Model::context_with(const Weights& weights) const {
+    const bool fast = execution_.plan == Plan::kFast && device().is_cpu();
+    if (fast) {
+        sparse_weights_.update(values_);
+    }
+    return {config_, nodes_, weights, execution_, fast ? &sparse_weights_ : nullptr};
 }
 
 at::Tensor Model::upload_tokens(const std::uint16_t* tokens, std::int64_t rows, std::int64_t columns) const {

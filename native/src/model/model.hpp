@@ -51,9 +51,10 @@ public:
     /// Forward over the weights without gradients.
     [[nodiscard]] ForwardContext context() const { return context_with(weights_); }
     /// Forward over other tensors of the same layout, e.g. leaves that collect gradients. `weights` must outlive it.
-    [[nodiscard]] ForwardContext context_with(const Weights& weights) const {
-        return {config_, nodes_, weights, execution_};
-    }
+    /// Those must be views of values() all the same.
+    [[nodiscard]] ForwardContext context_with(const Weights& weights) const;
+    [[nodiscard]] const Execution& execution() const { return execution_; }
+    [[nodiscard]] SparseWeights& sparse_weights() { return sparse_weights_; }
 
     /// Copy token ids to the device as int64. @param tokens [rows * columns]. @throws FG_INVALID_ARGUMENT for an id
     /// that the vocabulary does not have. @return [rows, columns].
@@ -71,6 +72,7 @@ private:
     ParameterTable table_;
     NodeSpace nodes_;
     at::Tensor values_;
+    mutable SparseWeights sparse_weights_;  // made anew by the first context after the values changed
     Weights weights_;
     std::atomic<bool> cancelled_ = false;
     std::mutex in_use_;

@@ -19,4 +19,21 @@ struct AdamSettings {
 void adam_step(const at::Tensor& w, const at::Tensor& m, const at::Tensor& v, const at::Tensor& g,
                const AdamSettings& settings, double lr, std::int64_t t);
 
+/// Flat fp32 on the CPU, all of size n.
+struct AdamState {
+    float* w = nullptr;
+    float* m = nullptr;
+    float* v = nullptr;
+    float* g = nullptr;
+
+    [[nodiscard]] AdamState at(std::int64_t offset) const { return {w + offset, m + offset, v + offset, g + offset}; }
+};
+
+/// The same step in one pass, on g * scale; then w *= decay and g = 0.
+void adam_step(const AdamState& state, std::int64_t n, const AdamSettings& settings, double lr, std::int64_t t,
+               double scale, double decay);
+
+/// L2 norm; not finite when an element is not or a square overflows fp32. @param x flat fp32 on the CPU.
+[[nodiscard]] double norm(const at::Tensor& x);
+
 }  // namespace filigree::ops

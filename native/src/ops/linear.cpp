@@ -2,16 +2,174 @@
 #include "ops/linear.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/profile.hpp"
+#include "kernels/kernels.hpp"
+#include "ops/own_gradient.hpp"
+#include "ops/product.hpp"
 
 namespace filigree::ops {
+namespace {
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, Precision precision) {
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+std::int64_t rows_of(const at::Tensor& x) { return x.numel() / x.size(-1); }
+
+at::Tensor reference_linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, Precision precision) {
     if (precision == Precision::kFp32) {
         return at::linear(x, w, b);
     }
     const auto y = at::linear(x.to(at::kBFloat16), w.to(at::kBFloat16)).to(at::kFloat);
     return b.defined() ? y + b : y;
+}
+
+bool mostly_nonzero(const at::Tensor& x) {
+    constexpr std::int32_t kSmallest = 1;  // bits of the smallest magnitude above zero
+    std::int32_t none = 0;
+    std::int64_t listed = 0;
+    const auto rows = x.contiguous();
+    return 2 * kernels::kernels().scan_magnitudes(rows.const_data_ptr<float>(), rows.numel(), kSmallest, kSmallest,
+                                                  &none, &listed) >
+           rows.numel();
+}
+
+/// Keeps the nonzeros of a weight for the backward pass.
+struct SparseForm : torch::CustomClassHolder {
+    explicit SparseForm(std::shared_ptr<const SparseMatrix> form) : matrix(std::move(form)) {}
+    std::shared_ptr<const SparseMatrix> matrix;
+};
+
+struct FastLinear : torch::autograd::Function<FastLinear> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& w,
+                              const std::optional<at::Tensor>& b, const std::shared_ptr<const SparseMatrix>& sparse) {
+        const PartTimer timer(Part::kProducts);
+        const auto rows = x.contiguous();
+        context->save_for_backward({rows, w});
+        context->saved_data["w_gradient"] = own_gradient(w);
+        context->saved_data["b_gradient"] = b ? own_gradient(*b) : at::Tensor();
+        context->saved_data["b_wanted"] = b && b->requires_grad();
+        if (sparse) {
+            context->saved_data["sparse"] = at::IValue::make_capsule(c10::make_intrusive<SparseForm>(sparse));
+        }
+        auto shape = x.sizes().vec();
+        shape.back() = w.size(0);
+        auto y = at::empty(shape, x.options());
+        const auto* bias = b ? b->const_data_ptr<float>() : nullptr;
+        if (sparse) {
+            SparseProduct product;
+            product.x = rows.const_data_ptr<float>();
+            product.a = sparse->rows();
+            product.rows = rows_of(x);
+            product.n = w.size(0);
+            product.k = w.size(1);
+            product.y = y.mutable_data_ptr<float>();
+            product.bias = bias;
+            multiply(product);
+        } else {
+            DenseProduct product;
+            product.a = {rows.const_data_ptr<float>(), w.size(1), false};
+            product.b = {w.const_data_ptr<float>(), w.size(1), true};
+            product.m = rows_of(x);
+            product.n = w.size(0);
+            product.k = w.size(1);
+            product.c = y.mutable_data_ptr<float>();
+            product.start = bias == nullptr ? kernels::Start::kZero : kernels::Start::kColumnBias;
+            product.bias = bias;
+            multiply(product);
+        }
+        return y;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto& x = saved[0];
+        const auto& w = saved[1];
+        const auto dy = gradients[0].contiguous();
+        at::Tensor dx;
+        if (context->needs_input_grad(0)) {
+            dx = at::empty_like(x);
+            input_gradient(context, dy, w, dx);
+        }
+        const auto b_wanted = context->saved_data["b_wanted"].toBool();
+        at::Tensor dw;
+        at::Tensor db;
+        if (context->needs_input_grad(1) || b_wanted) {
+            const auto w_own = context->saved_data["w_gradient"].toTensor();
+            const auto b_own = context->saved_data["b_gradient"].toTensor();
+            dw = w_own.defined() ? w_own : at::zeros_like(w);
+            if (b_wanted) {
+                db = b_own.defined() ? b_own : at::zeros({w.size(0)}, w.options());
+            }
+            weight_gradient(dy, x, dw, db);
+            // What went into the leaf's own gradient must not be added to it again.
+            dw = w_own.defined() ? at::Tensor() : dw;
+            db = b_own.defined() ? at::Tensor() : db;
+        }
+        return {dx, dw, db, at::Tensor()};
+    }
+
+private:
+    static void input_gradient(AutogradContext* context, const at::Tensor& dy, const at::Tensor& w, at::Tensor& dx) {
+        const PartTimer timer(Part::kInputGradients);
+        const auto sparse = context->saved_data.find("sparse");
+        if (sparse != context->saved_data.end()) {
+            SparseProduct product;
+            product.x = dy.const_data_ptr<float>();
+            product.a = c10::static_intrusive_pointer_cast<SparseForm>(sparse->second.toCapsule())->matrix->columns();
+            product.rows = rows_of(dy);
+            product.n = w.size(1);
+            product.k = w.size(0);
+            product.y = dx.mutable_data_ptr<float>();
+            multiply(product);
+            return;
+        }
+        DenseProduct product;
+        product.a = {dy.const_data_ptr<float>(), w.size(0), false};
+        product.b = {w.const_data_ptr<float>(), w.size(1), false};
+        product.m = rows_of(dy);
+        product.n = w.size(1);
+        product.k = w.size(0);
+        product.c = dx.mutable_data_ptr<float>();
+        multiply(product);
+    }
+
+    /// dw += dy^T x; db += the sum of dy over all rows, when it is defined.
+    static void weight_gradient(const at::Tensor& dy, const at::Tensor& x, at::Tensor& dw, at::Tensor& db) {
+        const PartTimer timer(Part::kWeightGradients);
+        DenseProduct product;
+        product.a = {dy.const_data_ptr<float>(), dw.size(0), true};
+        product.b = {x.const_data_ptr<float>(), dw.size(1), false};
+        product.m = dw.size(0);
+        product.n = dw.size(1);
+        product.k = rows_of(x);
+        product.c = dw.mutable_data_ptr<float>();
+        product.start = kernels::Start::kC;
+        product.a_sums = db.defined() ? db.mutable_data_ptr<float>() : nullptr;
+        multiply(product);
+    }
+};
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const Execution& execution,
+                  const std::shared_ptr<const SparseMatrix>& sparse) {
+    const bool fast = execution.plan == Plan::kFast && x.device().is_cpu() && x.numel() > 0;
+    if (!fast || (!sparse && execution.precision == Precision::kBf16 && mostly_nonzero(x))) {
+        return reference_linear(x, w, b, execution.precision);
+    }
+    return FastLinear::apply(x, w, b.defined() ? std::optional(b) : std::nullopt, sparse);
 }
 
 }  // namespace filigree::ops

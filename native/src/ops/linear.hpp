@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix product with a (mostly zero) weight: y = x w^T + b, x and y fp32, the product in the given precision with
 // fp32 accumulation. Both gradients are dense.
+//
+// The fast plan leaves out zeros: those of the weight where its sparse form is given, else those that AbsTopK left in x
+// and dy, and those of dy in dw. It sums every element in ascending index, so both ways give the same bits. Its
+// products are exact to fp32 under either precision, except that with bf16 a dense x meets a dense w in LibTorch's bf16
+// products.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 #include "ops/execution.hpp"
+#include "ops/sparse_matrix.hpp"
 
 namespace filigree::ops {
 
-/// @param x [..., n]. @param w [m, n]. @param b [m], or undefined for none. @return [..., m].
-[[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, Precision precision);
+/// @param x [..., n]. @param w [m, n]. @param b [m], or undefined for none.
+/// @param sparse the nonzeros of w, or null for none; used by the fast plan. @return [..., m].
+/// The gradients of leaves w and b that have one already are added to it in place.
+[[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
+                                const Execution& execution, const std::shared_ptr<const SparseMatrix>& sparse = {});
 
 }  // namespace filigree::ops

@@ -30,9 +30,9 @@ Projector::Projector(const Model& model, const Fractions& fractions, std::int64_
 
 void Projector::project(const Model& model, double matrix_density) const {
     for (const auto& parameter : model.table().parameters()) {
-        const auto density = family_density(fractions_, parameter.family, matrix_density);
-        if (parameter.trainable && density < 1.0) {
-            ops::project(model.tensor(parameter), kept_entries(density, parameter.size), parameter.alive_axis,
+        const auto kept = density(parameter, matrix_density);
+        if (kept < 1.0) {
+            ops::project(model.tensor(parameter), kept_entries(kept, parameter.size), parameter.alive_axis,
                          minimum_alive_);
         }
     }

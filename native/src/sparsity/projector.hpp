@@ -17,6 +17,12 @@ public:
     /// Project every tensor that is sparsified, in place, with the block matrices at `matrix_density`.
     void project(const Model& model, double matrix_density) const;
 
+    /// Fraction of a tensor that stays with the block matrices at `matrix_density`; 1 when it is not sparsified.
+    [[nodiscard]] double density(const Parameter& parameter, double matrix_density) const {
+        return parameter.trainable ? family_density(fractions_, parameter.family, matrix_density) : 1.0;
+    }
+    [[nodiscard]] std::int64_t minimum_alive() const { return minimum_alive_; }
+
 private:
     Fractions fractions_;
     std::int64_t minimum_alive_;

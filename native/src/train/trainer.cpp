@@ -8,8 +8,11 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,6 +20,7 @@
 #include "core/error.hpp"
 #include "core/safetensors.hpp"
 #include "model/model_files.hpp"
+#include "ops/crossover.hpp"
 
 namespace filigree {
 namespace {
@@ -25,6 +29,7 @@ constexpr double kNormaliserFloor = 1e-5;
 constexpr const char* kTrainerFile = "trainer.safetensors";
 constexpr const char* kMetadataKey = "filigree_trainer";
 constexpr const char* kMoment1 = "adam.m";
+constexpr const char* kCrossover = "crossover";
 constexpr const char* kMoment2 = "adam.v";
 
 bool all_finite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
@@ -57,7 +62,8 @@ Trainer::Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<T
     : model_(std::move(model)),
       config_(std::move(config)),
       sampler_(std::move(streams), model_->config().vocab_size, config_.seq_len, config_.seed),
-      projector_(*model_, config_.fractions, config_.minimum_alive) {
+      projector_(*model_, config_.fractions, config_.minimum_alive),
+      projections_(model_->table().parameters().size()) {
     if (config_.seq_len > model_->config().block_size) {
         throw Error(FG_INVALID_CONFIG, "train.seq_len is " + std::to_string(config_.seq_len) +
                                            ", longer than the model's block_size " +
@@ -75,6 +81,9 @@ Trainer::Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<T
         }
         return leaf;
     });
+    if (fast()) {
+        plan_matrices();
+    }
 }
 
 std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std::filesystem::path& folder,
@@ -90,10 +99,14 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
     std::string config;
     std::int64_t steps_done = 0;
     std::int64_t tokens_seen = 0;
+    std::optional<double> crossover;  // absent when the run was made by the reference plan
     try {
         const auto state = nlohmann::ordered_json::parse(found->second);
         config = state.at("config").dump();
         steps_done = state.at("step").get<std::int64_t>();
+        if (state.contains(kCrossover)) {
+            crossover = state.at(kCrossover).get<double>();
+        }
         tokens_seen = state.at("tokens").get<std::int64_t>();
     } catch (const nlohmann::json::exception& error) {
         throw bad(error.what());
@@ -103,6 +116,9 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
         throw bad("step " + std::to_string(steps_done) + " of " + std::to_string(trainer->config_.steps));
     }
     trainer->steps_done_ = steps_done;
+    if (crossover) {
+        trainer->model_->sparse_weights().set_crossover(*crossover);
+    }
     trainer->tokens_seen_ = tokens_seen;
     for (const auto& [name, moment] : {std::pair{kMoment1, trainer->moment1_}, {kMoment2, trainer->moment2_}}) {
         auto host = at::empty({moment.numel()}, at::kFloat);
@@ -119,8 +135,11 @@ void Trainer::save(const std::filesystem::path& folder) const {
                    steps_done_, ", so nothing is saved");
     }
     save_model(*model_, folder);
-    const nlohmann::ordered_json state = {
+    nlohmann::ordered_json state = {
         {"config", nlohmann::ordered_json::parse(config_.json)}, {"step", steps_done_}, {"tokens", tokens_seen_}};
+    if (fast()) {
+        state[kCrossover] = model_->sparse_weights().crossover();
+    }
     const auto m = moment1_.to(at::kCPU);
     const auto v = moment2_.to(at::kCPU);
     const auto bytes = [](const at::Tensor& host) {
@@ -132,7 +151,10 @@ void Trainer::save(const std::filesystem::path& folder) const {
 }
 
 double Trainer::compute_gradients(const at::Tensor& tokens) {
-    gradients_.zero_();
+    if (!gradients_are_zero_) {
+        gradients_.zero_();
+    }
+    gradients_are_zero_ = false;
     const auto loss = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
     const auto value = loss.item<double>();
     if (!std::isfinite(value)) {
@@ -142,12 +164,82 @@ double Trainer::compute_gradients(const at::Tensor& tokens) {
     return value;
 }
 
-void Trainer::normalise_gradients(double norm) const {
+void Trainer::plan_matrices() {
+    constexpr std::int64_t kEnoughRows = 512;
+    const auto& config = model_->config();
+    const auto kept = config.kept_at(SiteKind::kMlpIn);
+    model_->sparse_weights().set_crossover(ops::measure_crossover(
+        config.d_mlp, config.d_model, std::min(kEnoughRows, config_.batch_size * config_.seq_len),
+        kept ? static_cast<double>(*kept) / static_cast<double>(config.d_model) : 1.0));
+}
+
+std::string Trainer::profile_json() const {
+    nlohmann::ordered_json json = {{"plan", fast() ? "fast" : "reference"}};
+    if (fast()) {
+        json[kCrossover] = model_->sparse_weights().crossover();
+    }
+    json["seconds"] = seconds_;
+    for (std::size_t i = 0; i < kParts; ++i) {
+        const auto part = static_cast<Part>(i);
+        json["parts"][part_name(part)] = profile_.seconds(part);
+    }
+    return json.dump();
+}
+
+bool Trainer::fast() const { return model_->execution().plan == Plan::kFast && model_->device().is_cpu(); }
+
+double Trainer::gradient_scale(double norm) const {
     const auto rms = norm / std::sqrt(static_cast<double>(gradients_.numel()));
     const auto scale = 1.0 / (rms + kNormaliserFloor);
-    if (config_.gradient == GradientRule::kNormalize || scale < 1.0) {
+    return config_.gradient == GradientRule::kNormalize || scale < 1.0 ? scale : 1.0;
+}
+
+void Trainer::update_by_reference(const StepReport& report) {
+    const auto& table = model_->table();
+    const auto scale = gradient_scale(report.grad_norm);
+    if (scale != 1.0) {
         gradients_.mul_(scale);
     }
+    {
+        const PartTimer timer(Part::kAdam);
+        ops::adam_step(model_->values().narrow(0, 0, table.trainable_size()), moment1_, moment2_, gradients_,
+                       config_.adam, report.lr, steps_done_ + 1);
+    }
+    const PartTimer timer(Part::kProjection);
+    projector_.project(*model_, report.density);
+    // After the projection, so that zeros stay zeros and the order of magnitudes is untouched (method 2.8).
+    model_->values().narrow(0, 0, table.decayed_size()).mul_(1.0 - config_.weight_decay * report.lr);
+}
+
+void Trainer::update_fast(const StepReport& report) {
+    const auto& table = model_->table();
+    const auto scale = gradient_scale(report.grad_norm);
+    const ops::AdamState state = {model_->values().mutable_data_ptr<float>(), moment1_.mutable_data_ptr<float>(),
+                                  moment2_.mutable_data_ptr<float>(), gradients_.mutable_data_ptr<float>()};
+    // Tensor by tensor, so that the projection finds in the caches what Adam left there.
+    for (std::size_t i = 0; i < table.parameters().size(); ++i) {
+        const auto& parameter = table.parameters()[i];
+        if (!parameter.trainable) {
+            continue;
+        }
+        const auto density = projector_.density(parameter, report.density);
+        const auto decay = parameter.decayed() ? 1.0 - config_.weight_decay * report.lr : 1.0;
+        const auto part = state.at(parameter.offset);
+        {
+            const PartTimer timer(Part::kAdam);
+            ops::adam_step(part, parameter.size, config_.adam, report.lr, steps_done_ + 1, scale,
+                           density < 1.0 ? 1.0 : decay);
+        }
+        if (density < 1.0) {
+            const PartTimer timer(Part::kProjection);
+            const auto columns = parameter.shape.back();
+            projections_[i].apply({part.w, parameter.size / columns, columns}, kept_entries(density, parameter.size),
+                                  parameter.alive_axis, projector_.minimum_alive(), static_cast<float>(decay));
+        }
+    }
+    // LibTorch counts its own writes only.
+    model_->values().unsafeGetTensorImpl()->bump_version();
+    gradients_are_zero_ = true;
 }
 
 StepReport Trainer::step() {
@@ -156,27 +248,30 @@ StepReport Trainer::step() {
 }
 
 StepReport Trainer::step_on(const at::Tensor& tokens) {
+    const auto start = std::chrono::steady_clock::now();
+    const Profile::Scope scope(profile_);
     StepReport report;
     report.loss = compute_gradients(tokens);
 
     const at::NoGradGuard no_grad;
-    report.grad_norm = at::linalg_vector_norm(gradients_).item<double>();
+    {
+        const PartTimer timer(Part::kGradientNorm);
+        report.grad_norm = fast() ? ops::norm(gradients_) : at::linalg_vector_norm(gradients_).item<double>();
+    }
     if (!std::isfinite(report.grad_norm)) {
         report_divergence(tokens, "the gradient", "its norm");
     }
-    normalise_gradients(report.grad_norm);
     report.lr = config_.lr_at(steps_done_);
     report.density = config_.density_at(steps_done_);
-
-    const auto& table = model_->table();
-    ops::adam_step(model_->values().narrow(0, 0, table.trainable_size()), moment1_, moment2_, gradients_, config_.adam,
-                   report.lr, steps_done_ + 1);
-    projector_.project(*model_, report.density);
-    // After the projection, so that zeros stay zeros and the order of magnitudes is untouched (method 2.8).
-    model_->values().narrow(0, 0, table.decayed_size()).mul_(1.0 - config_.weight_decay * report.lr);
+    if (fast()) {
+        update_fast(report);
+    } else {
+        update_by_reference(report);
+    }
 
     ++steps_done_;
     tokens_seen_ += tokens.numel();
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return report;
 }
 

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "core/profile.hpp"
 #include "model/model.hpp"
+#include "ops/warm_projection.hpp"
 #include "sparsity/projector.hpp"
 #include "train/sampler.hpp"
 #include "train/train_config.hpp"
@@ -53,10 +56,21 @@ public:
     /// Cross-entropy of a batch; leaves its gradients in gradients(). @return loss, nats per token.
     double compute_gradients(const at::Tensor& tokens);
     [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }  ///< flat [trainable_size]
+    /// Plan, crossover and where the time of all steps so far went, as JSON.
+    [[nodiscard]] std::string profile_json() const;
+    /// Where the time of all steps so far went.
+    [[nodiscard]] const Profile& profile() const { return profile_; }
 
 private:
-    /// Rescale gradients_, whose L2 norm is `norm`, in place (method 2.1.5).
-    void normalise_gradients(double norm) const;
+    /// Measure from which density on the model's matrices are worth taking as sparse ones.
+    void plan_matrices();
+    [[nodiscard]] bool fast() const;
+    /// Factor that gradients of L2 norm `norm` are rescaled by (method 2.1.5).
+    [[nodiscard]] double gradient_scale(double norm) const;
+    /// Normalise, Adam, projection, decay, by LibTorch's operations.
+    void update_by_reference(const StepReport& report);
+    /// The same in a few passes over memory; leaves the gradients zero.
+    void update_fast(const StepReport& report);
     /// Throw FG_DIVERGED with the first tensor or site that is not finite; `rest` is to blame when all of them are.
     [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what,
                                         const std::string& rest) const;
@@ -68,7 +82,11 @@ private:
     at::Tensor gradients_;  // flat [trainable_size], as the two moments
     at::Tensor moment1_;
     at::Tensor moment2_;
-    Weights leaves_;  // detached views of the weights whose .grad are views of gradients_
+    bool gradients_are_zero_ = true;
+    std::vector<ops::WarmProjection> projections_;  // one per parameter of the table, used by the fast plan
+    Profile profile_;
+    double seconds_ = 0.0;  // of all steps
+    Weights leaves_;        // detached views of the weights whose .grad are views of gradients_
     std::int64_t steps_done_ = 0;
     std::int64_t tokens_seen_ = 0;
 };

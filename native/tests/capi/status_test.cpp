@@ -147,6 +147,7 @@ TEST_F(Status, NullArgumentsAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "trainer", fg_trainer_step(nullptr, 1, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_stats", fg_trainer_step(open, 1, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_json", fg_trainer_metrics(open, nullptr));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_json", fg_trainer_profile(open, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "folder", fg_trainer_save(open, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "tokens",
                   fg_examples_create(model_, nullptr, 2, TEST_BLOCK, positions_.data(), answers_.data(), &made));

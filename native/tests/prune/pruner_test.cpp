@@ -219,7 +219,7 @@ TEST_F(TaughtModel, IsPrunedToASmallCircuitThatStillAnswers) {
     ASSERT_LT(score_task(whole, fit_calibration(whole.sequences)).loss, 0.05) << "the model has not learnt the task";
     const auto result = run.discretize(validation, 0.15);
     EXPECT_LE(result.score.loss, 0.15);
-    EXPECT_LT(result.nodes, model_->nodes().size() / 4);
+    EXPECT_LT(result.nodes, model_->nodes().size() / 3);
 }
 
 TEST(NodeMeans, AreTakenAfterAbsTopK) {

@@ -118,6 +118,69 @@ TEST_F(Training, ResumesBitIdentically) {
     }
 }
 
+TEST_F(Training, IsBitIdenticalFromRunToRun) {
+    const auto run = [&] {
+        const auto one = trainer();
+        while (!one->finished()) static_cast<void>(one->step());
+        return one->model().values().clone();
+    };
+    EXPECT_TRUE(at::equal(run(), run()));
+}
+
+TEST_F(Training, PlansAgreeUpToRoundingAndInTheWeightsTheyKeep) {
+    const auto with = [&](Plan plan) {
+        const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
+                                                   ModelInit{1, true, {Precision::kFp32, plan}}, at::kCPU);
+        return std::make_unique<Trainer>(model, parse_train_config(small_train_json().dump()), streams());
+    };
+    const auto fast = with(Plan::kFast);
+    const auto reference = with(Plan::kReference);
+    for (int i = 0; i < 10; ++i) {
+        const auto expected = reference->step();
+        const auto actual = fast->step();
+        EXPECT_NEAR(actual.loss, expected.loss, 1e-5 * expected.loss) << "step " << i;
+        EXPECT_NEAR(actual.grad_norm, expected.grad_norm, 1e-4 * expected.grad_norm) << "step " << i;
+        for (const auto& parameter : fast->model().table().parameters()) {
+            const auto a = fast->model().tensor(parameter);
+            const auto b = reference->model().tensor(parameter);
+            EXPECT_EQ(a.count_nonzero().item<std::int64_t>(), b.count_nonzero().item<std::int64_t>())
+                << parameter.name << " after step " << i;
+            // A weight that only one of them keeps was the smallest there: within some roundings of the threshold.
+            const auto differ = a.ne(0).logical_xor(b.ne(0));
+            if (differ.any().item<bool>()) {
+                const auto smallest = b.abs().masked_select(b.ne(0)).min().item<double>();
+                const auto largest = (a - b).abs().masked_select(differ).max().item<double>();
+                EXPECT_LE(largest, smallest * (1.0 + 4.0 * 1.2e-7)) << parameter.name << " after step " << i;
+            }
+        }
+    }
+}
+
+TEST_F(Training, ProfileNamesThePlanAndItsPartsFitIntoTheWhole) {
+    const auto run = trainer();
+    for (int i = 0; i < 3; ++i) static_cast<void>(run->step());
+    const auto profile = nlohmann::json::parse(run->profile_json());
+    EXPECT_EQ(profile["plan"], "fast");
+    EXPECT_GE(profile["crossover"].get<double>(), 0.0);
+    EXPECT_LE(profile["crossover"].get<double>(), 1.0);
+    double total = 0.0;
+    for (const auto& [name, seconds] : profile["parts"].items()) total += seconds.get<double>();
+    EXPECT_GT(profile["parts"]["weight_gradients"].get<double>(), 0.0);
+    EXPECT_GT(profile["parts"]["adam"].get<double>(), 0.0);
+    EXPECT_LE(total, profile["seconds"].get<double>());
+}
+
+TEST_F(Training, ResumesWithThePlanOfItsCheckpoint) {
+    const TemporaryFolder folder;
+    const auto first = trainer();
+    static_cast<void>(first->step());
+    first->model().sparse_weights().set_crossover(0.0625);
+    first->save(folder.path());
+    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+    static_cast<void>(Trainer::resume(model, folder.path(), streams()));
+    EXPECT_EQ(model->sparse_weights().crossover(), 0.0625);
+}
+
 TEST_F(Training, RefusesTrainerStateOfAnotherModel) {
     const TemporaryFolder folder;
     trainer()->save(folder.path());

@@ -120,6 +120,14 @@ public final class Trainer extends NativeObject {
     return Json.parse(call(() -> Engine.text(out -> Filigree.fg_trainer_metrics(segment(), out))));
   }
 
+  /**
+   * Tell how the core computes and where the time of this trainer's steps went: "plan",
+   * "crossover", "seconds" and the seconds of each of its "parts".
+   */
+  public JsonNode profile() {
+    return Json.parse(call(() -> Engine.text(out -> Filigree.fg_trainer_profile(segment(), out))));
+  }
+
   /** Write model and optimiser into an existing folder; see {@link Model#resume}. */
   public void save(Path folder) {
     run(

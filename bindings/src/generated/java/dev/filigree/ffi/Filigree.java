@@ -1805,6 +1805,67 @@ public class Filigree extends Filigree$shared {
         }
     }
 
+    private static class fg_trainer_profile {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_trainer_profile");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_profile(fg_trainer *trainer, fg_buffer **out_json)
+     * }
+     */
+    public static FunctionDescriptor fg_trainer_profile$descriptor() {
+        return fg_trainer_profile.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_profile(fg_trainer *trainer, fg_buffer **out_json)
+     * }
+     */
+    public static MethodHandle fg_trainer_profile$handle() {
+        return fg_trainer_profile.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_profile(fg_trainer *trainer, fg_buffer **out_json)
+     * }
+     */
+    public static MemorySegment fg_trainer_profile$address() {
+        return fg_trainer_profile.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_trainer_profile(fg_trainer *trainer, fg_buffer **out_json)
+     * }
+     */
+    public static int fg_trainer_profile(MemorySegment trainer, MemorySegment out_json) {
+        var mh$ = fg_trainer_profile.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_trainer_profile", trainer, out_json);
+            }
+            return (int)mh$.invokeExact(trainer, out_json);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class fg_trainer_save {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Filigree.C_INT,

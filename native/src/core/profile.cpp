@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/profile.hpp"
+
+namespace filigree {
+
+thread_local Profile* Profile::current = nullptr;
+
+const char* part_name(Part part) {
+    constexpr std::array<const char*, kParts> kNames = {
+        "products", "input_gradients", "weight_gradients", "sites", "attention", "loss", "embedding", "gradient_norm",
+        "adam",     "projection",      "sparse_forms"};
+    return kNames.at(static_cast<std::size_t>(part));
+}
+
+Profile::Scope::Scope(Profile& profile) : before_(current) { current = &profile; }
+Profile::Scope::~Scope() { current = before_; }
+
+}  // namespace filigree

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/parameter_table.hpp"
+#include "ops/sparse_matrix.hpp"
+
+namespace filigree {
+
+/// The execution plan of a model's matrices: which are sparse enough for products by their nonzeros, and those
+/// nonzeros. A matrix takes either way with the same bits; the crossover is about time alone.
+class SparseWeights {
+public:
+    explicit SparseWeights(const ParameterTable& table);
+
+    /// Largest nonzero fraction of a matrix that is multiplied by its nonzeros.
+    [[nodiscard]] double crossover() const { return crossover_; }
+    void set_crossover(double crossover);
+
+    /// Bring the forms up to date with the flat buffer, if it changed. @param values on the CPU.
+    void update(const at::Tensor& values);
+    /// The nonzeros of a weight that is a view of the buffer; null when it is to be multiplied as a dense one.
+    [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> find(const at::Tensor& weight) const;
+
+private:
+    struct Form {
+        Parameter parameter;
+        std::shared_ptr<ops::SparseMatrix> matrix;
+        bool in_use = false;
+        const void* data = nullptr;  // of the weight
+    };
+    // Both ways took the same time at about this density for widths of 256 to 1024 on the processors tried.
+    double crossover_ = 0.2;
+    std::vector<Form> forms_;
+    std::optional<std::uint32_t> version_;  // of the buffer that the forms were made from
+};
+
+}  // namespace filigree

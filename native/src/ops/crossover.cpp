@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/crossover.hpp"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "core/random.hpp"
+#include "ops/product.hpp"
+#include "ops/sparse_matrix.hpp"
+
+namespace filigree::ops {
+namespace {
+
+/// Values of which a fraction is not zero. @return [rows, columns].
+at::Tensor values(std::int64_t rows, std::int64_t columns, double nonzero) {
+    RandomStream random(0, Purpose::kInitialWeights, 0);
+    auto tensor = at::empty({rows, columns}, at::kFloat);
+    auto* data = tensor.mutable_data_ptr<float>();
+    std::generate_n(data, tensor.numel(), [&] { return random.uniform() < nonzero ? 1.0F : 0.0F; });
+    return tensor;
+}
+
+template <typename Work>
+double fewest_seconds(const Work& work) {
+    constexpr int kRepeats = 3;
+    auto fewest = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < kRepeats; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        work();
+        fewest = std::min(fewest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    return fewest;
+}
+
+}  // namespace
+
+double measure_crossover(std::int64_t m, std::int64_t n, std::int64_t rows, double kept) {
+    const auto x = values(rows, n, kept);
+    auto y = at::empty({rows, m}, at::kFloat);
+    // Time by the nonzeros of the weight is a line through two densities.
+    constexpr double kLow = 0.02;
+    constexpr double kHigh = 0.2;
+    const auto by_weight = [&](double density) {
+        SparseMatrix form;
+        static_cast<void>(form.assign(values(m, n, density), m * n));
+        SparseProduct product;
+        product.x = x.const_data_ptr<float>();
+        product.a = form.rows();
+        product.rows = rows;
+        product.n = m;
+        product.k = n;
+        product.y = y.mutable_data_ptr<float>();
+        return fewest_seconds([&] { multiply(product); });
+    };
+    const auto low = by_weight(kLow);
+    const auto high = by_weight(kHigh);
+    const auto w = values(m, n, 1.0);
+    DenseProduct product;
+    product.a = {x.const_data_ptr<float>(), n, false};
+    product.b = {w.const_data_ptr<float>(), n, true};
+    product.m = rows;
+    product.n = m;
+    product.k = n;
+    product.c = y.mutable_data_ptr<float>();
+    const auto by_rows = fewest_seconds([&] { multiply(product); });
+    if (high <= low) {
+        return by_rows >= high ? 1.0 : 0.0;  // too small to tell densities apart
+    }
+    return std::clamp(kLow + (kHigh - kLow) * (by_rows - low) / (high - low), 0.0, 1.0);
+}
+
+}  // namespace filigree::ops

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/sparse_matrix.hpp"
+
+#include <algorithm>
+
+#include "kernels/kernels.hpp"
+
+namespace filigree::ops {
+
+void SparseMatrix::Entries::resize(std::int64_t lines, std::int64_t entries) {
+    begin.resize(static_cast<std::size_t>(lines));
+    count.resize(static_cast<std::size_t>(lines));
+    // Only ever longer: the lengths differ a little from step to step while weights that are zero come and go.
+    const auto room = static_cast<std::size_t>(entries + kernels::kLinePadding);
+    if (index.size() < room) {
+        index.resize(room);
+        value.resize(room);
+    }
+}
+
+bool SparseMatrix::assign(const at::Tensor& w, std::int64_t most) {
+    constexpr std::int32_t kSmallest = 1;  // bits of the smallest magnitude above zero
+    const auto& kernels = kernels::kernels();
+    const auto m = w.size(0);
+    const auto n = w.size(1);
+    const auto* data = w.const_data_ptr<float>();
+
+    std::int32_t none = 0;
+    std::int64_t listed = 0;
+    const auto nonzeros = kernels.scan_magnitudes(data, m * n, kSmallest, kSmallest, &none, &listed);
+    if (nonzeros > most) {
+        return false;
+    }
+    // A line is compressed with room for all of it: the last one may begin where all entries but none of its own are.
+    rows_.resize(m, nonzeros + n);
+    columns_.resize(n, nonzeros);
+
+    std::int32_t used = 0;
+    std::fill(columns_.count.begin(), columns_.count.end(), 0);
+    for (std::int64_t r = 0; r < m; ++r) {
+        const auto row = static_cast<std::size_t>(r);
+        rows_.begin[row] = used;
+        rows_.count[row] = kernels.compress_line(data + r * n, n, rows_.index.data() + used, rows_.value.data() + used);
+        const auto end = used + rows_.count[row];
+        for (; used < end; ++used) {
+            ++columns_.count[static_cast<std::size_t>(rows_.index[static_cast<std::size_t>(used)])];
+        }
+    }
+    std::int32_t start = 0;
+    for (std::size_t c = 0; c < columns_.begin.size(); ++c) {
+        columns_.begin[c] = start;
+        start += columns_.count[c];
+        columns_.count[c] = 0;
+    }
+    for (std::size_t r = 0; r < rows_.begin.size(); ++r) {
+        const auto end = static_cast<std::size_t>(rows_.begin[r] + rows_.count[r]);
+        for (auto e = static_cast<std::size_t>(rows_.begin[r]); e < end; ++e) {
+            const auto column = static_cast<std::size_t>(rows_.index[e]);
+            const auto place = static_cast<std::size_t>(columns_.begin[column] + columns_.count[column]++);
+            columns_.index[place] = static_cast<std::int32_t>(r);
+            columns_.value[place] = rows_.value[e];
+        }
+    }
+    return true;
+}
+
+}  // namespace filigree::ops
