@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
+import dev.filigree.ModelInit.Positions;
 import dev.filigree.Plan;
 import dev.filigree.Precision;
 import dev.filigree.PruneConfig;
@@ -37,6 +38,14 @@ public enum Presets {
   public static final long SEED = 1;
 
   private static final Adam ADAM = new Adam(0.9, 0.95, 0.1);
+
+  /**
+   * With learnt positions a small model sees what stands just before, which without them takes it
+   * several times the tokens. The paper found them neutral in models hundreds of times larger.
+   */
+  private static final ModelInit POSITIONED =
+      new ModelInit(SEED, Positions.ADDED, Precision.FP32, Plan.FAST);
+
   private static final Sparsity DENSE =
       new Sparsity(Fractions.DENSE, new Anneal(Shape.LINEAR, 0, 1, 1), 0, false);
   private static final double DENSE_LR = 0.02;
@@ -94,7 +103,7 @@ public enum Presets {
       case NANO ->
           new RunConfig(
               ModelConfig.sparse(2, 64, 64, 512),
-              ModelInit.seeded(SEED),
+              POSITIONED,
               train(900, 16, 64, 0.05, 1.0 / 4, 0.5),
               new DataConfig(List.of(Source.tinypython(1, 2 * MEGABYTE, SEED)), MEGABYTE),
               prune(150, 32, 256),
@@ -102,15 +111,15 @@ public enum Presets {
       case TINY ->
           new RunConfig(
               ModelConfig.sparse(2, 128, 128, 1024),
-              ModelInit.seeded(SEED),
+              POSITIONED,
               train(2000, 16, 128, 0.05, 1.0 / 16, 0.25),
-              mix(8 * MEGABYTE),
+              mix(16 * MEGABYTE),
               prune(300, 32, 512),
               new Cadence(20, 500, 32, 64, 500, 3, null));
       case SMALL ->
           new RunConfig(
               ModelConfig.sparse(2, 256, 128, 1024),
-              ModelInit.seeded(SEED),
+              POSITIONED,
               train(6000, 32, 128, 0.03, 1.0 / 16, 0.25),
               mix(32 * MEGABYTE),
               prune(500, 64, 512),
@@ -118,7 +127,7 @@ public enum Presets {
       case MEDIUM ->
           new RunConfig(
               ModelConfig.sparse(4, 1024, 256, 2048),
-              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16, Plan.FAST),
+              new ModelInit(SEED, Positions.ADDED, Precision.BF16, Plan.FAST),
               train(6000, 64, 256, 0.0128, 1.0 / 64, 0.125),
               mix(256 * MEGABYTE),
               prune(1000, 64, 1024),
@@ -126,7 +135,7 @@ public enum Presets {
       case PAPER ->
           new RunConfig(
               ModelConfig.sparse(8, 2048, 256, 2048),
-              new ModelInit(SEED, ModelInit.Positions.NONE, Precision.BF16, Plan.FAST),
+              new ModelInit(SEED, Positions.NONE, Precision.BF16, Plan.FAST),
               published(train(244_000, 512, 256, 0.0128, 1.0 / 256, 1.0 / 32)),
               mix(4096 * MEGABYTE),
               prune(2000, 64, 2048),
@@ -189,7 +198,7 @@ public enum Presets {
 
   private static DataConfig mix(long generatedBytes) {
     return new DataConfig(
-        List.of(Source.stdlib(0.5), Source.tinypython(0.5, generatedBytes, SEED)), 8 * MEGABYTE);
+        List.of(Source.stdlib(0.3), Source.tinypython(0.7, generatedBytes, SEED)), 8 * MEGABYTE);
   }
 
   private static CircuitConfig prune(long steps, int pairs, int trainPairs) {
