@@ -2,41 +2,41 @@
 #include "model/forward.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/relu.h>
-#include <ATen/ops/rms_norm.h>
 
-#include <optional>
 #include <utility>
 
-#include "ops/abs_topk.hpp"
 #include "ops/attention.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/embedding.hpp"
 #include "ops/linear.hpp"
+#include "ops/site.hpp"
 
 namespace filigree {
 namespace {
 
-/// RMSNorm with eps left to LibTorch: the machine epsilon of fp32, as the published models have it (method 1.7).
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gain) {
-    return at::rms_norm(x, {x.size(-1)}, gain, std::nullopt);
-}
-
-/// AbsTopK and hook of one site.
-class SiteRunner {
+/// The sites of one layer: what each does to its activations, and the hook after it.
+class Sites {
 public:
-    SiteRunner(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
+    Sites(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
         : context_(context), layer_(layer), hook_(hook) {}
 
-    at::Tensor operator()(SiteKind kind, at::Tensor x) const {
-        if (const auto k = context_.config.kept_at(kind)) {
-            x = ops::abs_topk(x, *k);
+    [[nodiscard]] ops::SiteRule rule(SiteKind kind) const {
+        ops::SiteRule rule{context_.config.kept_at(kind), {}, {}};
+        if (hook_ != nullptr) {
+            if (auto ablation = hook_->ablation_at(context_.nodes.site(layer_, kind))) {
+                rule.gate = std::move(ablation->gate);
+                rule.mean = std::move(ablation->mean);
+            }
         }
+        return rule;
+    }
+    [[nodiscard]] at::Tensor visit(SiteKind kind, at::Tensor x) const {
         return hook_ == nullptr ? x : hook_->at_site(context_.nodes.site(layer_, kind), std::move(x));
     }
-
-    at::Tensor heads(at::Tensor y) const { return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y)); }
+    [[nodiscard]] at::Tensor heads(at::Tensor y) const {
+        return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y));
+    }
 
 private:
     const ForwardContext& context_;
@@ -44,25 +44,33 @@ private:
     ForwardHook* hook_;
 };
 
-at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
+at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites,
                            const at::Tensor& x) {
-    const auto A = context.config.attention_width();
-    const auto a = site(SiteKind::kAttnIn, rms_norm(x, w.ln_1));  // [B, T, d]
-    const auto qkv = context.linear(a, w.c_attn, w.c_attn_bias);  // [B, T, 3A]
-    const auto q = site(SiteKind::kAttnQ, qkv.narrow(-1, 0, A));
-    const auto k = site(SiteKind::kAttnK, qkv.narrow(-1, A, A));
-    const auto v = site(SiteKind::kAttnV, qkv.narrow(-1, 2 * A, A));
-    const auto y = site.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
-    return site(SiteKind::kAttnOut, context.linear(y, w.o_proj, w.o_proj_bias));
+    const auto plan = context.execution.plan;
+    const auto a = sites.visit(SiteKind::kAttnIn,
+                               ops::rms_norm_site(x, w.ln_1, sites.rule(SiteKind::kAttnIn), plan));  // [B, T, d]
+    const auto qkv = context.linear(a, w.c_attn, w.c_attn_bias);                                     // [B, T, 3A]
+    auto [q, k, v] = ops::split_sites(
+        qkv, {sites.rule(SiteKind::kAttnQ), sites.rule(SiteKind::kAttnK), sites.rule(SiteKind::kAttnV)}, plan);
+    q = sites.visit(SiteKind::kAttnQ, std::move(q));
+    k = sites.visit(SiteKind::kAttnK, std::move(k));
+    v = sites.visit(SiteKind::kAttnV, std::move(v));
+    const auto y = sites.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
+    const auto o = context.linear(y, w.o_proj, w.o_proj_bias);                           // [B, T, d]
+    return sites.visit(SiteKind::kAttnOut, ops::site(o, sites.rule(SiteKind::kAttnOut), plan));
 }
 
-at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const SiteRunner& site,
-                     const at::Tensor& x) {
-    const auto n = site(SiteKind::kMlpIn, rms_norm(x, w.ln_2));  // [B, T, d]
-    const auto f = context.linear(n, w.c_fc, w.c_fc_bias);       // [B, T, m]
-    const auto h =
-        site(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu ? at::gelu(f, "none") : at::relu(f));
-    return site(SiteKind::kMlpOut, context.linear(h, w.c_proj, w.c_proj_bias));
+at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites, const at::Tensor& x) {
+    const auto plan = context.execution.plan;
+    const auto n =
+        sites.visit(SiteKind::kMlpIn, ops::rms_norm_site(x, w.ln_2, sites.rule(SiteKind::kMlpIn), plan));  // [B, T, d]
+    const auto f = context.linear(n, w.c_fc, w.c_fc_bias);                                                 // [B, T, m]
+    const auto rule = sites.rule(SiteKind::kMlpNeuron);
+    const auto h = sites.visit(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu
+                                                         ? ops::gelu_site(f, rule, plan)
+                                                         : ops::site(at::relu(f), rule, plan));  // [B, T, m]
+    const auto u = context.linear(h, w.c_proj, w.c_proj_bias);                                   // [B, T, d]
+    return sites.visit(SiteKind::kMlpOut, ops::site(u, sites.rule(SiteKind::kMlpOut), plan));
 }
 
 }  // namespace
@@ -117,10 +125,10 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
     for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
         const auto layer = half_layer / 2;
         const auto& weights = context.weights.layers[static_cast<std::size_t>(layer)];
-        const SiteRunner site(context, layer, hook);
+        const Sites sites(context, layer, hook);
         x = residual(half_layer, std::move(x));
         x = x +
-            (half_layer % 2 == 0 ? attention_block(context, weights, site, x) : mlp_block(context, weights, site, x));
+            (half_layer % 2 == 0 ? attention_block(context, weights, sites, x) : mlp_block(context, weights, sites, x));
     }
     return residual(half_layers, std::move(x));
 }
@@ -130,7 +138,8 @@ at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at:
     // Always fp32: a bf16 logit has only three digits, too few for a loss.
     auto exact = context;
     exact.execution.precision = Precision::kFp32;
-    const auto logits = exact.linear(rms_norm(x, w.ln_f), w.lm_head, at::Tensor());
+    const auto logits =
+        exact.linear(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, at::Tensor());
     return ops::add_bigram(logits + w.final_logits_bias, w.bigram, tokens);
 }
 

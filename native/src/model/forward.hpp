@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,22 @@ public:
     ForwardHook& operator=(const ForwardHook&) = delete;
     virtual ~ForwardHook() = default;
 
-    /// Called at every node site, after its AbsTopK. @param x [B, T, site.width]. @return what the forward goes on
-    /// with.
-    virtual at::Tensor at_site(const Site& site, at::Tensor x) = 0;
+    /// Mean ablation at a node site, between its AbsTopK and at_site(): x * gate + mean * (1 - gate). Both are
+    /// [site.width].
+    struct Ablation {
+        at::Tensor gate;
+        at::Tensor mean;
+    };
+    virtual std::optional<Ablation> ablation_at(const Site& site) {
+        static_cast<void>(site);
+        return std::nullopt;
+    }
+    /// Called at every node site, after AbsTopK and ablation. @param x [B, T, site.width]. @return what the forward
+    /// goes on with.
+    virtual at::Tensor at_site(const Site& site, at::Tensor x) {
+        static_cast<void>(site);
+        return x;
+    }
     /// Called with the output of the heads of a layer, before its output projection; not a node site. @param y [B, T,
     /// A].
     virtual at::Tensor at_heads(std::int64_t layer, at::Tensor y) {

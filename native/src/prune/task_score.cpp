@@ -8,7 +8,6 @@
 #include <algorithm>
 
 #include "ops/cross_entropy.hpp"
-#include "ops/gate.hpp"
 
 namespace filigree {
 namespace {
@@ -17,8 +16,8 @@ constexpr std::int64_t kRowsPerForward = 256;  // bounds the memory of activatio
 
 }  // namespace
 
-at::Tensor GateHook::at_site(const Site& site, at::Tensor x) {
-    return ops::mask_to_mean(x, gates_.narrow(0, site.offset, site.width), means_.narrow(0, site.offset, site.width));
+std::optional<ForwardHook::Ablation> GateHook::ablation_at(const Site& site) {
+    return Ablation{gates_.narrow(0, site.offset, site.width), means_.narrow(0, site.offset, site.width)};
 }
 
 TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {

@@ -15,7 +15,7 @@ class GateHook : public ForwardHook {
 public:
     /// @param gates fp32 [nodes], 1 = open. @param means fp32 [nodes].
     GateHook(at::Tensor gates, at::Tensor means) : gates_(std::move(gates)), means_(std::move(means)) {}
-    at::Tensor at_site(const Site& site, at::Tensor x) override;
+    std::optional<Ablation> ablation_at(const Site& site) override;
 
 private:
     at::Tensor gates_;

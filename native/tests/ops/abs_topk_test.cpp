@@ -39,11 +39,12 @@ TEST_P(AbsTopK, KeepsTheLargestOfEveryRowAndPassesGradientOnlyToThem) {
 INSTANTIATE_TEST_SUITE_P(OddSizes, AbsTopK,
                          testing::Values(std::pair(7, 1), std::pair(7, 6), std::pair(33, 8), std::pair(257, 64)));
 
-TEST(AbsTopKOfEqualValues, StillKeepsExactlyK) {
+TEST(AbsTopKOfEqualValues, KeepsExactlyKOfTheLowestIndices) {
     auto x = at::zeros({3, 12});
     x.set_requires_grad(true);
     const auto y = ops::abs_topk(x, 5);
     y.sum().backward();
+    EXPECT_EQ(x.grad().narrow(1, 0, 5).sum().item<double>(), 3 * 5);
     EXPECT_EQ(x.grad().sum().item<double>(), 3 * 5);
 }
 

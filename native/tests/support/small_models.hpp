@@ -126,7 +126,7 @@ inline Examples cue_examples(const std::shared_ptr<Model>& model, std::int64_t p
 inline void teach_cue(const std::shared_ptr<Model>& model) {
     const std::vector<std::uint16_t> unused(17, 1);
     auto config = small_train_json();
-    config["steps"] = 500;
+    config["steps"] = 800;
     for (auto& fraction : config["sparsity"]["fractions"]) fraction = 1.0;
     Trainer trainer(model, parse_train_config(config.dump()), {{unused.data(), unused.size(), 1.0}});
     while (!trainer.finished()) {

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/site.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "kernels/kernels.hpp"
+#include "ops/abs_topk.hpp"
+#include "ops/gate.hpp"
+
+namespace filigree::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// The operation before the site.
+enum class Source : std::uint8_t { kIdentity, kRmsNorm, kGelu };
+
+kernels::SiteForward* forward_kernel(Source source) {
+    const auto& table = kernels::kernels();
+    return source == Source::kIdentity  ? table.abs_topk_forward
+           : source == Source::kRmsNorm ? table.rms_norm_topk_forward
+                                        : table.gelu_topk_forward;
+}
+
+kernels::SiteBackward* backward_kernel(Source source) {
+    const auto& table = kernels::kernels();
+    return source == Source::kIdentity  ? table.abs_topk_backward
+           : source == Source::kRmsNorm ? table.rms_norm_topk_backward
+                                        : table.gelu_topk_backward;
+}
+
+const float* data_or_null(const at::Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
+
+at::Tensor contiguous_or_undefined(const at::Tensor& x) { return x.defined() ? x.contiguous() : x; }
+
+constexpr std::int64_t kEntriesPerTask = 1 << 15;  // less is not worth another thread
+
+/// One part of the columns of x through its site.
+struct Part {
+    at::Tensor y;            // [..., w]
+    at::Tensor kept;         // int64 [rows, words], with gradients
+    at::Tensor inverse_rms;  // [rows], with gradients, RMSNorm only
+};
+
+/// @param x contiguous [..., parts * w], of which this is part `index`.
+Part run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
+              const SiteRule& rule, bool gradients) {
+    const auto stride = x.size(-1);
+    const auto w = stride / parts;
+    const auto count = x.numel() / stride;
+    auto shape = x.sizes().vec();
+    shape.back() = w;
+    Part part;
+    part.y = at::empty(shape, x.options());
+    kernels::SiteRows rows;
+    rows.n = w;
+    rows.k = rule.k.value_or(w);
+    rows.x = x.const_data_ptr<float>() + index * w;
+    rows.x_stride = stride;
+    rows.gain = data_or_null(gain);
+    rows.gate = data_or_null(rule.gate);
+    rows.mean = data_or_null(rule.mean);
+    rows.y = part.y.mutable_data_ptr<float>();
+    if (gradients) {
+        part.kept = at::empty({count, kernels::kept_words(w)}, x.options().dtype(at::kLong));
+        rows.kept = reinterpret_cast<std::uint64_t*>(part.kept.mutable_data_ptr<std::int64_t>());
+        if (source == Source::kRmsNorm) {
+            part.inverse_rms = at::empty({count}, x.options());
+            rows.inverse_rms = part.inverse_rms.mutable_data_ptr<float>();
+        }
+    }
+    auto* kernel = forward_kernel(source);
+    at::parallel_for(0, count, std::max<std::int64_t>(1, kEntriesPerTask / w),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         std::vector<float> scratch(static_cast<std::size_t>(kernels::site_scratch(w)));
+                         kernel(rows, begin, end, scratch.data());
+                     });
+    return part;
+}
+
+at::Tensor or_undefined(const std::optional<at::Tensor>& x) { return x.value_or(at::Tensor()); }
+
+/// x -> the parts, with gradients for x, gain and the gates.
+class SiteFunction : public torch::autograd::Function<SiteFunction> {
+public:
+    static constexpr std::size_t kMaxParts = 3;
+
+    /// @param gate_0,gate_1,gate_2 the gates of the rules once more, where autograd sees them.
+    static variable_list forward(AutogradContext* context, const at::Tensor& x,
+                                 const std::optional<at::Tensor>& given_gain, const std::optional<at::Tensor>& gate_0,
+                                 const std::optional<at::Tensor>& gate_1, const std::optional<at::Tensor>& gate_2,
+                                 const std::vector<SiteRule>& rules, std::int64_t source) {
+        const std::array<at::Tensor, kMaxParts> gates = {or_undefined(gate_0), or_undefined(gate_1),
+                                                         or_undefined(gate_2)};
+        const auto gain = or_undefined(given_gain);
+        const auto parts = static_cast<std::int64_t>(rules.size());
+        variable_list outputs;
+        variable_list saved = {x, gain};
+        for (std::int64_t i = 0; i < parts; ++i) {
+            const auto& rule = rules[static_cast<std::size_t>(i)];
+            const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, /*gradients=*/true);
+            outputs.push_back(part.y);
+            saved.insert(saved.end(), {gates.at(static_cast<std::size_t>(i)), rule.mean, part.kept, part.inverse_rms});
+        }
+        context->save_for_backward(std::move(saved));
+        context->saved_data["source"] = source;
+        return outputs;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& dy) {
+        constexpr std::size_t kShared = 2;   // x and gain, saved before what each part has
+        constexpr std::size_t kPerPart = 4;  // gate, mean, kept, inverse rms
+        const auto source = static_cast<Source>(context->saved_data["source"].toInt());
+        const auto saved = context->get_saved_variables();
+        const auto& x = saved[0];
+        const auto& gain = saved[1];
+        const auto stride = x.size(-1);
+        const auto w = stride / static_cast<std::int64_t>(dy.size());
+        const auto count = x.numel() / stride;
+        const auto dx = at::empty_like(x);
+        const auto wants_dgain = source == Source::kRmsNorm && gain.requires_grad();
+        at::Tensor dgain;
+        std::array<at::Tensor, kMaxParts> dgates;
+        auto* kernel = backward_kernel(source);
+        for (std::size_t i = 0; i < dy.size(); ++i) {
+            const auto* of_part = &saved[kShared + kPerPart * i];
+            const auto wants_dgate = of_part[0].defined() && of_part[0].requires_grad();
+            const auto dy_part = dy[i].contiguous();
+            kernels::SiteGradients rows;
+            rows.n = w;
+            rows.dy = dy_part.const_data_ptr<float>();
+            rows.dy_stride = w;
+            rows.x = x.const_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
+            rows.x_stride = stride;
+            rows.gain = data_or_null(gain);
+            rows.gate = data_or_null(of_part[0]);
+            rows.mean = data_or_null(of_part[1]);
+            rows.kept = reinterpret_cast<const std::uint64_t*>(of_part[2].const_data_ptr<std::int64_t>());
+            rows.inverse_rms = data_or_null(of_part[3]);
+            rows.dx = dx.mutable_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
+            rows.dx_stride = stride;
+            // Blocks of a fixed size sum over their own rows, so the sums do not depend on the threads.
+            const auto block = std::max<std::int64_t>(64, count / 64);
+            const auto blocks = (count + block - 1) / block;
+            const auto sums = [&](bool wanted) { return wanted ? at::zeros({blocks, w}, x.options()) : at::Tensor(); };
+            const auto gain_sums = sums(wants_dgain);
+            const auto gate_sums = sums(wants_dgate);
+            at::parallel_for(0, blocks, std::max<std::int64_t>(1, kEntriesPerTask / (block * w)),
+                             [&](std::int64_t first, std::int64_t last) {
+                                 std::vector<float> scratch(static_cast<std::size_t>(kernels::site_scratch(w)));
+                                 for (auto b = first; b < last; ++b) {
+                                     auto own = rows;
+                                     own.dgain = wants_dgain ? gain_sums.mutable_data_ptr<float>() + b * w : nullptr;
+                                     own.dgate = wants_dgate ? gate_sums.mutable_data_ptr<float>() + b * w : nullptr;
+                                     kernel(own, b * block, std::min(count, (b + 1) * block), scratch.data());
+                                 }
+                             });
+            if (wants_dgain) dgain = gain_sums.sum(0);
+            if (wants_dgate) dgates.at(i) = gate_sums.sum(0);
+        }
+        return {dx, dgain, dgates[0], dgates[1], dgates[2], at::Tensor(), at::Tensor()};
+    }
+};
+
+/// The fast plan for all rules; x is [..., parts * w].
+variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules) {
+    const auto input = x.contiguous();
+    bool gradients = input.requires_grad() || (gain.defined() && gain.requires_grad());
+    for (auto& rule : rules) {
+        rule.gate = contiguous_or_undefined(rule.gate);
+        rule.mean = contiguous_or_undefined(rule.mean);
+        gradients = gradients || (rule.gate.defined() && rule.gate.requires_grad());
+    }
+    if (gradients && c10::GradMode::is_enabled()) {
+        // An undefined tensor would do, but not for autograd.
+        const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
+        const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
+        return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), rules,
+                                   static_cast<std::int64_t>(source));
+    }
+    variable_list outputs;
+    const auto parts = static_cast<std::int64_t>(rules.size());
+    for (std::int64_t i = 0; i < parts; ++i) {
+        const auto& rule = rules[static_cast<std::size_t>(i)];
+        outputs.push_back(run_part(source, input, parts, i, gain, rule, /*gradients=*/false).y);
+    }
+    return outputs;
+}
+
+bool has_kernels(const at::Tensor& x, Plan plan) { return plan == Plan::kFast && x.is_cpu() && x.numel() > 0; }
+
+bool does_nothing(const SiteRule& rule) { return !rule.k && !rule.gate.defined(); }
+
+at::Tensor compose(at::Tensor x, const SiteRule& rule) {
+    if (rule.k) {
+        x = abs_topk(x, *rule.k);
+    }
+    return rule.gate.defined() ? mask_to_mean(x, rule.gate, rule.mean) : x;
+}
+
+}  // namespace
+
+at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    if (!has_kernels(x, plan) || does_nothing(rule)) {
+        return compose(x, rule);
+    }
+    return run_fast(Source::kIdentity, x, at::Tensor(), {rule}).front();
+}
+
+at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan) {
+    if (!has_kernels(x, plan)) {
+        return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule);
+    }
+    return run_fast(Source::kRmsNorm, x, gain, {rule}).front();
+}
+
+at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    if (!has_kernels(x, plan)) {
+        return compose(at::gelu(x, "none"), rule);
+    }
+    return run_fast(Source::kGelu, x, at::Tensor(), {rule}).front();
+}
+
+std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules, Plan plan) {
+    const auto w = x.size(-1) / 3;
+    if (!has_kernels(x, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
+        return {compose(x.narrow(-1, 0, w), rules[0]), compose(x.narrow(-1, w, w), rules[1]),
+                compose(x.narrow(-1, 2 * w, w), rules[2])};
+    }
+    const auto parts = run_fast(Source::kIdentity, x, at::Tensor(), {rules.begin(), rules.end()});
+    return {parts[0], parts[1], parts[2]};
+}
+
+}  // namespace filigree::ops

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to activations at a node site (method 1.1, 1.3, 4.1) together with the operation before it: AbsTopK,
+// then mean ablation. The fast plan does both, and their gradients, in one pass over memory each (kernels/site.hpp);
+// the reference plan composes them. Deterministic for a given number of threads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "ops/execution.hpp"
+
+namespace filigree::ops {
+
+struct SiteRule {
+    std::optional<std::int64_t> k;  ///< entries that AbsTopK keeps of a row; nothing = all
+    at::Tensor gate;                ///< [w], 1 = open; undefined for no mean ablation
+    at::Tensor mean;                ///< [w], with a gate
+};
+
+/// @param x [..., w]. @return the same shape; x itself when the rule has nothing to do.
+[[nodiscard]] at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan);
+
+/// The site after RMSNorm(x) * gain, with eps the machine epsilon of fp32, as the published models have it
+/// (method 1.7).
+[[nodiscard]] at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan);
+
+/// The site after the exact (erf) GELU.
+[[nodiscard]] at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan);
+
+/// Three sites side by side. @param x [..., 3 w]. @return three tensors [..., w].
+[[nodiscard]] std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules,
+                                                    Plan plan);
+
+}  // namespace filigree::ops
