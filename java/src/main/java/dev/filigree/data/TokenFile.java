@@ -117,22 +117,6 @@ public final class TokenFile implements AutoCloseable {
     return Short.toUnsignedInt(tokens.get(TOKEN, position * TOKEN.byteSize()));
   }
 
-  /**
-   * Check that every token is below a vocabulary size.
-   *
-   * @throws DataException naming the first position that is not
-   */
-  public void requireVocabulary(int vocabularySize) {
-    for (long position = 0; position < count(); position++) {
-      int token = token(position);
-      if (token >= vocabularySize) {
-        throw new DataException(
-            "token file %s does not fit a vocabulary of %,d: token %,d at position %,d"
-                .formatted(path, vocabularySize, token, position));
-      }
-    }
-  }
-
   @Override
   public void close() {
     if (arena.scope().isAlive()) {

@@ -56,17 +56,6 @@ class TokenFileTest {
   }
 
   @Test
-  void namesThePositionOfATokenThatDoesNotFit() {
-    try (TokenFile file = TokenFile.open(path)) {
-      file.requireVocabulary(65_536);
-      assertThatThrownBy(() -> file.requireVocabulary(258))
-          .isInstanceOf(DataException.class)
-          .hasMessageContaining("token 258 at position 2")
-          .hasMessageContaining("vocabulary of 258");
-    }
-  }
-
-  @Test
   void refusesTokensThatDoNotFit16Bits() throws IOException {
     try (TokenFile.Writer writer = new TokenFile.Writer(folder.resolve("x.u16"))) {
       assertThatThrownBy(() -> writer.append(5, 65_536))
