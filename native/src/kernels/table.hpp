@@ -2,6 +2,7 @@
 // The list of kernels (kernels.hpp says how to add one).
 #pragma once
 
+#include "kernels/attention.hpp"
 #include "kernels/lines.hpp"
 #include "kernels/optimizer.hpp"
 #include "kernels/site.hpp"
@@ -9,21 +10,23 @@
 namespace filigree::kernels {
 
 // X(function type, name)
-#define FILIGREE_KERNELS(X)                 \
-    X(SiteForward, abs_topk_forward)        \
-    X(SiteForward, rms_norm_topk_forward)   \
-    X(SiteForward, gelu_topk_forward)       \
-    X(SiteBackward, abs_topk_backward)      \
-    X(SiteBackward, rms_norm_topk_backward) \
-    X(SiteBackward, gelu_topk_backward)     \
-    X(MultiplyLines, multiply_lines)        \
-    X(CompressLine, compress_line)          \
-    X(Transpose, transpose)                 \
-    X(SumOfSquares, sum_of_squares)         \
-    X(AdamStep, adam_step)                  \
-    X(ScanMagnitudes, scan_magnitudes)      \
-    X(CountColumns, count_columns)          \
-    X(ExceedCutoffs, exceed_cutoffs)        \
+#define FILIGREE_KERNELS(X)                  \
+    X(SiteForward, abs_topk_forward)         \
+    X(SiteForward, rms_norm_topk_forward)    \
+    X(SiteForward, gelu_topk_forward)        \
+    X(SiteBackward, abs_topk_backward)       \
+    X(SiteBackward, rms_norm_topk_backward)  \
+    X(SiteBackward, gelu_topk_backward)      \
+    X(AttentionForward, attention_forward)   \
+    X(AttentionBackward, attention_backward) \
+    X(MultiplyLines, multiply_lines)         \
+    X(CompressLine, compress_line)           \
+    X(Transpose, transpose)                  \
+    X(SumOfSquares, sum_of_squares)          \
+    X(AdamStep, adam_step)                   \
+    X(ScanMagnitudes, scan_magnitudes)       \
+    X(CountColumns, count_columns)           \
+    X(ExceedCutoffs, exceed_cutoffs)         \
     X(KeepLarge, keep_large)
 
 /// The kernels of one instruction set.

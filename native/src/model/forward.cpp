@@ -55,8 +55,8 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
     q = sites.visit(SiteKind::kAttnQ, std::move(q));
     k = sites.visit(SiteKind::kAttnK, std::move(k));
     v = sites.visit(SiteKind::kAttnV, std::move(v));
-    const auto y = sites.heads(ops::attention(q, k, v, context.config.n_head, w.sink));  // [B, T, A]
-    const auto o = context.linear(y, w.o_proj, w.o_proj_bias);                           // [B, T, d]
+    const auto y = sites.heads(ops::attention(q, k, v, context.config.n_head, w.sink, plan));  // [B, T, A]
+    const auto o = context.linear(y, w.o_proj, w.o_proj_bias);                                 // [B, T, d]
     return sites.visit(SiteKind::kAttnOut, ops::site(o, sites.rule(SiteKind::kAttnOut), plan));
 }
 

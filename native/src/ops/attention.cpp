@@ -1,21 +1,141 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/attention.hpp"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/triu.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
-namespace filigree::ops {
+#include "kernels/kernels.hpp"
 
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
-                     const at::Tensor& sink) {
+namespace filigree::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Channels must lie side by side; batch and time may be strided, as in a view of q, k and v in one tensor.
+at::Tensor with_dense_channels(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
+
+kernels::HeadArray heads_in(const at::Tensor& x) { return {x.const_data_ptr<float>(), x.stride(0), x.stride(1)}; }
+kernels::MutableHeadArray heads_out(const at::Tensor& x) {
+    return {x.mutable_data_ptr<float>(), x.stride(0), x.stride(1)};
+}
+
+const float* data_or_null(const at::Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
+
+/// run(first head, last head, scratch) for all heads of a batch, on all threads.
+template <typename Run>
+void for_each_head(std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t dh, const Run& run) {
+    constexpr std::int64_t kMultiplyAddsPerTask = 1 << 16;  // less is not worth another thread
+    const auto grain = std::max<std::int64_t>(1, kMultiplyAddsPerTask / (T * T * dh));
+    at::parallel_for(0, B * H, grain, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> scratch(static_cast<std::size_t>(kernels::attention_scratch(T, dh)));
+        run(begin, end, scratch.data());
+    });
+}
+
+/// @param statistics fp32 [2, B, H, T] to fill for the backward, or undefined. @return y.
+at::Tensor run_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t H,
+                       const at::Tensor& sink, const at::Tensor& statistics) {
+    const auto B = q.size(0);
+    const auto T = q.size(1);
+    const auto y = at::empty(q.sizes(), q.options());
+    kernels::AttentionHeads heads;
+    heads.T = T;
+    heads.H = H;
+    heads.dh = q.size(2) / H;
+    heads.q = heads_in(q);
+    heads.k = heads_in(k);
+    heads.v = heads_in(v);
+    heads.sink = data_or_null(sink);
+    heads.y = heads_out(y);
+    if (statistics.defined()) {
+        heads.largest = statistics.mutable_data_ptr<float>();
+        heads.inverse_sum = heads.largest + B * H * T;
+    }
+    for_each_head(B, T, H, heads.dh, [&](std::int64_t begin, std::int64_t end, float* scratch) {
+        kernels::kernels().attention_forward(heads, begin, end, scratch);
+    });
+    return y;
+}
+
+class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
+public:
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const std::optional<at::Tensor>& given_sink, std::int64_t H) {
+        const auto sink = given_sink.value_or(at::Tensor());
+        const auto statistics = at::empty({2, q.size(0), H, q.size(1)}, q.options());
+        const auto y = run_forward(q, k, v, H, sink, statistics);
+        context->save_for_backward({q, k, v, sink, statistics});
+        context->saved_data["H"] = H;
+        return y;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& dy) {
+        const auto saved = context->get_saved_variables();
+        const auto& sink = saved[3];
+        const auto& statistics = saved[4];
+        const auto dy_dense = with_dense_channels(dy[0]);
+        const auto H = context->saved_data["H"].toInt();
+        const auto B = dy_dense.size(0);
+        const auto T = dy_dense.size(1);
+        const auto dq = at::empty(dy_dense.sizes(), dy_dense.options());
+        const auto dk = at::empty(dy_dense.sizes(), dy_dense.options());
+        const auto dv = at::empty(dy_dense.sizes(), dy_dense.options());
+        at::Tensor dsink;  // [B, H]
+        kernels::AttentionGradients heads;
+        heads.T = T;
+        heads.H = H;
+        heads.dh = dy_dense.size(2) / H;
+        heads.q = heads_in(saved[0]);
+        heads.k = heads_in(saved[1]);
+        heads.v = heads_in(saved[2]);
+        heads.largest = statistics.const_data_ptr<float>();
+        heads.inverse_sum = heads.largest + B * H * T;
+        heads.dy = heads_in(dy_dense);
+        heads.dq = heads_out(dq);
+        heads.dk = heads_out(dk);
+        heads.dv = heads_out(dv);
+        if (sink.defined()) {
+            dsink = at::empty({B, H}, dy_dense.options());
+            heads.sink = sink.const_data_ptr<float>();
+            heads.dsink = dsink.mutable_data_ptr<float>();
+        }
+        for_each_head(B, T, H, heads.dh, [&](std::int64_t begin, std::int64_t end, float* scratch) {
+            kernels::kernels().attention_backward(heads, begin, end, scratch);
+        });
+        return {dq, dk, dv, dsink.defined() ? dsink.sum(0) : dsink, at::Tensor()};
+    }
+};
+
+at::Tensor run_fast(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
+                    const at::Tensor& sink) {
+    const auto qd = with_dense_channels(q);
+    const auto kd = with_dense_channels(k);
+    const auto vd = with_dense_channels(v);
+    const auto needs_gradient = [](const at::Tensor& x) { return x.defined() && x.requires_grad(); };
+    if (c10::GradMode::is_enabled() &&
+        (needs_gradient(q) || needs_gradient(k) || needs_gradient(v) || needs_gradient(sink))) {
+        return AttentionFunction::apply(qd, kd, vd, sink.defined() ? std::optional(sink) : std::nullopt, n_head);
+    }
+    return run_forward(qd, kd, vd, n_head, sink, at::Tensor());
+}
+
+at::Tensor compose(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
+                   const at::Tensor& sink) {
     const auto B = q.size(0);
     const auto T = q.size(1);
     const auto dh = q.size(2) / n_head;
@@ -34,6 +154,14 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     }
     const auto weights = at::softmax(scores, -1).narrow(-1, 0, T);
     return at::matmul(weights, per_head(v)).transpose(1, 2).reshape({B, T, n_head * dh});
+}
+
+}  // namespace
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
+                     const at::Tensor& sink, Plan plan) {
+    const auto fast = plan == Plan::kFast && q.is_cpu() && q.numel() > 0;
+    return fast ? run_fast(q, k, v, n_head, sink) : compose(q, k, v, n_head, sink);
 }
 
 }  // namespace filigree::ops

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Causal softmax attention per head with a sink (method 1.4). Per head, with s_ij = q_i . k_j / sqrt(dh) for j <= i:
 //   y_i = sum_j exp(s_ij) v_j / (exp(sink) + sum_j exp(s_ij))
-// Without a sink the first term of the denominator is absent. Channel c belongs to head c / dh.
+// Without a sink the first term of the denominator is absent. Channel c belongs to head c / dh. The fast plan keeps the
+// scores of one block of queries at a time (kernels/attention.hpp); the reference plan all of them. A head is the work
+// of one thread from beginning to end, so results do not depend on the number of threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
+#include "ops/execution.hpp"
+
 namespace filigree::ops {
 
 /// @param q,k,v [B, T, H * dh]. @param sink [H], or undefined for none. @return [B, T, H * dh].
 [[nodiscard]] at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
-                                   const at::Tensor& sink);
+                                   const at::Tensor& sink, Plan plan);
 
 }  // namespace filigree::ops

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/attention.hpp"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <string>
+#include <tuple>
 #include <vector>
 
 namespace filigree {
@@ -34,7 +42,8 @@ double reference(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, 
     return numerator / denominator;
 }
 
-class Attention : public testing::TestWithParam<bool> {};
+/// Whether there is a sink, and the plan.
+class Attention : public testing::TestWithParam<std::tuple<bool, Plan>> {};
 
 TEST_P(Attention, FollowsTheFormula) {
     const std::int64_t B = 2;
@@ -44,8 +53,8 @@ TEST_P(Attention, FollowsTheFormula) {
     const auto q = at::randn({B, T, H * dh});
     const auto k = at::randn({B, T, H * dh});
     const auto v = at::randn({B, T, H * dh});
-    const auto sink = GetParam() ? at::randn({H}) : at::Tensor();
-    const auto y = ops::attention(q, k, v, H, sink);
+    const auto sink = std::get<0>(GetParam()) ? at::randn({H}) : at::Tensor();
+    const auto y = ops::attention(q, k, v, H, sink, std::get<1>(GetParam()));
     for (std::int64_t b = 0; b < B; ++b) {
         for (std::int64_t i = 0; i < T; ++i) {
             for (std::int64_t c = 0; c < H * dh; ++c) {
@@ -55,16 +64,93 @@ TEST_P(Attention, FollowsTheFormula) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(SinkOrNot, Attention, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(SinkAndPlan, Attention,
+                         testing::Combine(testing::Bool(), testing::Values(Plan::kFast, Plan::kReference)));
 
 TEST(AttentionSink, OfZeroLogitTakesTheShareOfOneKeyWithScoreZero) {
     // With q = 0 every score is 0: position i averages i + 1 values over i + 2 keys.
     const auto q = at::zeros({1, 4, 2});
     const auto v = at::zeros({1, 4, 2}).fill_(1.0);
-    const auto y = ops::attention(q, q, v, 1, at::zeros({1}));
+    const auto y = ops::attention(q, q, v, 1, at::zeros({1}), Plan::kFast);
     for (std::int64_t i = 0; i < 4; ++i) {
         EXPECT_NEAR(y.data_ptr<float>()[i * 2], static_cast<double>(i + 1) / static_cast<double>(i + 2), 1e-6);
     }
+}
+
+struct Gradients {
+    at::Tensor y, dq, dk, dv, dsink;
+};
+
+/// y and the gradients of sum(y * dy) under a plan.
+Gradients attend(const at::Tensor& qkv, const at::Tensor& sink, const at::Tensor& dy, std::int64_t H, Plan plan) {
+    const auto leaf = [](const at::Tensor& values) {
+        auto copy = values.detach().clone();
+        copy.set_requires_grad(true);
+        return copy;
+    };
+    const auto A = qkv.size(2) / 3;
+    const auto whole = leaf(qkv);  // q, k and v are strided views of one tensor
+    const auto own_sink = sink.defined() ? leaf(sink) : sink;
+    const auto y =
+        ops::attention(whole.narrow(2, 0, A), whole.narrow(2, A, A), whole.narrow(2, 2 * A, A), H, own_sink, plan);
+    (y * dy).sum().backward();
+    return {y.detach(), whole.grad().narrow(2, 0, A), whole.grad().narrow(2, A, A), whole.grad().narrow(2, 2 * A, A),
+            sink.defined() ? own_sink.grad() : at::Tensor()};
+}
+
+// Largest difference over the largest magnitude expected: dot products over dh and sums over up to 130 keys, in another
+// order than LibTorch's, and the exponential of either, 2 roundings off. The sink's gradient is a sum over all rows.
+constexpr double kBound = 3e-6;
+constexpr double kSinkBound = 2e-5;
+
+double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
+    return ((actual - expected).abs().max() / expected.abs().max()).item<double>();
+}
+
+TEST(AttentionOfTheFastPlan, MatchesTheReferenceAndItsGradients) {
+    for (const std::int64_t T : {1, 2, 15, 16, 17, 64, 130}) {
+        for (const std::int64_t dh : {1, 5, 16, 24, 64}) {
+            for (const bool with_sink : {false, true}) {
+                SCOPED_TRACE("T " + std::to_string(T) + ", dh " + std::to_string(dh) + (with_sink ? ", sink" : ""));
+                constexpr std::int64_t kHeads = 3;
+                const auto qkv = at::randn({2, T, 3 * kHeads * dh}) * 1.5;
+                const auto dy = at::randn({2, T, kHeads * dh});
+                const auto sink = with_sink ? at::randn({kHeads}) : at::Tensor();
+                const auto fast = attend(qkv, sink, dy, kHeads, Plan::kFast);
+                const auto reference = attend(qkv, sink, dy, kHeads, Plan::kReference);
+                EXPECT_LE(relative_error(fast.y, reference.y), kBound);
+                EXPECT_LE(relative_error(fast.dv, reference.dv), kBound);
+                if (T > 1 || with_sink) {  // one key without a sink has weight 1, whatever the score
+                    EXPECT_LE(relative_error(fast.dq, reference.dq), kBound);
+                    EXPECT_LE(relative_error(fast.dk, reference.dk), kBound);
+                }
+                if (with_sink) {
+                    EXPECT_LE(relative_error(fast.dsink, reference.dsink), kSinkBound);
+                }
+                const auto again = attend(qkv, sink, dy, kHeads, Plan::kFast);
+                EXPECT_TRUE(at::equal(again.dq, fast.dq) && at::equal(again.dk, fast.dk) &&
+                            at::equal(again.dv, fast.dv));
+                const at::NoGradGuard no_grad;
+                const auto A = kHeads * dh;
+                EXPECT_TRUE(at::equal(ops::attention(qkv.narrow(2, 0, A), qkv.narrow(2, A, A), qkv.narrow(2, 2 * A, A),
+                                                     kHeads, sink, Plan::kFast),
+                                      fast.y));
+            }
+        }
+    }
+}
+
+TEST(AttentionOfTheFastPlan, SurvivesLargeScoresAndPassesNaNOn) {
+    auto qkv = at::randn({1, 20, 3 * 16}) * 40.0;
+    const auto dy = at::randn({1, 20, 16});
+    const auto fast = attend(qkv, at::zeros({1}), dy, 1, Plan::kFast);
+    const auto reference = attend(qkv, at::zeros({1}), dy, 1, Plan::kReference);
+    EXPECT_LE(relative_error(fast.y, reference.y), 1e-4);  // exp of scores near 1000 carries their rounding
+    EXPECT_TRUE(at::isfinite(fast.dq).all().item<bool>());
+    qkv.mutable_data_ptr<float>()[5 * 48] = std::numeric_limits<float>::quiet_NaN();  // query 5
+    const auto bad = attend(qkv, at::zeros({1}), dy, 1, Plan::kFast);
+    EXPECT_TRUE(at::isnan(bad.y.select(1, 5)).all().item<bool>());
+    EXPECT_TRUE(at::equal(bad.y.select(1, 6), fast.y.select(1, 6)));
 }
 
 }  // namespace
