@@ -156,6 +156,12 @@ FG_API fg_status fg_runtime_init(const char* config_json);
 /** Facts of this process as JSON: "threads", "cpu" (LibTorch's capability name), "devices", "cuda_kernels". */
 FG_API fg_status fg_runtime_info(fg_buffer** out_json);
 
+/**
+ * Measure what the machine can do at best with the runtime's threads, in about a fifth of a second, as JSON: "flops"
+ * (fp32 operations per second out of the caches), "bytes" (read from memory per second).
+ */
+FG_API fg_status fg_runtime_measure(fg_buffer** out_json);
+
 /** Release everything. Handles still alive become invalid. Safe to call twice; fg_runtime_init() may follow. */
 FG_API void fg_runtime_shutdown(void);
 

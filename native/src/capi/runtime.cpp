@@ -17,6 +17,7 @@
 #include "core/config_reader.hpp"
 #include "core/device.hpp"
 #include "ops/kernel_library.hpp"
+#include "ops/machine_rates.hpp"
 
 namespace filigree::capi {
 namespace {
@@ -117,6 +118,16 @@ fg_status fg_runtime_info(fg_buffer** out_json) {
                                              {"devices", available_devices()},
                                              {"cuda_kernels", describe_kernel_library(cuda_device_count())}};
         *out_json = make_json_buffer(info.dump());
+    });
+}
+
+fg_status fg_runtime_measure(fg_buffer** out_json) {
+    return guard([&] {
+        require_started();
+        require(out_json, "out_json");
+        const auto rates = ops::measure_machine_rates();
+        const nlohmann::ordered_json measured = {{"flops", rates.flops}, {"bytes", rates.bytes}};
+        *out_json = make_json_buffer(measured.dump());
     });
 }
 

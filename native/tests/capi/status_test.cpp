@@ -115,6 +115,7 @@ TEST_F(Status, NullArgumentsAreInvalid) {
 
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "config_json", fg_runtime_init(nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_json", fg_runtime_info(nullptr));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_json", fg_runtime_measure(nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "kind", fg_debug_raise(nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "config_json", fg_model_create(nullptr, TEST_INIT, "cpu", &model));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "init_json", fg_model_create(TEST_MODEL, nullptr, "cpu", &model));

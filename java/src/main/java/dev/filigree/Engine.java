@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.ffi.Filigree;
 import dev.filigree.json.Json;
 import dev.filigree.nativelib.NativeFailure;
@@ -103,6 +104,14 @@ public final class Engine implements AutoCloseable {
   /** Return the options this engine was opened with. */
   public EngineOptions options() {
     return options;
+  }
+
+  /**
+   * Measure what the machine can do at best with the engine's threads, in about a fifth of a
+   * second: "flops" (32-bit operations per second) and "bytes" (read from memory per second).
+   */
+  public JsonNode measure() {
+    return call(() -> Json.parse(text(Filigree::fg_runtime_measure)));
   }
 
   /** Describe the native core and the machine as it sees it. */

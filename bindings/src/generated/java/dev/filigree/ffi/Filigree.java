@@ -505,6 +505,66 @@ public class Filigree extends Filigree$shared {
         }
     }
 
+    private static class fg_runtime_measure {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_runtime_measure");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_runtime_measure(fg_buffer **out_json)
+     * }
+     */
+    public static FunctionDescriptor fg_runtime_measure$descriptor() {
+        return fg_runtime_measure.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_runtime_measure(fg_buffer **out_json)
+     * }
+     */
+    public static MethodHandle fg_runtime_measure$handle() {
+        return fg_runtime_measure.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_runtime_measure(fg_buffer **out_json)
+     * }
+     */
+    public static MemorySegment fg_runtime_measure$address() {
+        return fg_runtime_measure.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_runtime_measure(fg_buffer **out_json)
+     * }
+     */
+    public static int fg_runtime_measure(MemorySegment out_json) {
+        var mh$ = fg_runtime_measure.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_runtime_measure", out_json);
+            }
+            return (int)mh$.invokeExact(out_json);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class fg_runtime_shutdown {
         public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(    );
 

@@ -25,6 +25,7 @@ import picocli.CommandLine.IVersionProvider;
       GenerateCommand.class,
       RunsCommand.class,
       TokenizeCommand.class,
+      BenchCommand.class,
       DoctorCommand.class,
       HelpCommand.class
     },

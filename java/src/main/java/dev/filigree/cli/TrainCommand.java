@@ -89,6 +89,14 @@ final class TrainCommand implements Callable<Integer> {
   private Long seed;
 
   @Option(
+      names = "--plan",
+      paramLabel = "PLAN",
+      description =
+          "fast (default) or reference: the core's own kernels, or plain LibTorch operations, which"
+              + " take longer and give the same numbers up to rounding.")
+  private String plan;
+
+  @Option(
       names = "--resume",
       description = "Go on with the run from its last checkpoint, bit for bit as if never stopped.")
   private boolean resume;
@@ -117,11 +125,15 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private Experiment resumed() {
-    if (preset != null || seed != null || !settings.isEmpty() || !corpora.isEmpty()) {
+    if (preset != null
+        || seed != null
+        || plan != null
+        || !settings.isEmpty()
+        || !corpora.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
           "--resume goes on with the configuration in run.json; it does not go with --preset,"
-              + " --set, --corpus or --seed");
+              + " --set, --corpus, --seed or --plan");
     }
     return options.experiment();
   }
@@ -137,6 +149,9 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (seed != null) {
       config = config.withSeed(seed);
+    }
+    if (plan != null) {
+      config = config.with("init.plan", plan);
     }
     config = config.withAll(settings.stream().map(RunConfig.Setting::parse).toList());
     Path folder = options.run == null ? RunFolder.RUNS.resolve(from.key()) : options.run;

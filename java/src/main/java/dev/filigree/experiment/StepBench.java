@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.filigree.Engine;
+import dev.filigree.Model;
+import dev.filigree.ModelConfig;
+import dev.filigree.ModelInit;
+import dev.filigree.Plan;
+import dev.filigree.Precision;
+import dev.filigree.TokenStream;
+import dev.filigree.TrainConfig;
+import dev.filigree.Trainer;
+import dev.filigree.data.TokenFile;
+import dev.filigree.data.TokenFileInfo;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/** Times steps of the fast plan against those of the reference plan. */
+public final class StepBench {
+  private static final int WARM_UP = 2;
+  private static final long TOKENS = 1 << 17;
+
+  private final Engine engine;
+  private final Precision precision;
+  private final int repeats;
+  private final int scheduleSteps;
+
+  /**
+   * What is trained. All sites of a layer keep a quarter of their activations.
+   *
+   * @see #R the only one whose steps differ from each other
+   */
+  public enum Case {
+    C1(2, 256, 128, 32, 1024, 1.0 / 32),
+    C2(4, 512, 256, 8, 2048, 1.0 / 64),
+    C3(2, 1024, 128, 8, 2048, 1.0 / 128),
+    /** C1 while its weights are dense still. */
+    C4(2, 256, 128, 32, 1024, 1),
+    /** The schedule of the preset tiny. */
+    R(0, 0, 0, 0, 0, 0);
+
+    private final int layers;
+    private final int width;
+    private final int length;
+    private final int batch;
+    private final int vocabulary;
+    private final double kept;
+
+    Case(int layers, int width, int length, int batch, int vocabulary, double kept) {
+      this.layers = layers;
+      this.width = width;
+      this.length = length;
+      this.batch = batch;
+      this.vocabulary = vocabulary;
+      this.kept = kept;
+    }
+
+    private ModelConfig model() {
+      return this == R
+          ? Presets.TINY.config().model()
+          : ModelConfig.sparse(layers, width, length, vocabulary);
+    }
+
+    private TrainConfig train(int scheduleSteps) {
+      TrainConfig tiny = Presets.TINY.config().train();
+      if (this == R) {
+        return tiny.withSteps(scheduleSteps);
+      }
+      // Annealed from the second step on.
+      TrainConfig.Anneal over =
+          new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
+      TrainConfig.Fractions fractions = new TrainConfig.Fractions(kept, kept, kept, kept, kept);
+      return new TrainConfig(
+          1_000_000,
+          batch,
+          length,
+          1,
+          tiny.lr(),
+          tiny.warmup(),
+          tiny.adam(),
+          tiny.weightDecay(),
+          tiny.gradient(),
+          new TrainConfig.Sparsity(fractions, over, tiny.sparsity().minimumAlive(), false));
+    }
+  }
+
+  /**
+   * Outcome of one case.
+   *
+   * @param name of the case
+   * @param plan that is compared with the reference
+   * @param precision of its products
+   * @param ratio reference time over its time: of the medians, or of the whole schedule
+   * @param ratioMin least ratio of a pair of steps
+   * @param ratioMax greatest
+   * @param tokensPerSecond of the fast plan
+   * @param referenceTokensPerSecond of the reference plan
+   * @param stepSeconds median step of the fast plan
+   * @param floorSeconds least time the step's operations and memory traffic could take
+   * @param crossover nonzero fraction up to which a matrix is multiplied by its nonzeros
+   * @param parts seconds of a step by part, the mean over the steps
+   */
+  public record Result(
+      @JsonProperty("case") String name,
+      Plan plan,
+      Precision precision,
+      double ratio,
+      @JsonProperty("ratio_min") double ratioMin,
+      @JsonProperty("ratio_max") double ratioMax,
+      @JsonProperty("tokens_per_s") double tokensPerSecond,
+      @JsonProperty("reference_tokens_per_s") double referenceTokensPerSecond,
+      @JsonProperty("step_s") double stepSeconds,
+      @JsonProperty("floor_s") double floorSeconds,
+      double crossover,
+      Map<String, Double> parts) {}
+
+  /**
+   * @param precision of the products of the fast plan
+   * @param repeats steps of each plan
+   * @param scheduleSteps steps that R takes instead
+   */
+  public StepBench(Engine engine, Precision precision, int repeats, int scheduleSteps) {
+    this.engine = engine;
+    this.precision = precision;
+    this.repeats = repeats;
+    this.scheduleSteps = scheduleSteps;
+  }
+
+  /** Measure one case. */
+  public Result run(Case one) {
+    ModelConfig config = one.model();
+    TrainConfig train = one.train(scheduleSteps);
+    try {
+      Path folder = Files.createTempDirectory("filigree-bench");
+      try (TokenFile text = text(folder, config.vocabSize());
+          Model fast = engine.createModel(config, init(precision, Plan.FAST));
+          Model reference = engine.createModel(config, init(Precision.FP32, Plan.REFERENCE));
+          Trainer a = fast.trainer(train, List.of(new TokenStream(text, 1)));
+          Trainer b = reference.trainer(train, List.of(new TokenStream(text, 1)))) {
+        return measure(one, config, train, a, b);
+      } finally {
+        delete(folder);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Result measure(Case one, ModelConfig config, TrainConfig train, Trainer a, Trainer b) {
+    int steps = repeats;
+    if (one == Case.R) {
+      steps = scheduleSteps;
+    } else {
+      a.step(WARM_UP);
+      b.step(WARM_UP);
+    }
+    JsonNode before = a.profile();
+    double[] fast = new double[steps];
+    double[] slow = new double[steps];
+    for (int i = 0; i < steps; i++) {
+      fast[i] = seconds(a);
+      slow[i] = seconds(b);
+    }
+    JsonNode after = a.profile();
+    double[] ratios = IntStream.range(0, steps).mapToDouble(i -> slow[i] / fast[i]).toArray();
+    // The steps of R differ, and a run takes their sum.
+    double step = one == Case.R ? mean(fast) : median(fast);
+    double plain = one == Case.R ? mean(slow) : median(slow);
+    double tokens = (double) train.batchSize() * train.seqLen();
+    return new Result(
+        one.name(),
+        Plan.FAST,
+        precision,
+        plain / step,
+        IntStream.range(0, steps).mapToDouble(i -> ratios[i]).min().orElseThrow(),
+        IntStream.range(0, steps).mapToDouble(i -> ratios[i]).max().orElseThrow(),
+        tokens / step,
+        tokens / plain,
+        median(fast),
+        floor(config, train, one == Case.R ? 1 : one.kept),
+        after.path("crossover").asDouble(),
+        parts(before, after, steps));
+  }
+
+  private static double seconds(Trainer trainer) {
+    long start = System.nanoTime();
+    trainer.step(1);
+    return (System.nanoTime() - start) / 1e9;
+  }
+
+  private static Map<String, Double> parts(JsonNode before, JsonNode after, int steps) {
+    Map<String, Double> parts = new LinkedHashMap<>();
+    double rest = (after.get("seconds").asDouble() - before.get("seconds").asDouble()) / steps;
+    for (Map.Entry<String, JsonNode> part : after.get("parts").properties()) {
+      double earlier = before.get("parts").get(part.getKey()).asDouble();
+      double seconds = (part.getValue().asDouble() - earlier) / steps;
+      parts.put(part.getKey(), seconds);
+      rest -= seconds;
+    }
+    parts.put("other", rest);
+    return parts;
+  }
+
+  /**
+   * The least time of an exact step on this machine: multiply-adds of the nonzeros at the measured
+   * rate, and one passage of every array that does not fit the caches at the measured bandwidth.
+   */
+  private double floor(ModelConfig config, TrainConfig train, double kept) {
+    double rows = (double) train.batchSize() * train.seqLen();
+    double d = config.dModel();
+    double blocks =
+        config.nLayer() * (4.0 * config.nHead() * config.dHead() * d + 2.0 * config.dMlp() * d);
+    double unembedding = config.vocabSize() * d;
+    double active = config.afrac() == null ? 1 : config.afrac();
+    double sites = (double) config.nodes();
+    // y and dx by the nonzeros of the weights, or of the activations where those are fewer; dw by
+    // those of dy, which AbsTopK leaves except at the logits.
+    double products = 2 * rows * (Math.min(kept, active) * blocks + kept * unembedding);
+    double weightGradients = rows * (active * blocks + unembedding);
+    // Scores and values over half the square, forward, and twice that and the scores again
+    // backward.
+    double attention =
+        config.nLayer() * rows * train.seqLen() / 2.0 * config.nHead() * config.dHead() * 7;
+    double operations = 2 * (products + weightGradients + attention);
+    double parameters = blocks + 2 * unembedding + (double) config.vocabSize() * config.vocabSize();
+    // Per parameter: gradient written and read for its norm; Adam reads four arrays and writes
+    // four;
+    // the projection reads twice and writes once. Per activation: written, read and the same back.
+    double bytes = 4 * (parameters * (2 + 8 + 3) + rows * (4 * sites + 4.0 * config.vocabSize()));
+    JsonNode rates = engine.measure();
+    return operations / rates.get("flops").asDouble() + bytes / rates.get("bytes").asDouble();
+  }
+
+  private static ModelInit init(Precision precision, Plan plan) {
+    return new ModelInit(1, ModelInit.Positions.NONE, precision, plan);
+  }
+
+  /** Random tokens: what they are does not change how long a step takes. */
+  private static TokenFile text(Path folder, int vocabulary) throws IOException {
+    Path path = folder.resolve("random" + TokenFile.EXTENSION);
+    SplittableRandom random = new SplittableRandom(1);
+    try (TokenFile.Writer writer = new TokenFile.Writer(path)) {
+      for (long i = 0; i < TOKENS; i++) {
+        writer.append(random.nextInt(vocabulary));
+      }
+      writer.commit(
+          new TokenFileInfo(
+              "random", "train", 1, 1, TOKENS, 2 * TOKENS, vocabulary, "", "", new TreeMap<>()));
+    }
+    return TokenFile.open(path);
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (var files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(folder);
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    int middle = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  private static double mean(double[] values) {
+    return Arrays.stream(values).average().orElseThrow();
+  }
+}
