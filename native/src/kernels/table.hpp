@@ -4,6 +4,7 @@
 
 #include "kernels/attention.hpp"
 #include "kernels/lines.hpp"
+#include "kernels/loss.hpp"
 #include "kernels/optimizer.hpp"
 #include "kernels/site.hpp"
 
@@ -19,6 +20,7 @@ namespace filigree::kernels {
     X(SiteBackward, gelu_topk_backward)      \
     X(AttentionForward, attention_forward)   \
     X(AttentionBackward, attention_backward) \
+    X(CrossEntropy, cross_entropy)           \
     X(MultiplyLines, multiply_lines)         \
     X(CompressLine, compress_line)           \
     X(Transpose, transpose)                  \

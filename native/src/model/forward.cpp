@@ -73,6 +73,15 @@ at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const
     return sites.visit(SiteKind::kMlpOut, ops::site(u, sites.rule(SiteKind::kMlpOut), plan));
 }
 
+/// Logits without bias and bigram row. @param x [N, d]. @return [N, V], read by nobody else.
+at::Tensor product_with_head(const ForwardContext& context, const at::Tensor& x) {
+    // Always fp32: a bf16 logit has only three digits, too few for a loss.
+    auto exact = context;
+    exact.execution.precision = Precision::kFp32;
+    const auto& w = context.weights;
+    return exact.linear(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, at::Tensor());
+}
+
 }  // namespace
 
 at::Tensor ForwardContext::linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const {
@@ -135,12 +144,7 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
 
 at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens) {
     const auto& w = context.weights;
-    // Always fp32: a bf16 logit has only three digits, too few for a loss.
-    auto exact = context;
-    exact.execution.precision = Precision::kFp32;
-    const auto logits =
-        exact.linear(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, at::Tensor());
-    return ops::add_bigram(logits + w.final_logits_bias, w.bigram, tokens);
+    return ops::add_bigram(product_with_head(context, x) + w.final_logits_bias, w.bigram, tokens);
 }
 
 at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
@@ -152,7 +156,9 @@ at::Tensor next_token_loss(const ForwardContext& context, const at::Tensor& toke
     const auto x = forward(context, tokens, hook).narrow(1, 0, T - 1);  // [B, T-1, d]
     const auto current = tokens.narrow(1, 0, T - 1).reshape({-1});      // [B * (T-1)]
     const auto next = tokens.narrow(1, 1, T - 1).reshape({-1});         // [B * (T-1)]
-    return ops::cross_entropy(unembed(context, x.reshape({-1, x.size(-1)}), current), next);
+    const auto& w = context.weights;
+    return ops::cross_entropy_with_bigram(product_with_head(context, x.reshape({-1, x.size(-1)})), w.final_logits_bias,
+                                          w.bigram, current, next, context.execution.plan);
 }
 
 }  // namespace filigree

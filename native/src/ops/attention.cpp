@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/profile.hpp"
 #include "kernels/kernels.hpp"
 
 namespace filigree::ops {
@@ -50,6 +51,7 @@ void for_each_head(std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t 
 /// @param statistics fp32 [2, B, H, T] to fill for the backward, or undefined. @return y.
 at::Tensor run_forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t H,
                        const at::Tensor& sink, const at::Tensor& statistics) {
+    const PartTimer timer(Part::kAttention);
     const auto B = q.size(0);
     const auto T = q.size(1);
     const auto y = at::empty(q.sizes(), q.options());
@@ -85,6 +87,7 @@ public:
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& dy) {
+        const PartTimer timer(Part::kAttention);
         const auto saved = context->get_saved_variables();
         const auto& sink = saved[3];
         const auto& statistics = saved[4];

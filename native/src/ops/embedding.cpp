@@ -17,25 +17,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Each thread takes some columns of all tokens, so the order of a sum does not depend on the number of threads.
-void add_rows(const at::Tensor& dx, const at::Tensor& tokens, const at::Tensor& gradient) {
-    const auto d = gradient.size(1);
-    const auto count = tokens.numel();
-    const auto* id = tokens.const_data_ptr<std::int64_t>();
-    const auto* from = dx.const_data_ptr<float>();
-    auto* to = gradient.mutable_data_ptr<float>();
-    constexpr std::int64_t kFewestColumns = 32;
-    at::parallel_for(0, d, kFewestColumns, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = 0; i < count; ++i) {
-            const auto* row = from + i * d;
-            auto* sum = to + id[i] * d;
-            for (auto j = begin; j < end; ++j) {
-                sum[j] += row[j];
-            }
-        }
-    });
-}
-
 struct FastEmbedding : torch::autograd::Function<FastEmbedding> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& table, const at::Tensor& tokens) {
         context->save_for_backward({tokens});
@@ -56,6 +37,25 @@ struct FastEmbedding : torch::autograd::Function<FastEmbedding> {
 };
 
 }  // namespace
+
+void add_rows(const at::Tensor& rows, const at::Tensor& tokens, const at::Tensor& gradient) {
+    // Each thread takes some columns of all tokens, so the order of a sum does not depend on the number of threads.
+    const auto d = gradient.size(1);
+    const auto count = tokens.numel();
+    const auto* id = tokens.const_data_ptr<std::int64_t>();
+    const auto* from = rows.const_data_ptr<float>();
+    auto* to = gradient.mutable_data_ptr<float>();
+    constexpr std::int64_t kFewestColumns = 32;
+    at::parallel_for(0, d, kFewestColumns, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto* row = from + i * d;
+            auto* sum = to + id[i] * d;
+            for (auto j = begin; j < end; ++j) {
+                sum[j] += row[j];
+            }
+        }
+    });
+}
 
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& tokens, const Execution& execution) {
     return execution.plan == Plan::kFast && table.device().is_cpu() ? FastEmbedding::apply(table, tokens)

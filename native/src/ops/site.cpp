@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/abs_topk.hpp"
 #include "ops/gate.hpp"
@@ -48,21 +49,22 @@ at::Tensor contiguous_or_undefined(const at::Tensor& x) { return x.defined() ? x
 constexpr std::int64_t kEntriesPerTask = 1 << 15;  // less is not worth another thread
 
 /// One part of the columns of x through its site.
-struct Part {
+struct SiteOutput {
     at::Tensor y;            // [..., w]
     at::Tensor kept;         // int64 [rows, words], with gradients
     at::Tensor inverse_rms;  // [rows], with gradients, RMSNorm only
 };
 
 /// @param x contiguous [..., parts * w], of which this is part `index`.
-Part run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
-              const SiteRule& rule, bool gradients) {
+SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
+                    const SiteRule& rule, bool gradients) {
+    const PartTimer timer(Part::kSites);
     const auto stride = x.size(-1);
     const auto w = stride / parts;
     const auto count = x.numel() / stride;
     auto shape = x.sizes().vec();
     shape.back() = w;
-    Part part;
+    SiteOutput part;
     part.y = at::empty(shape, x.options());
     kernels::SiteRows rows;
     rows.n = w;
@@ -120,6 +122,7 @@ public:
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& dy) {
+        const PartTimer timer(Part::kSites);
         constexpr std::size_t kShared = 2;   // x and gain, saved before what each part has
         constexpr std::size_t kPerPart = 4;  // gate, mean, kept, inverse rms
         const auto source = static_cast<Source>(context->saved_data["source"].toInt());
