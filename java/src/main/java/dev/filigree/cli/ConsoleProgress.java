@@ -28,6 +28,7 @@ final class ConsoleProgress implements Progress, AutoCloseable {
   private final int columns;
   private ProgressBar bar;
   private long lastLine = System.nanoTime() - LINE_NANOS;
+  private long lastLoss = System.nanoTime() - LINE_NANOS;
 
   ConsoleProgress(PrintWriter err, boolean quiet) {
     this.err = err;
@@ -52,6 +53,11 @@ final class ConsoleProgress implements Progress, AutoCloseable {
 
   @Override
   public void evaluated(long step, double loss, Map<String, Double> losses) {
+    // A run that is to stop at a loss looks at it every second or so.
+    if (System.nanoTime() - lastLoss < LINE_NANOS) {
+      return;
+    }
+    lastLoss = System.nanoTime();
     StringBuilder line = new StringBuilder("step %,d: held-out loss %.4f".formatted(step, loss));
     if (losses.size() > 1) {
       losses.forEach((corpus, value) -> line.append("  %s %.4f".formatted(corpus, value)));
