@@ -153,7 +153,11 @@ FG_API const char* fg_last_error_message(void);
  */
 FG_API fg_status fg_runtime_init(const char* config_json);
 
-/** Facts of this process as JSON: "threads", "cpu" (LibTorch's capability name), "devices", "cuda_kernels". */
+/**
+ * Facts of this process as JSON: "threads", "cpu" (LibTorch's capability name), "kernels" (instruction set of the fast
+ * plan's: "avx512", "avx2" or "portable"), "devices", "cuda_kernels".
+ * @return FG_UNSUPPORTED when the environment variable FILIGREE_ISA names a set that this machine does not have.
+ */
 FG_API fg_status fg_runtime_info(fg_buffer** out_json);
 
 /**

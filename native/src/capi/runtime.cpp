@@ -16,6 +16,7 @@
 #include "capi/runtime.hpp"
 #include "core/config_reader.hpp"
 #include "core/device.hpp"
+#include "kernels/kernels.hpp"
 #include "ops/kernel_library.hpp"
 #include "ops/machine_rates.hpp"
 
@@ -115,6 +116,7 @@ fg_status fg_runtime_info(fg_buffer** out_json) {
         require(out_json, "out_json");
         const nlohmann::ordered_json info = {{"threads", at::get_num_threads()},
                                              {"cpu", at::get_cpu_capability()},
+                                             {"kernels", kernels::kernels().isa},
                                              {"devices", available_devices()},
                                              {"cuda_kernels", describe_kernel_library(cuda_device_count())}};
         *out_json = make_json_buffer(info.dump());
