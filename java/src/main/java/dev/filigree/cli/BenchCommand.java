@@ -9,15 +9,16 @@ import picocli.CommandLine.Spec;
 /** {@code filigree bench}: measurements a user can repeat. */
 @Command(
     name = "bench",
-    description = "Measure how fast this machine trains.",
+    description = "Measure how fast this machine trains, and in how much memory.",
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = BenchStepCommand.class)
+    subcommands = {BenchStepCommand.class, BenchGrowthCommand.class, BenchMemoryCommand.class})
 final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec;
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "bench needs a command: step");
+    throw new ParameterException(
+        spec.commandLine(), "bench needs a command: step, growth or memory");
   }
 }

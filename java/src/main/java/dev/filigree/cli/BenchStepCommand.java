@@ -3,7 +3,6 @@ package dev.filigree.cli;
 
 import dev.filigree.Engine;
 import dev.filigree.EngineOptions;
-import dev.filigree.Precision;
 import dev.filigree.experiment.StepBench;
 import dev.filigree.json.Json;
 import java.io.PrintWriter;
@@ -12,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -22,8 +22,9 @@ import picocli.CommandLine.Spec;
     name = "step",
     description =
         "Time training steps of the fast plan against the reference plan, which is the same step in"
-            + " plain LibTorch operations. Both take turns in one process; times are medians. R is"
-            + " the tiny preset's whole schedule with its steps thinned evenly.",
+            + " plain LibTorch operations. The reference is always fp32. Both take turns in one"
+            + " process; times are medians. R is the tiny preset's whole schedule with its steps"
+            + " thinned evenly.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
@@ -39,48 +40,30 @@ final class BenchStepCommand implements Callable<Integer> {
   private List<String> cases = List.of("C1", "C2", "C3", "C4", "R");
 
   @Option(
-      names = "--repeats",
-      paramLabel = "N",
-      description = "Steps of each plan and case (default ${DEFAULT-VALUE}).")
-  private int repeats = 5;
-
-  @Option(
       names = "--schedule-steps",
       paramLabel = "N",
       description =
           "Steps that R takes of its schedule (default ${DEFAULT-VALUE}; 2000 is the whole run).")
   private int scheduleSteps = 60;
 
-  @Option(
-      names = "--precision",
-      paramLabel = "PRECISION",
-      description = "fp32 (default) or bf16, of the fast plan; the reference is always fp32.")
-  private String precision = "fp32";
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads, 0 for all cores (default).")
-  private int threads;
-
-  @Option(names = "--json", description = "Print one JSON object instead of a table.")
-  private boolean json;
+  @Mixin private BenchOptions options;
 
   @Override
   public Integer call() {
-    if (repeats < 1 || scheduleSteps < 1) {
-      throw new ParameterException(spec.commandLine(), "numbers of steps are at least 1");
+    if (scheduleSteps < 1) {
+      throw new ParameterException(spec.commandLine(), "--schedule-steps is at least 1");
     }
     List<StepBench.Case> chosen = cases.stream().map(this::named).toList();
     List<StepBench.Result> results = new ArrayList<>();
-    try (Engine engine = Engine.open(new EngineOptions("cpu", threads))) {
-      StepBench bench = new StepBench(engine, precision(), repeats, scheduleSteps);
+    try (Engine engine = Engine.open(new EngineOptions("cpu", options.threads()))) {
+      StepBench bench =
+          new StepBench(engine, options.precision(), options.repeats(), scheduleSteps);
       for (StepBench.Case one : chosen) {
         results.add(bench.run(one));
       }
     }
     PrintWriter out = spec.commandLine().getOut();
-    if (json) {
+    if (options.json()) {
       out.println(Json.tree(Map.of("cases", results)));
     } else {
       print(out, results);
@@ -99,16 +82,6 @@ final class BenchStepCommand implements Callable<Integer> {
     }
   }
 
-  private Precision precision() {
-    return switch (precision) {
-      case "fp32" -> Precision.FP32;
-      case "bf16" -> Precision.BF16;
-      default ->
-          throw new ParameterException(
-              spec.commandLine(), "--precision is fp32 or bf16, not \"" + precision + "\"");
-    };
-  }
-
   private static void print(PrintWriter out, List<StepBench.Result> results) {
     out.println("case  ratio (min - max)        tokens/s   reference   step ms  floor ms");
     for (StepBench.Result r : results) {
@@ -123,7 +96,11 @@ final class BenchStepCommand implements Callable<Integer> {
           1e3 * r.stepSeconds(),
           1e3 * r.floorSeconds());
       r.parts()
-          .forEach((part, seconds) -> out.printf("      %-20s %8.1f ms%n", part, 1e3 * seconds));
+          .forEach(
+              (part, seconds) ->
+                  out.printf(
+                      "      %-20s %8.1f ms  of at least %8.1f ms%n",
+                      part, 1e3 * seconds, 1e3 * r.floorParts().getOrDefault(part, 0.0)));
     }
   }
 }

@@ -9,27 +9,16 @@ import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
 import dev.filigree.Plan;
 import dev.filigree.Precision;
-import dev.filigree.TokenStream;
 import dev.filigree.TrainConfig;
 import dev.filigree.Trainer;
-import dev.filigree.data.TokenFile;
-import dev.filigree.data.TokenFileInfo;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /** Times steps of the fast plan against those of the reference plan. */
 public final class StepBench {
-  private static final int WARM_UP = 2;
-  private static final long TOKENS = 1 << 17;
+  static final int WARM_UP = 2;
 
   private final Engine engine;
   private final Precision precision;
@@ -66,33 +55,41 @@ public final class StepBench {
       this.kept = kept;
     }
 
-    private ModelConfig model() {
+    /** Architecture that is trained. */
+    public ModelConfig model() {
       return this == R
           ? Presets.TINY.config().model()
           : ModelConfig.sparse(layers, width, length, vocabulary);
     }
 
-    private TrainConfig train(int scheduleSteps) {
-      TrainConfig tiny = Presets.TINY.config().train();
-      if (this == R) {
-        return tiny.withSteps(scheduleSteps);
-      }
-      // Annealed from the second step on.
-      TrainConfig.Anneal over =
-          new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
-      TrainConfig.Fractions fractions = new TrainConfig.Fractions(kept, kept, kept, kept, kept);
-      return new TrainConfig(
-          1_000_000,
-          batch,
-          length,
-          1,
-          tiny.lr(),
-          tiny.warmup(),
-          tiny.adam(),
-          tiny.weightDecay(),
-          tiny.gradient(),
-          new TrainConfig.Sparsity(fractions, over, tiny.sparsity().minimumAlive(), false));
+    /**
+     * How it is trained.
+     *
+     * @param scheduleSteps steps of R
+     */
+    public TrainConfig train(int scheduleSteps) {
+      return this == R
+          ? Presets.TINY.config().train().withSteps(scheduleSteps)
+          : steady(batch, length, new TrainConfig.Fractions(kept, kept, kept, kept, kept));
     }
+  }
+
+  /** Steps that are alike: annealed from the second one on. */
+  static TrainConfig steady(int batch, int length, TrainConfig.Fractions fractions) {
+    TrainConfig tiny = Presets.TINY.config().train();
+    TrainConfig.Anneal over =
+        new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
+    return new TrainConfig(
+        1_000_000,
+        batch,
+        length,
+        1,
+        tiny.lr(),
+        tiny.warmup(),
+        tiny.adam(),
+        tiny.weightDecay(),
+        tiny.gradient(),
+        new TrainConfig.Sparsity(fractions, over, tiny.sparsity().minimumAlive(), false));
   }
 
   /**
@@ -107,9 +104,10 @@ public final class StepBench {
    * @param tokensPerSecond of the fast plan
    * @param referenceTokensPerSecond of the reference plan
    * @param stepSeconds median step of the fast plan
-   * @param floorSeconds least time the step's operations and memory traffic could take
+   * @param floorSeconds least time the step's operations and memory traffic could take, in fp32
    * @param crossover nonzero fraction up to which a matrix is multiplied by its nonzeros
    * @param parts seconds of a step by part, the mean over the steps
+   * @param floorParts least seconds of a part
    */
   public record Result(
       @JsonProperty("case") String name,
@@ -123,7 +121,8 @@ public final class StepBench {
       @JsonProperty("step_s") double stepSeconds,
       @JsonProperty("floor_s") double floorSeconds,
       double crossover,
-      Map<String, Double> parts) {}
+      Map<String, Double> parts,
+      Map<String, Double> floorParts) {}
 
   /**
    * @param precision of the products of the fast plan
@@ -141,19 +140,12 @@ public final class StepBench {
   public Result run(Case one) {
     ModelConfig config = one.model();
     TrainConfig train = one.train(scheduleSteps);
-    try {
-      Path folder = Files.createTempDirectory("filigree-bench");
-      try (TokenFile text = text(folder, config.vocabSize());
-          Model fast = engine.createModel(config, init(precision, Plan.FAST));
-          Model reference = engine.createModel(config, init(Precision.FP32, Plan.REFERENCE));
-          Trainer a = fast.trainer(train, List.of(new TokenStream(text, 1)));
-          Trainer b = reference.trainer(train, List.of(new TokenStream(text, 1)))) {
-        return measure(one, config, train, a, b);
-      } finally {
-        delete(folder);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    try (RandomText text = new RandomText(config.vocabSize());
+        Model fast = engine.createModel(config, init(precision, Plan.FAST));
+        Model reference = engine.createModel(config, init(Precision.FP32, Plan.REFERENCE));
+        Trainer a = fast.trainer(train, text.streams());
+        Trainer b = reference.trainer(train, text.streams())) {
+      return measure(one, config, train, a, b);
     }
   }
 
@@ -178,6 +170,7 @@ public final class StepBench {
     double step = one == Case.R ? mean(fast) : median(fast);
     double plain = one == Case.R ? mean(slow) : median(slow);
     double tokens = (double) train.batchSize() * train.seqLen();
+    Map<String, Double> floors = floors(config, train, one == Case.R ? 1 : one.kept);
     return new Result(
         one.name(),
         Plan.FAST,
@@ -188,12 +181,13 @@ public final class StepBench {
         tokens / step,
         tokens / plain,
         median(fast),
-        floor(config, train, one == Case.R ? 1 : one.kept),
+        floors.values().stream().mapToDouble(f -> f).sum(),
         after.path("crossover").asDouble(),
-        parts(before, after, steps));
+        parts(before, after, steps),
+        floors);
   }
 
-  private static double seconds(Trainer trainer) {
+  static double seconds(Trainer trainer) {
     long start = System.nanoTime();
     trainer.step(1);
     return (System.nanoTime() - start) / 1e9;
@@ -213,64 +207,49 @@ public final class StepBench {
   }
 
   /**
-   * The least time of an exact step on this machine: multiply-adds of the nonzeros at the measured
-   * rate, and one passage of every array that does not fit the caches at the measured bandwidth.
+   * The least seconds of each part of an exact fp32 step on this machine: multiply-adds of the
+   * nonzeros at the measured rate, and one passage of every array that does not fit the caches at
+   * the measured bandwidth.
    */
-  private double floor(ModelConfig config, TrainConfig train, double kept) {
+  private Map<String, Double> floors(ModelConfig config, TrainConfig train, double kept) {
     double rows = (double) train.batchSize() * train.seqLen();
     double d = config.dModel();
     double blocks =
         config.nLayer() * (4.0 * config.nHead() * config.dHead() * d + 2.0 * config.dMlp() * d);
     double unembedding = config.vocabSize() * d;
     double active = config.afrac() == null ? 1 : config.afrac();
-    double sites = (double) config.nodes();
     // y and dx by the nonzeros of the weights, or of the activations where those are fewer; dw by
     // those of dy, which AbsTopK leaves except at the logits.
-    double products = 2 * rows * (Math.min(kept, active) * blocks + kept * unembedding);
+    double products = rows * (Math.min(kept, active) * blocks + kept * unembedding);
     double weightGradients = rows * (active * blocks + unembedding);
     // Scores and values over half the square, forward, and twice that and the scores again
     // backward.
     double attention =
         config.nLayer() * rows * train.seqLen() / 2.0 * config.nHead() * config.dHead() * 7;
-    double operations = 2 * (products + weightGradients + attention);
     double parameters = blocks + 2 * unembedding + (double) config.vocabSize() * config.vocabSize();
-    // Per parameter: gradient written and read for its norm; Adam reads four arrays and writes
-    // four;
-    // the projection reads twice and writes once. Per activation: written, read and the same back.
-    double bytes = 4 * (parameters * (2 + 8 + 3) + rows * (4 * sites + 4.0 * config.vocabSize()));
     JsonNode rates = engine.measure();
-    return operations / rates.get("flops").asDouble() + bytes / rates.get("bytes").asDouble();
+    double multiplyAdd = 2 / rates.get("flops").asDouble();
+    double passage = 4 / rates.get("bytes").asDouble();
+    Map<String, Double> floors = new LinkedHashMap<>();
+    floors.put("products", products * multiplyAdd);
+    floors.put("input_gradients", products * multiplyAdd);
+    floors.put("weight_gradients", weightGradients * multiplyAdd);
+    // Written, read and the same back.
+    floors.put("sites", 4.0 * rows * config.nodes() * passage);
+    floors.put("attention", attention * multiplyAdd);
+    floors.put("loss", 4.0 * rows * config.vocabSize() * passage);
+    // The gradient written and read; four arrays read and written; two reads and one write.
+    floors.put("gradient_norm", 2 * parameters * passage);
+    floors.put("adam", 8 * parameters * passage);
+    floors.put("projection", 3 * parameters * passage);
+    return floors;
   }
 
-  private static ModelInit init(Precision precision, Plan plan) {
+  static ModelInit init(Precision precision, Plan plan) {
     return new ModelInit(1, ModelInit.Positions.NONE, precision, plan);
   }
 
-  /** Random tokens: what they are does not change how long a step takes. */
-  private static TokenFile text(Path folder, int vocabulary) throws IOException {
-    Path path = folder.resolve("random" + TokenFile.EXTENSION);
-    SplittableRandom random = new SplittableRandom(1);
-    try (TokenFile.Writer writer = new TokenFile.Writer(path)) {
-      for (long i = 0; i < TOKENS; i++) {
-        writer.append(random.nextInt(vocabulary));
-      }
-      writer.commit(
-          new TokenFileInfo(
-              "random", "train", 1, 1, TOKENS, 2 * TOKENS, vocabulary, "", "", new TreeMap<>()));
-    }
-    return TokenFile.open(path);
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (var files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
-      }
-    }
-    Files.delete(folder);
-  }
-
-  private static double median(double[] values) {
+  static double median(double[] values) {
     double[] sorted = values.clone();
     Arrays.sort(sorted);
     int middle = sorted.length / 2;

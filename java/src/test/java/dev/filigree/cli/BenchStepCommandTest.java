@@ -38,7 +38,11 @@ class BenchStepCommandTest {
         .isEqualTo(
             one.path("tokens_per_s").asDouble() / one.path("reference_tokens_per_s").asDouble(),
             offset(1e-9));
-    assertThat(one.path("floor_s").asDouble()).isPositive();
+    double floor = 0;
+    for (JsonNode part : one.path("floor_parts")) {
+      floor += part.asDouble();
+    }
+    assertThat(one.path("floor_s").asDouble()).isPositive().isEqualTo(floor, offset(1e-9));
     assertThat(one.at("/parts/weight_gradients").asDouble()).isPositive();
   }
 
