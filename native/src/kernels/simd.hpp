@@ -22,6 +22,7 @@ inline constexpr std::int64_t kLanes = 4;
 
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 
 inline constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
@@ -150,7 +151,8 @@ inline Floats exp_of_sum(Floats high, Floats low) {
     p = p * r + 1.6666665459e-1F;
     p = p * r + 5.0000001201e-1F;
     p = p * (r * r) + r + 1.0F;
-    const auto power = floats_of((bits_of(shifted) << 23) + bits_of(p));  // p * 2^n
+    // p * 2^n; unsigned, because n is any number where the result is cut off below.
+    const auto power = reinterpret_cast<Floats>((reinterpret_cast<Words>(shifted) << 23) + reinterpret_cast<Words>(p));
     const auto nan = high != high;
     const auto bounded = floats_of(nan ? bits_of(high) : bits_of(power));
     const auto low_cut = high < kSmallest ? broadcast(0.0F) : bounded;
