@@ -4,8 +4,11 @@ package dev.filigree.cli;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Comparison.Side;
 import dev.filigree.experiment.Comparison.TaskRow;
+import dev.filigree.experiment.DataConfig.Source;
+import dev.filigree.experiment.RunFolder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Writes a comparison as text, at most 100 columns wide. */
 final class ComparisonTable {
@@ -13,7 +16,12 @@ final class ComparisonTable {
 
   private ComparisonTable() {}
 
-  static String of(Comparison comparison) {
+  /**
+   * Write the table.
+   *
+   * @param models the two runs that were compared
+   */
+  static String of(Comparison comparison, List<RunFolder> models) {
     StringBuilder text = new StringBuilder();
     text.append("%28s %7s  %s%n".formatted("", "whole", "circuit"));
     text.append(
@@ -30,16 +38,35 @@ final class ComparisonTable {
     text.append(
         """
 
-        Losses are two-way cross-entropies in nats per sequence, guessing is 0.693. Circuits are chosen by
-        validation examples (target 0.10) and judged on final ones, made from other templates.
-        """);
-    text.append(
-        "Held-out loss of the models: sparse %.3f, dense %.3f nats per token. Took %s.%n"
-            .formatted(
-                comparison.pretraining().sparseLoss(),
-                comparison.pretraining().denseLoss(),
-                ConsoleProgress.time(comparison.seconds())));
+        Losses are two-way cross-entropies in nats per sequence; guessing is 0.693. Circuits are
+        chosen on validation examples, to reach %s, and judged on final ones, of other templates.
+
+        """
+            .formatted(models.getFirst().config().prune().targetLoss()));
+    models.forEach(model -> text.append(pretraining(model)));
+    text.append("Took %s.%n".formatted(ConsoleProgress.time(comparison.seconds())));
     return text.toString();
+  }
+
+  /** Say what a model is worth, and on which text. */
+  private static String pretraining(RunFolder model) {
+    RunFolder.Result result = model.result().orElseThrow();
+    List<Source> corpora = model.config().data().corpora();
+    double shares = corpora.stream().mapToDouble(Source::share).sum();
+    return "%-6s held-out loss %.3f nats per token (%s) after %,d tokens%n"
+        .formatted(
+            model.name(),
+            result.testXent(),
+            corpora.stream()
+                .map(
+                    corpus ->
+                        "%s, %.0f%% of the text: %.3f"
+                            .formatted(
+                                corpus.name(),
+                                100 * corpus.share() / shares,
+                                result.testXentByCorpus().get(corpus.name())))
+                .collect(Collectors.joining("; ")),
+            result.elapsedTokens());
   }
 
   private static String line(String task, String model, Side side) {

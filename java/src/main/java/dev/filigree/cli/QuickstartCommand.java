@@ -101,7 +101,10 @@ final class QuickstartCommand implements Callable<Integer> {
       json.put("report", page.toString());
       out.println(json);
     } else {
-      out.print(ComparisonTable.of(comparison.get()));
+      out.print(
+          ComparisonTable.of(
+              comparison.get(),
+              Quickstart.MODELS.stream().map(folder::resolve).map(RunFolder::open).toList()));
       out.printf("The page: %s%n", page);
       out.flush();
     }

@@ -30,6 +30,9 @@ public final class Quickstart {
   /** File of the comparison in the folder. */
   public static final String COMPARISON = "quickstart.json";
 
+  /** Folders of the two runs below it. */
+  public static final List<String> MODELS = List.of("sparse", "dense");
+
   private final Engine engine;
   private final Path folder;
   private final RunConfig sparse;
@@ -83,8 +86,8 @@ public final class Quickstart {
   public Optional<Comparison> run() {
     long begin = System.nanoTime();
     try {
-      Trained first = train(open("sparse", sparse));
-      Experiment second = open("dense", Presets.dense(sparse, first.loss()));
+      Trained first = train(open(MODELS.get(0), sparse));
+      Experiment second = open(MODELS.get(1), Presets.dense(sparse, first.loss()));
       second.folder().takeData(first.run().folder());
       Trained other = train(second);
       List<Side> sparseSides = search(first);

@@ -4,6 +4,7 @@ package dev.filigree.report;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.data.DataException;
 import dev.filigree.experiment.Comparison;
+import dev.filigree.experiment.Quickstart;
 import dev.filigree.experiment.RunException;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -26,11 +27,6 @@ public final class Report {
   /** Name of the page in its folder. */
   public static final String FILE = "report.html";
 
-  /** What a quickstart leaves beside its two runs. */
-  private static final String COMPARISON = "quickstart.json";
-
-  private static final List<String> PAIR = List.of("sparse", "dense");
-
   private final Path folder;
   private final Page page;
 
@@ -47,7 +43,7 @@ public final class Report {
    */
   public static Report of(Path folder) {
     Map<String, RunFolder> runs = new LinkedHashMap<>();
-    for (String label : PAIR) {
+    for (String label : Quickstart.MODELS) {
       if (isRun(folder.resolve(label))) {
         runs.put(label, RunFolder.open(folder.resolve(label)));
       }
@@ -105,7 +101,7 @@ public final class Report {
   }
 
   private static Comparison comparison(Path folder) {
-    Path file = folder.resolve(COMPARISON);
+    Path file = folder.resolve(Quickstart.COMPARISON);
     if (!Files.exists(file)) {
       return null;
     }
