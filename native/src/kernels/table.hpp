@@ -22,7 +22,11 @@ namespace filigree::kernels {
     X(AttentionBackward, attention_backward) \
     X(CrossEntropy, cross_entropy)           \
     X(MultiplyLines, multiply_lines)         \
+    X(MultiplyPairs, multiply_pairs)         \
     X(CompressLine, compress_line)           \
+    X(CompressPairs, compress_pairs)         \
+    X(PairRows, pair_rows)                   \
+    X(PairNeighbours, pair_neighbours)       \
     X(Transpose, transpose)                  \
     X(SumOfSquares, sum_of_squares)          \
     X(AdamStep, adam_step)                   \

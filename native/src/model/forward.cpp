@@ -75,17 +75,19 @@ at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const
 
 /// Logits without bias and bigram row. @param x [N, d]. @return [N, V], read by nobody else.
 at::Tensor product_with_head(const ForwardContext& context, const at::Tensor& x) {
-    // Always fp32: a bf16 logit has only three digits, too few for a loss.
-    auto exact = context;
-    exact.execution.precision = Precision::kFp32;
     const auto& w = context.weights;
-    return exact.linear(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, at::Tensor());
+    return ops::logits(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, context.execution,
+                       context.sparse_form(w.lm_head));
 }
 
 }  // namespace
 
 at::Tensor ForwardContext::linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const {
-    return ops::linear(x, w, b, execution, sparse_weights == nullptr ? nullptr : sparse_weights->find(w));
+    return ops::linear(x, w, b, execution, sparse_form(w));
+}
+
+std::shared_ptr<const ops::SparseMatrix> ForwardContext::sparse_form(const at::Tensor& w) const {
+    return sparse_weights == nullptr ? nullptr : sparse_weights->find(w);
 }
 
 Weights bind_weights(const ModelConfig& config, const ParameterTable& table,

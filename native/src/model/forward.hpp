@@ -91,6 +91,8 @@ struct ForwardContext {
 
     /// y = x w^T + b for a weight matrix of the model.
     [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const;
+    /// Its nonzeros where they are to be used, or null.
+    [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> sparse_form(const at::Tensor& w) const;
 };
 
 /// First residual. @param tokens [B, T] int64. @return [B, T, d].

@@ -35,15 +35,10 @@ at::Tensor reference_linear(const at::Tensor& x, const at::Tensor& w, const at::
     return b.defined() ? y + b : y;
 }
 
-bool mostly_nonzero(const at::Tensor& x) {
-    constexpr std::int32_t kSmallest = 1;  // bits of the smallest magnitude above zero
-    std::int32_t none = 0;
-    std::int64_t listed = 0;
-    const auto rows = x.contiguous();
-    return 2 * kernels::kernels().scan_magnitudes(rows.const_data_ptr<float>(), rows.numel(), kSmallest, kSmallest,
-                                                  &none, &listed) >
-           rows.numel();
-}
+/// Precision of the products of the dense matrices of one linear.
+struct Precisions {
+    Precision value, gradients;
+};
 
 /// Keeps the nonzeros of a weight for the backward pass.
 struct SparseForm : torch::CustomClassHolder {
@@ -53,13 +48,15 @@ struct SparseForm : torch::CustomClassHolder {
 
 struct FastLinear : torch::autograd::Function<FastLinear> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& w,
-                              const std::optional<at::Tensor>& b, const std::shared_ptr<const SparseMatrix>& sparse) {
+                              const std::optional<at::Tensor>& b, const std::shared_ptr<const SparseMatrix>& sparse,
+                              Precisions precisions) {
         const PartTimer timer(Part::kProducts);
         const auto rows = x.contiguous();
         context->save_for_backward({rows, w});
         context->saved_data["w_gradient"] = own_gradient(w);
         context->saved_data["b_gradient"] = b ? own_gradient(*b) : at::Tensor();
         context->saved_data["b_wanted"] = b && b->requires_grad();
+        context->saved_data["precision"] = static_cast<std::int64_t>(precisions.gradients);
         if (sparse) {
             context->saved_data["sparse"] = at::IValue::make_capsule(c10::make_intrusive<SparseForm>(sparse));
         }
@@ -87,6 +84,7 @@ struct FastLinear : torch::autograd::Function<FastLinear> {
             product.c = y.mutable_data_ptr<float>();
             product.start = bias == nullptr ? kernels::Start::kZero : kernels::Start::kColumnBias;
             product.bias = bias;
+            product.precision = precisions.value;
             multiply(product);
         }
         return y;
@@ -112,15 +110,19 @@ struct FastLinear : torch::autograd::Function<FastLinear> {
             if (b_wanted) {
                 db = b_own.defined() ? b_own : at::zeros({w.size(0)}, w.options());
             }
-            weight_gradient(dy, x, dw, db);
+            weight_gradient(dy, x, precision_of_gradients(context), dw, db);
             // What went into the leaf's own gradient must not be added to it again.
             dw = w_own.defined() ? at::Tensor() : dw;
             db = b_own.defined() ? at::Tensor() : db;
         }
-        return {dx, dw, db, at::Tensor()};
+        return {dx, dw, db, at::Tensor(), at::Tensor()};
     }
 
 private:
+    static Precision precision_of_gradients(AutogradContext* context) {
+        return static_cast<Precision>(context->saved_data["precision"].toInt());
+    }
+
     static void input_gradient(AutogradContext* context, const at::Tensor& dy, const at::Tensor& w, at::Tensor& dx) {
         const PartTimer timer(Part::kInputGradients);
         const auto sparse = context->saved_data.find("sparse");
@@ -142,11 +144,13 @@ private:
         product.n = w.size(1);
         product.k = w.size(0);
         product.c = dx.mutable_data_ptr<float>();
+        product.precision = precision_of_gradients(context);
         multiply(product);
     }
 
     /// dw += dy^T x; db += the sum of dy over all rows, when it is defined.
-    static void weight_gradient(const at::Tensor& dy, const at::Tensor& x, at::Tensor& dw, at::Tensor& db) {
+    static void weight_gradient(const at::Tensor& dy, const at::Tensor& x, Precision precision, at::Tensor& dw,
+                                at::Tensor& db) {
         const PartTimer timer(Part::kWeightGradients);
         DenseProduct product;
         product.a = {dy.const_data_ptr<float>(), dw.size(0), true};
@@ -156,20 +160,35 @@ private:
         product.k = rows_of(x);
         product.c = dw.mutable_data_ptr<float>();
         product.start = kernels::Start::kC;
-        product.a_sums = db.defined() ? db.mutable_data_ptr<float>() : nullptr;
+        product.precision = precision;
         multiply(product);
+        if (db.defined()) {
+            add_column_sums(dy.const_data_ptr<float>(), product.k, product.m, db.mutable_data_ptr<float>());
+        }
     }
 };
+
+bool takes_fast_plan(const at::Tensor& x, const Execution& execution) {
+    return execution.plan == Plan::kFast && x.device().is_cpu() && x.numel() > 0;
+}
 
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const Execution& execution,
                   const std::shared_ptr<const SparseMatrix>& sparse) {
-    const bool fast = execution.plan == Plan::kFast && x.device().is_cpu() && x.numel() > 0;
-    if (!fast || (!sparse && execution.precision == Precision::kBf16 && mostly_nonzero(x))) {
+    if (!takes_fast_plan(x, execution)) {
         return reference_linear(x, w, b, execution.precision);
     }
-    return FastLinear::apply(x, w, b.defined() ? std::optional(b) : std::nullopt, sparse);
+    return FastLinear::apply(x, w, b.defined() ? std::optional(b) : std::nullopt, sparse,
+                             Precisions{execution.precision, execution.precision});
+}
+
+at::Tensor logits(const at::Tensor& x, const at::Tensor& w, const Execution& execution,
+                  const std::shared_ptr<const SparseMatrix>& sparse) {
+    if (!takes_fast_plan(x, execution)) {
+        return reference_linear(x, w, at::Tensor(), Precision::kFp32);
+    }
+    return FastLinear::apply(x, w, std::nullopt, sparse, Precisions{Precision::kFp32, execution.precision});
 }
 
 }  // namespace filigree::ops

@@ -3,9 +3,9 @@
 // fp32 accumulation. Both gradients are dense.
 //
 // The fast plan leaves out zeros: those of the weight where its sparse form is given, else those that AbsTopK left in x
-// and dy, and those of dy in dw. It sums every element in ascending index, so both ways give the same bits. Its
-// products are exact to fp32 under either precision, except that with bf16 a dense x meets a dense w in LibTorch's bf16
-// products.
+// and dy, and those of dy in dw. It sums every element in ascending index, so in fp32 both ways give the same bits.
+// With bf16 products whose left factor has few zeros round their factors; all others stay fp32, where leaving out zeros
+// saves more than rounding would.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,5 +22,10 @@ namespace filigree::ops {
 /// The gradients of leaves w and b that have one already are added to it in place.
 [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
                                 const Execution& execution, const std::shared_ptr<const SparseMatrix>& sparse = {});
+
+/// The same without bias for the unembedding: the values are fp32 always, as a bf16 logit has only three digits, too
+/// few for a loss; the precision is that of the gradients.
+[[nodiscard]] at::Tensor logits(const at::Tensor& x, const at::Tensor& w, const Execution& execution,
+                                const std::shared_ptr<const SparseMatrix>& sparse = {});
 
 }  // namespace filigree::ops

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products in fp32 that leave out the zeros of their left factor, over all threads. Every element of a result is
-// one chain of multiply-adds in ascending index, whatever the number of threads and whichever of the two is called.
+// Matrix products that leave out the zeros of their left factor, over all threads. Every element of a result is one
+// chain of multiply-adds in ascending index, whatever the number of threads; in fp32 also whichever of the two is
+// called.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/lines.hpp"
+#include "ops/execution.hpp"
 
 namespace filigree::ops {
 
@@ -16,7 +18,7 @@ struct Operand {
     bool transposed = false;
 };
 
-/// C = start + A B with A compressed on the fly.
+/// C = start + A B with A compressed on the fly. Sums are fp32.
 struct DenseProduct {
     Operand a;  // [m, k]
     Operand b;  // [k, n]
@@ -24,9 +26,14 @@ struct DenseProduct {
     float* c = nullptr;  // [m, n]
     kernels::Start start = kernels::Start::kZero;
     const float* bias = nullptr;
-    float* a_sums = nullptr;  ///< [m], += the sum of every row of A; null when not wanted
+    /// With bf16 a dense A, and B with it, are rounded on the way. One with many zeros stays fp32: leaving them out
+    /// saves more.
+    Precision precision = Precision::kFp32;
 };
 void multiply(const DenseProduct& product);
+
+/// sums[j] += the sum of column j of a matrix of contiguous rows, each a chain over its rows.
+void add_column_sums(const float* matrix, std::int64_t rows, std::int64_t columns, float* sums);
 
 /// Y = X A^T + bias for a matrix A given by its lines: every entry is one multiply-add on a block of rows of X.
 struct SparseProduct {

@@ -3,6 +3,7 @@
 #include "kernels/lines.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -168,6 +169,112 @@ TEST_P(LineKernels, ZerosLeftOutAndBlocksOfTheIndexChangeNoBit) {
     for (auto& first : begin) first += static_cast<std::int32_t>(inner / 2);
     run({begin.data(), count.data(), index.data(), a.data()}, b.data(), Start::kC, actual);
     EXPECT_EQ(actual, expected);
+}
+
+float number_of(Pair pair, int half) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(pair) << (half == 0 ? 16 : 0) & 0xFFFF0000U);
+}
+
+TEST_P(LineKernels, PairsAreRoundedToNearestTiesToEven) {
+    // 1 + 2^-8 lies between 1 and 1 + 2^-7, 1 + 3 * 2^-8 between that and 1 + 2^-6.
+    auto values = random_values(70);
+    values[3] = 1.00390625F;
+    values[4] = -1.01171875F;
+    values[5] = 3.4e38F;  // the largest number of bf16 is smaller
+    values[6] = kNaN;
+    values[7] = std::numeric_limits<float>::infinity();
+    values[8] = -0.0F;
+    const auto expect_rounded = [](float actual, float value) {
+        if (std::isnan(value)) {
+            EXPECT_TRUE(std::isnan(actual));
+        } else if (std::isinf(actual)) {
+            EXPECT_TRUE(std::abs(value) > 3.39e38F);
+        } else {
+            EXPECT_LE(std::abs(actual - value), std::abs(value) / 256.0F);
+        }
+    };
+    for (const std::int64_t n : {1, 2, 17, 32, 33, 69}) {
+        std::vector<Pair> pairs(static_cast<std::size_t>(n));
+        for (const bool odd : {false, true}) {
+            table().pair_rows(values.data(), odd ? nullptr : values.data() + 1, n, pairs.data());
+            for (std::int64_t i = 0; i < n; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                expect_rounded(number_of(pairs[at], 0), values[at]);
+                expect_rounded(number_of(pairs[at], 1), odd ? 0.0F : values[at + 1]);
+            }
+        }
+        table().pair_neighbours(values.data(), n, pairs.data());
+        for (std::int64_t i = 0; i < n + n % 2; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            expect_rounded(number_of(pairs[at / 2], static_cast<int>(i % 2)), i < n ? values[at] : 0.0F);
+        }
+    }
+    std::vector<Pair> pairs(2);
+    table().pair_neighbours(values.data() + 3, 2, pairs.data());
+    EXPECT_EQ(number_of(pairs[0], 0), 1.0F);
+    EXPECT_EQ(number_of(pairs[0], 1), -1.015625F);
+}
+
+TEST_P(LineKernels, CompressKeepsPairsOfWhichOneIsNotZero) {
+    for (const std::int64_t n : {1, 16, 45}) {
+        std::vector<Pair> line(static_cast<std::size_t>(n));
+        const auto numbers = sparse_values(2 * n, 0.3);
+        table().pair_neighbours(numbers.data(), 2 * n, line.data());
+        std::vector<std::int32_t> index(line.size() + kLinePadding);
+        std::vector<Pair> value(index.size());
+        const auto count = table().compress_pairs(line.data(), n, index.data(), value.data());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            if (numbers[2 * i] == 0.0F && numbers[2 * i + 1] == 0.0F) continue;
+            EXPECT_EQ(index[next], static_cast<std::int32_t>(i));
+            EXPECT_EQ(value[next++], line[i]);
+        }
+        EXPECT_EQ(count, static_cast<std::int32_t>(next));
+    }
+}
+
+TEST_P(LineKernels, PairProductsMatchSumsInDoubleOfTheRoundedNumbers) {
+    const std::int64_t rows = 5;
+    const std::int64_t pairs = 37;
+    const std::int64_t n = 77;
+    const std::int64_t stride = 80;
+    std::vector<Pair> a(static_cast<std::size_t>(rows * pairs));
+    std::vector<Pair> b(static_cast<std::size_t>(pairs * stride));
+    table().pair_neighbours(random_values(2 * rows * pairs).data(), 2 * rows * pairs, a.data());
+    table().pair_neighbours(random_values(2 * pairs * stride).data(), 2 * pairs * stride, b.data());
+    std::vector<std::int32_t> begin, count(static_cast<std::size_t>(rows), pairs), index;
+    for (std::int32_t r = 0; r < rows; ++r) {
+        begin.push_back(r * static_cast<std::int32_t>(pairs));
+        for (std::int32_t i = 0; i < pairs; ++i) index.push_back(i);
+    }
+    const auto before = random_values(rows * n);
+    auto c = before;
+    PairProduct product;
+    product.a = {begin.data(), count.data(), index.data(), a.data()};
+    product.b = b.data();
+    product.b_stride = stride;
+    product.n = n;
+    product.c = c.data();
+    product.c_stride = n;
+    product.start = Start::kC;
+    table().multiply_pairs(product, 0, rows);
+    for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t j = 0; j < n; ++j) {
+            const auto at = static_cast<std::size_t>(r * n + j);
+            double expected = before[at];
+            double magnitude = std::abs(expected);
+            for (std::int64_t i = 0; i < pairs; ++i) {
+                for (const int half : {0, 1}) {
+                    const double term =
+                        static_cast<double>(number_of(a[static_cast<std::size_t>(r * pairs + i)], half)) *
+                        number_of(b[static_cast<std::size_t>(i * stride + j)], half);
+                    expected += term;
+                    magnitude += std::abs(term);
+                }
+            }
+            EXPECT_NEAR(c[at], expected, 2.0 * (2 * pairs + 1) * std::numeric_limits<float>::epsilon() * magnitude);
+        }
+    }
 }
 
 FILIGREE_EVERY_ISA(LineKernels);

@@ -99,6 +99,34 @@ TEST(FastLinear, MatchesTheReferenceForSparseAndDenseFactors) {
     }
 }
 
+TEST(FastLinear, RoundsDenseFactorsToBf16AndNoOthers) {
+    const Execution bf16{Precision::kBf16, Plan::kFast};
+    for (const auto& [rows, m, n] :
+         {std::tuple<std::int64_t, std::int64_t, std::int64_t>{1, 1, 1}, {3, 7, 5}, {71, 33, 129}, {300, 300, 70}}) {
+        const auto w = at::randn({m, n});
+        const auto b = at::randn({m});
+        for (const double kept : {0.1, 1.0}) {
+            const auto x = sparse_values({rows, n}, kept);
+            const auto dy = sparse_values({rows, m}, kept);
+            const auto exact = run(kFastPlan, x, w, b, dy, false, false);
+            const auto actual = run(bf16, x, w, b, dy, false, true);
+            EXPECT_TRUE(at::equal(actual.db, exact.db));
+            if (kept < 1.0 && rows > 1) {
+                EXPECT_TRUE(rows < 64 || at::equal(actual.y, exact.y)) << "its zeros are left out";
+                EXPECT_TRUE(rows < 64 || at::equal(actual.dw, exact.dw));
+                continue;
+            }
+            // Two factors, each within 2^-8 of itself, and the roundings of the sum.
+            const auto bound = [](const at::Tensor& magnitudes) { return magnitudes * (2.0 / 256 + 1e-4) + 1e-30; };
+            expect_near(actual.y, exact.y, bound(at::abs(x).matmul(at::abs(w).t()) + at::abs(b)));
+            expect_near(actual.dx, exact.dx, bound(at::abs(dy).matmul(at::abs(w))));
+            expect_near(actual.dw, exact.dw, bound(at::abs(dy).t().matmul(at::abs(x))));
+            EXPECT_TRUE(m < 7 || !at::equal(actual.dw, exact.dw)) << "bf16 was not used";
+            EXPECT_TRUE(at::equal(logits(x, w, bf16), logits(x, w, kFastPlan))) << "logits are fp32";
+        }
+    }
+}
+
 TEST(FastLinear, TakesNoBiasFrozenWeightsAndAnyLeadingShape) {
     const auto x = sparse_values({2, 5, 12}, 0.25).set_requires_grad(true);
     const auto w = sparse_values({9, 12}, 0.2);

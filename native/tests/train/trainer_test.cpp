@@ -156,6 +156,39 @@ TEST_F(Training, PlansAgreeUpToRoundingAndInTheWeightsTheyKeep) {
     }
 }
 
+TEST_F(Training, Bf16StaysWithinTheSpreadOfSeedsAndIsBitIdenticalFromRunToRun) {
+    auto config = small_train_json();
+    config["steps"] = 150;
+    struct Outcome {
+        double loss = 0.0;  // mean over the last third of the steps
+        at::Tensor values;
+    };
+    const auto run = [&](Precision precision, std::uint64_t seed) {
+        const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
+                                                   ModelInit{seed, true, {precision, Plan::kFast}}, at::kCPU);
+        Trainer trainer(model, parse_train_config(config.dump()), streams());
+        Outcome outcome;
+        while (!trainer.finished()) {
+            const auto loss = trainer.step().loss;
+            outcome.loss += trainer.steps_done() > 100 ? loss / 50.0 : 0.0;
+        }
+        outcome.values = model->values().clone();
+        return outcome;
+    };
+    double lowest = std::numeric_limits<double>::infinity();
+    double highest = 0.0;
+    for (const std::uint64_t seed : {1, 2, 3, 4}) {
+        const auto loss = run(Precision::kFp32, seed).loss;
+        lowest = std::min(lowest, loss);
+        highest = std::max(highest, loss);
+    }
+    const auto first = run(Precision::kBf16, 1);
+    EXPECT_GE(first.loss, lowest - (highest - lowest));
+    EXPECT_LE(first.loss, highest + (highest - lowest));
+    EXPECT_TRUE(at::equal(first.values, run(Precision::kBf16, 1).values));
+    EXPECT_FALSE(at::equal(first.values, run(Precision::kFp32, 1).values)) << "nothing was rounded";
+}
+
 TEST_F(Training, ProfileNamesThePlanAndItsPartsFitIntoTheWhole) {
     const auto run = trainer();
     for (int i = 0; i < 3; ++i) static_cast<void>(run->step());
