@@ -26,19 +26,30 @@ import java.util.List;
  * an argument.
  */
 public final class Model extends NativeObject {
+  /** The first description, for what never changes: architecture and shapes. */
+  private volatile ModelInfo first;
+
   Model(Resource resource) {
     super(resource);
   }
 
   /** Return the architecture. */
   public ModelConfig config() {
-    return info().config();
+    return constants().config();
   }
 
   /** Describe the weights and the node space. */
   public ModelInfo info() {
     String text = call(() -> Engine.text(out -> Filigree.fg_model_info(segment(), out)));
     return Json.read(text, ModelInfo.class);
+  }
+
+  private ModelInfo constants() {
+    requireOpen();
+    if (first == null) {
+      first = info();
+    }
+    return first;
   }
 
   /**
@@ -116,7 +127,7 @@ public final class Model extends NativeObject {
 
   /** Copy a tensor out, row by row. */
   public float[] readTensor(String name) {
-    long count = info().tensor(name).count();
+    long count = constants().tensor(name).count();
     return call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {

@@ -5,6 +5,7 @@ import dev.filigree.Engine;
 import dev.filigree.Model;
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
+import dev.filigree.ffi.Filigree;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -18,19 +19,20 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/**
- * What crossing from a Java thread to the engine thread and through the C interface and back costs.
- */
+/** What a call costs on its way into the core and back. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "--enable-native-access=ALL-UNNAMED")
 public class BoundaryBenchmark {
+  private static final float[] SMALL = new float[16];
+
   private Engine engine;
   private Model model;
 
+  /** Open the engine, with a model so small that nothing but the way counts. */
   @Setup
   public void open() {
     engine = Engine.open();
@@ -42,7 +44,13 @@ public class BoundaryBenchmark {
     engine.close();
   }
 
-  /** The shortest useful call: copy 16 floats in. */
+  /** A function of the core that returns a constant, called on this thread. */
+  @Benchmark
+  public int downcall() {
+    return Filigree.fg_abi_version();
+  }
+
+  /** The shortest useful call: to the engine's thread, copy 16 floats in, and back. */
   @Benchmark
   public void writeSmallTensor() {
     model.writeTensor("transformer.ln_f.weight", SMALL);
@@ -53,6 +61,4 @@ public class BoundaryBenchmark {
   public long describeModel() {
     return model.info().nodes();
   }
-
-  private static final float[] SMALL = new float[16];
 }

@@ -74,8 +74,14 @@ public final class StepBench {
     }
   }
 
-  /** Steps that are alike: annealed from the second one on. */
-  static TrainConfig steady(int batch, int length, TrainConfig.Fractions fractions) {
+  /**
+   * Return a configuration whose steps are alike: annealed from the second one on.
+   *
+   * @param batch sequences
+   * @param length of each, tokens
+   * @param fractions kept
+   */
+  public static TrainConfig steady(int batch, int length, TrainConfig.Fractions fractions) {
     TrainConfig tiny = Presets.TINY.config().train();
     TrainConfig.Anneal over =
         new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
