@@ -48,7 +48,8 @@ function intro() {
     element('p', {class: 'lead'},
       pair ? 'Two small language models that read Python. ' : 'A small language model that reads Python. ',
       live && `${pair ? 'The first' : 'It'} has only ${live} of its weights: all others were held at zero while it learnt. `,
-      pair && 'The second is an ordinary dense model, trained until it predicts as well.',
+      pair && (page.runs[1].loss <= first.loss ? 'The second is an ordinary dense model, trained until it predicts as well.'
+        : 'The second is an ordinary dense model, which does not predict as well: its circuits are no fair comparison.'),
       ' For each task, a question about code with two possible answers, everything the answer does not need was taken'
       + ' away. What is left is the circuit: few enough neurons and weights to look at one by one.'),
     element('details', {class: 'glossary'}, element('summary', {}, 'Words used on this page'),
@@ -224,8 +225,10 @@ function checks(task) {
       + ' at random are not missed.',
       e => e.necessary && [e.necessary.passed,
         `loss ${decimal(e.necessary.loss, 3)} without the circuit, ${decimal(e.necessary.threshold, 2)} or more expected; `
-        + `${decimal(e.necessary.random_mean, 3)} without random nodes (${count(e.necessary.random.length)} draws), `
-        + `limit ${decimal(e.necessary.random_limit, 3)}`]),
+        + (e.necessary.random_mean === null ? 'there are not as many other nodes to compare with'
+          : `${decimal(e.necessary.random_mean, 3)} without random nodes (mean of ${count(e.necessary.random.length)} draws), `
+            + `within ${decimal(e.necessary.random_margin, 2)} of the model’s ${decimal(e.necessary.model, 3)} expected`)
+        + (e.necessary.live_mean === null ? '' : `; ${decimal(e.necessary.live_mean, 3)} without random live nodes`)]),
     block('Faithful', 'Prompt by prompt the circuit leans the way the whole model leans, also where the model is wrong.'
       + ' This one has no limit to pass.',
       e => e.faithful && [undefined, `correlation ${decimal(e.faithful.correlation, 3)} over ${count(e.faithful.sequences)} prompts`
@@ -250,15 +253,17 @@ function difference(a, b) {
 function example(given) {
   const [a, b] = [[...given.text_a], [...given.text_b]];
   const [start, endA, endB] = difference(a, b);
-  const bar = (name, p) => element('div', {class: 'chance'}, element('span', {}, name),
+  const bar = (name, p, which) => element('div', {class: 'chance'}, element('span', {}, name),
     element('span', {class: 'track'}, element('span', {class: 'fill', style: `width:${(100 * p).toFixed(1)}%`})),
-    element('b', {}, percent(p)), p < 0.5 && element('em', {}, ' wrong'));
+    element('b', {}, tokenText(given.answers[which]), ' ', percent(p)),
+    element('span', {class: 'other'}, tokenText(given.answers[1 - which]), ' ', percent(1 - p)),
+    p < 0.5 && element('em', {}, ' wrong'));
   const prompt = (letters, end, which) => element('div', {class: 'prompt'},
     element('pre', {tabindex: 0, role: 'region', 'aria-label': `Prompt ${'AB'[which]}`},
       visible(letters.slice(0, start).join('')),
       element('mark', {}, visible(letters.slice(start, end).join(''))),
       visible(letters.slice(end).join('')), element('span', {class: 'next'}, tokenText(given.answers[which]))),
-    bar('model', given.model[which]), bar('circuit', given.circuit[which]));
+    bar('model', given.model[which], which), bar('circuit', given.circuit[which], which));
   return element('li', {class: 'example'}, prompt(a, endA, 0), prompt(b, endB, 1));
 }
 
@@ -267,7 +272,7 @@ function examples(task) {
     element('details', {class: 'examples', open: i === 0},
       element('summary', {}, page.runs.length === 2 ? `Example prompts, ${visible(s.label)} model` : 'Example prompts'),
       element('p', {class: 'quiet'}, 'Pairs that differ in the marked cue alone. After each prompt its right answer, and'
-        + ' with what probability model and circuit choose it over the other one’s.'),
+        + ' the probabilities of both answers, calibrated and between these two alone.'),
       element('ul', {class: 'pairs'}, s.evidence.examples.map(example))));
 }
 

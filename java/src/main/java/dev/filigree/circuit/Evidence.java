@@ -33,7 +33,8 @@ import java.util.stream.IntStream;
  * @param necessary whether the model without the circuit fails; null without one
  * @param faithful whether the circuit answers as the model does; null without one
  * @param examples some final examples with both answers
- * @param holds whether the circuit's loss on the final examples is at most {@link Sufficient#limit}
+ * @param holds whether the model passes the gate and the circuit's loss on the final examples is at
+ *     most {@link Sufficient#limit}
  */
 public record Evidence(
     int format,
@@ -60,7 +61,7 @@ public record Evidence(
   /** Loss that the model must reach without a circuit that is necessary; guessing is 0.693. */
   public static final double NECESSARY_LOSS = 0.5;
 
-  /** The model may lose this much, on average, without as many nodes drawn at random. */
+  /** Without as many nodes drawn at random the model's loss may move this much, on average. */
   public static final double RANDOM_MARGIN = 0.05;
 
   public Evidence {
@@ -129,39 +130,50 @@ public record Evidence(
    *
    * @param loss of the whole model with only the circuit mean-ablated
    * @param threshold what that must reach
-   * @param random losses with nodes from outside the circuit ablated instead, one per draw
-   * @param randomNodes nodes of a draw: as many as the circuit has, or all live ones if there are
-   *     fewer
-   * @param randomMean of these losses; the model's own when there was nothing to draw from
-   * @param randomLimit what that may be
+   * @param random losses with as many nodes from outside the circuit ablated instead, one per draw
+   * @param randomMean of these losses; null without draws
+   * @param randomMargin how far that may be from the whole model's loss, either way
+   * @param live the same with nodes that are live: a harder comparison, as most nodes of a sparse
+   *     model are dead; reported, not judged
+   * @param liveMean of these losses; null without draws
    * @param model loss of the whole model
+   * @param passed false too when fewer nodes lie outside the circuit than in it, so that there is
+   *     nothing to compare with
    */
   public record Necessary(
       double loss,
       double threshold,
       List<Double> random,
-      int randomNodes,
-      double randomMean,
-      double randomLimit,
+      Double randomMean,
+      double randomMargin,
+      List<Double> live,
+      Double liveMean,
       double model,
       boolean passed) {
     public Necessary {
       random = List.copyOf(random);
+      live = List.copyOf(live);
     }
 
     /** Judge a circuit. */
-    public static Necessary of(double loss, List<Double> random, int randomNodes, double model) {
-      double mean = random.stream().mapToDouble(Double::doubleValue).average().orElse(model);
-      double limit = model + RANDOM_MARGIN;
+    public static Necessary of(double loss, List<Double> random, List<Double> live, double model) {
+      Double mean = mean(random);
       return new Necessary(
           loss,
           NECESSARY_LOSS,
           random,
-          randomNodes,
           mean,
-          limit,
+          RANDOM_MARGIN,
+          live,
+          mean(live),
           model,
-          loss >= NECESSARY_LOSS && mean <= limit);
+          loss >= NECESSARY_LOSS && mean != null && Math.abs(mean - model) <= RANDOM_MARGIN);
+    }
+
+    private static Double mean(List<Double> losses) {
+      return losses.isEmpty()
+          ? null
+          : losses.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
     }
   }
 

@@ -5,6 +5,8 @@ import dev.filigree.circuit.Evidence.Faithful;
 import dev.filigree.circuit.Evidence.Gate;
 import dev.filigree.circuit.Evidence.Necessary;
 import dev.filigree.circuit.Evidence.Sufficient;
+import java.util.Collections;
+import java.util.List;
 
 /** Lays evidence out as text: one line per check, its sentence below it. */
 final class EvidenceTable {
@@ -61,16 +63,22 @@ final class EvidenceTable {
     line(
         out,
         "      Without the circuit's %,d nodes the model's loss goes from %.3f to %.3f (at least"
-            + " %.2f; guessing is 0.693); without %,d others it is %.3f (at most %.3f, mean of %d"
-            + " draws).",
+            + " %.2f; guessing is 0.693); without as many others it is %s to be within"
+            + " %.2f of the model's; without as many live ones %s for comparison.",
         nodes,
         check.model(),
         check.loss(),
         check.threshold(),
-        check.randomNodes(),
-        check.randomMean(),
-        check.randomLimit(),
-        check.random().size());
+        draws(check.randomMean(), check.random()),
+        check.randomMargin(),
+        draws(check.liveMean(), check.live()));
+  }
+
+  private static String draws(Double mean, List<Double> losses) {
+    return mean == null
+        ? "not known, for lack of nodes,"
+        : "%.3f, the mean of %d draws up to %.3f,"
+            .formatted(mean, losses.size(), Collections.max(losses));
   }
 
   private static void faithful(StringBuilder out, Faithful check) {

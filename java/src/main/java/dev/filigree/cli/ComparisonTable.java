@@ -44,6 +44,9 @@ final class ComparisonTable {
         """
             .formatted(models.getFirst().config().prune().targetLoss()));
     models.forEach(model -> text.append(pretraining(model)));
+    if (!comparison.pretraining().matched()) {
+      text.append("The dense model did not reach the sparse one's loss, so there are no ratios.\n");
+    }
     text.append("Took %s.%n".formatted(ConsoleProgress.time(comparison.seconds())));
     return text.toString();
   }

@@ -17,7 +17,7 @@ final class StopOnSignal implements AutoCloseable {
         new Thread(
             () -> {
               err.println();
-              err.println("filigree: stopping; writing a checkpoint first");
+              err.println("filigree: stopping as soon as nothing is lost by it");
               stop.run();
               try {
                 done.await();

@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import dev.filigree.Engine;
+import dev.filigree.EngineException;
 import dev.filigree.Model;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
@@ -79,6 +80,11 @@ public final class CircuitSearch implements AutoCloseable {
    */
   public Evidence evidence(String task) {
     return new EvidenceRun(this).run(Tasks.named(task));
+  }
+
+  /** Stop what runs now; it throws {@link EngineException.Cancelled}. Any thread. */
+  void cancel() {
+    model.cancel();
   }
 
   @Override

@@ -17,22 +17,28 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
   }
 
   /** Held-out losses over the mix, nats per token. */
-  public record Pretraining(double sparseLoss, double denseLoss) {}
+  public record Pretraining(double sparseLoss, double denseLoss) {
+    /** Whether the dense model got as far as the sparse one: only then are circuits comparable. */
+    public boolean matched() {
+      return denseLoss <= sparseLoss;
+    }
+  }
 
   /**
    * One task.
    *
    * @param nodeRatio nodes of the dense circuit for one of the sparse one; null unless both exist
+   *     and the models' held-out losses are matched
    * @param edgeRatio the same of edges
    */
   public record TaskRow(String task, Side sparse, Side dense, Double nodeRatio, Double edgeRatio) {
-    static TaskRow of(String task, Side sparse, Side dense) {
+    static TaskRow of(String task, Side sparse, Side dense, boolean matched) {
       return new TaskRow(
           task,
           sparse,
           dense,
-          ratio(dense.nodes(), sparse.nodes()),
-          ratio(dense.edges(), sparse.edges()));
+          matched ? ratio(dense.nodes(), sparse.nodes()) : null,
+          matched ? ratio(dense.edges(), sparse.edges()) : null);
     }
 
     private static Double ratio(Integer dense, Integer sparse) {

@@ -29,12 +29,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.IntPredicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 
 /** Checks the circuit of a task and writes {@code evidence/<task>.json}. */
 final class EvidenceRun {
   private static final int DRAWS = 8;
+  private static final int LIVE_DRAWS = 4;
   private static final int PROMPTS = 6;
 
   private final CircuitSearch session;
@@ -145,7 +147,7 @@ final class EvidenceRun {
         necessary(circuit, examples, means, inside, whole.last().loss()),
         Faithful.of(differences),
         prompts(examples.lastSet().examples(), differences),
-        sufficient.last() <= sufficient.limit());
+        Gate.of(whole).passed() && sufficient.last() <= sufficient.limit());
   }
 
   private static List<Difference> differences(
@@ -161,20 +163,33 @@ final class EvidenceRun {
 
   private Necessary necessary(
       Circuit circuit, TaskExamples examples, float[] means, boolean[] inside, double whole) {
-    boolean[] live = LiveNodes.of(model, means);
-    int[] outside = IntStream.range(0, live.length).filter(i -> live[i] && !inside[i]).toArray();
-    int size = Math.min(circuit.nodes().size(), outside.length);
+    int size = circuit.nodes().size();
     session
         .progress()
-        .phase(
-            "ablating the %,d nodes of %s, and %d times %,d of %,d other live ones"
-                .formatted(circuit.nodes().size(), circuit.task(), DRAWS, size, outside.length));
+        .phase("ablating the %,d nodes of %s, and others".formatted(size, circuit.task()));
+    boolean[] live = LiveNodes.of(model, means);
     RandomGenerator random = new SplittableRandom(circuit.seed());
+    return Necessary.of(
+        lossWithout(inside, examples, means),
+        lossesWithout(i -> !inside[i], size, DRAWS, random, examples, means),
+        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, examples, means),
+        whole);
+  }
+
+  /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
+  private List<Double> lossesWithout(
+      IntPredicate eligible,
+      int size,
+      int draws,
+      RandomGenerator random,
+      TaskExamples examples,
+      float[] means) {
+    int[] from = IntStream.range(0, means.length).filter(eligible).toArray();
     List<Double> losses = new ArrayList<>();
-    for (int draw = 0; draw < DRAWS && size > 0; draw++) {
-      losses.add(lossWithout(draw(outside, size, means.length, random), examples, means));
+    for (int draw = 0; draw < draws && size <= from.length; draw++) {
+      losses.add(lossWithout(draw(from, size, means.length, random), examples, means));
     }
-    return Necessary.of(lossWithout(inside, examples, means), losses, size, whole);
+    return losses;
   }
 
   /** Final loss of the model with nodes ablated, calibrated anew on the training examples. */

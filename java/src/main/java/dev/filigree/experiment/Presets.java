@@ -51,7 +51,7 @@ public enum Presets {
   private static final double DENSE_LR = 0.02;
 
   /** Steps between two looks at whether a dense model has reached its loss. */
-  private static final long DENSE_EVAL_EVERY = 20;
+  private static final long DENSE_EVAL_EVERY = 50;
 
   /**
    * Circuits are chosen with a margin: of those that just reach 0.15 on validation templates about
@@ -115,7 +115,7 @@ public enum Presets {
               train(6000, 16, 128, 0.05, 1.0 / 16, 0.25),
               mix(16 * MEGABYTE),
               prune(300, 32, 512),
-              new Cadence(20, 500, 32, 64, 500, 3, null));
+              new Cadence(20, 500, 32, 256, 500, 3, null));
       case SMALL ->
           new RunConfig(
               ModelConfig.sparse(2, 256, 128, 1024),

@@ -15,6 +15,7 @@ import dev.filigree.circuit.Evidence;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import java.io.IOException;
+import java.nio.file.Files;
 
 /**
  * Finds the circuit of a task: learns node masks on one set of templates, chooses their number on a
@@ -90,6 +91,8 @@ public final class PruneRun {
               weights.embeddings(),
               weights.unembeddings(),
               Json.tree(search));
+      // Evidence is about the circuit that was there before.
+      Files.deleteIfExists(session.folder().evidence(task.name()));
       circuit.write(session.folder().circuit(task.name()));
       return circuit;
     } catch (IOException e) {

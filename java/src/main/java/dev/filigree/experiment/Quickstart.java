@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import dev.filigree.Engine;
+import dev.filigree.EngineException;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.experiment.Comparison.Pretraining;
@@ -30,6 +31,9 @@ public final class Quickstart {
   /** File of the comparison in the folder. */
   public static final String COMPARISON = "quickstart.json";
 
+  /** Seconds of work so far, for one that is stopped and goes on. */
+  private static final String ELAPSED = "elapsed";
+
   /** Folders of the two runs below it. */
   public static final List<String> MODELS = List.of("sparse", "dense");
 
@@ -39,8 +43,10 @@ public final class Quickstart {
   private final Presets preset;
   private final List<String> tasks;
   private final Progress progress;
+  private boolean worked;
   private volatile boolean stop;
   private volatile TrainRun training;
+  private volatile CircuitSearch searching;
 
   /**
    * Prepare.
@@ -61,7 +67,7 @@ public final class Quickstart {
     this.folder = folder;
     this.sparse = sparse;
     this.preset = preset;
-    this.tasks = List.copyOf(tasks);
+    this.tasks = tasks.stream().distinct().toList();
     this.progress = progress;
   }
 
@@ -71,6 +77,10 @@ public final class Quickstart {
     TrainRun current = training;
     if (current != null) {
       current.stop();
+    }
+    CircuitSearch search = searching;
+    if (search != null) {
+      search.cancel();
     }
   }
 
@@ -92,12 +102,14 @@ public final class Quickstart {
       Trained other = train(second);
       List<Side> sparseSides = search(first);
       List<Side> denseSides = search(other);
+      Pretraining losses = new Pretraining(first.loss(), other.loss());
       List<TaskRow> rows = new ArrayList<>();
       for (int i = 0; i < tasks.size(); i++) {
-        rows.add(TaskRow.of(tasks.get(i), sparseSides.get(i), denseSides.get(i)));
+        rows.add(TaskRow.of(tasks.get(i), sparseSides.get(i), denseSides.get(i), losses.matched()));
       }
-      return Optional.of(write(begin, new Pretraining(first.loss(), other.loss()), rows));
+      return Optional.of(write(begin, losses, rows));
     } catch (Stopped _) {
+      remember(elapsed() + (System.nanoTime() - begin) / 1e9);
       return Optional.empty();
     }
   }
@@ -127,6 +139,7 @@ public final class Quickstart {
   private Trained train(Experiment experiment) throws Stopped {
     RunFolder run = experiment.folder();
     if (run.result().isEmpty()) {
+      worked = true;
       TrainRun current = experiment.training(engine, progress);
       training = current;
       if (stop) {
@@ -149,12 +162,17 @@ public final class Quickstart {
     RunFolder run = trained.run().folder();
     List<Side> sides = new ArrayList<>();
     try (CircuitSearch search = trained.run().circuits(engine, progress)) {
+      searching = search;
       for (String task : tasks) {
         if (stop) {
           throw new Stopped();
         }
         sides.add(side(search, run, task));
       }
+    } catch (EngineException.Cancelled _) {
+      throw new Stopped();
+    } finally {
+      searching = null;
     }
     return sides;
   }
@@ -164,6 +182,7 @@ public final class Quickstart {
       if (Files.isRegularFile(run.evidence(task))) {
         return Side.of(Evidence.read(run.evidence(task)));
       }
+      worked = true;
       if (!Files.isRegularFile(run.circuit(task))) {
         search.prune(task);
       }
@@ -178,8 +197,27 @@ public final class Quickstart {
     return Side.of(search.evidence(task));
   }
 
+  /** Seconds that earlier calls have worked on this folder. */
+  private double elapsed() {
+    Path file = folder.resolve(ELAPSED);
+    try {
+      return Files.isRegularFile(file) ? Double.parseDouble(Files.readString(file).strip()) : 0;
+    } catch (IOException | NumberFormatException e) {
+      throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private void remember(double seconds) {
+    try {
+      Files.writeString(folder.resolve(ELAPSED), seconds + "\n");
+    } catch (IOException e) {
+      throw new RunException("cannot write to " + folder + ": " + e.getMessage(), e);
+    }
+  }
+
   private Comparison write(long begin, Pretraining losses, List<TaskRow> rows) {
-    double seconds = (System.nanoTime() - begin) / 1e9;
+    double seconds = elapsed() + (worked ? (System.nanoTime() - begin) / 1e9 : 0);
+    remember(seconds);
     Comparison comparison = new Comparison(seconds, losses, rows);
     try {
       AtomicFile.write(

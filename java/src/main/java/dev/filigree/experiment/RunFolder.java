@@ -43,11 +43,15 @@ public final class RunFolder {
   }
 
   /**
-   * Open an existing run.
+   * Open an existing run; of a folder that holds a sparse and a dense one, the sparse one.
    *
    * @throws RunException when there is no run in the folder
    */
   public static RunFolder open(Path path) {
+    Path sparse = path.resolve(Quickstart.MODELS.getFirst());
+    if (!exists(path) && exists(sparse)) {
+      return new RunFolder(sparse);
+    }
     if (!exists(path)) {
       throw new RunException(
           "there is no run in %s (no %s); ./filigree train makes one".formatted(path, MANIFEST));
@@ -56,11 +60,20 @@ public final class RunFolder {
   }
 
   /**
-   * Open the run below a folder that was written to last, of those with a checkpoint if any has.
+   * Open the run below a folder that was written to last, of those with a checkpoint if any has,
+   * and of a sparse and a dense one side by side the sparse one.
    *
    * @throws RunException when there is none
    */
   public static RunFolder newest(Path runs) {
+    RunFolder newest = newestOf(runs);
+    Path sparse = newest.path.resolveSibling(Quickstart.MODELS.getFirst());
+    return newest.name().equals(Quickstart.MODELS.getLast()) && exists(sparse)
+        ? new RunFolder(sparse)
+        : newest;
+  }
+
+  private static RunFolder newestOf(Path runs) {
     return all(runs).stream()
         .max(
             Comparator.comparing((RunFolder run) -> !run.checkpoints().all().isEmpty())

@@ -64,6 +64,7 @@ public final class TrainRun {
     long begin = System.nanoTime();
     try (PreparedData data = PreparedData.prepare(folder, config, progress)) {
       record(data);
+      folder.truncateMetrics(-1);
       try (Model model = engine.createModel(config.model(), config.init());
           Trainer trainer = model.trainer(config.train(), data.trainStreams())) {
         return loop(model, trainer, data, 0, begin);
@@ -102,8 +103,8 @@ public final class TrainRun {
     boolean finished = step == steps;
     if (step == 0) {
       evaluate(model, data, 0);
-    } else if (finished || config.run().stopLoss() != null) {
-      // In the metrics already, if the run had finished before.
+    } else if (finished || cadence.stopLoss() != null && step % cadence.evalEvery() == 0) {
+      // In the metrics already.
       losses = losses(model, data);
       finished |= reached(data, losses);
     }
@@ -143,7 +144,7 @@ public final class TrainRun {
     }
     double loss = finished ? data.mean(losses) : Double.NaN;
     double seconds = (System.nanoTime() - begin) / 1e9;
-    if (finished && step > from) {
+    if (finished && folder.result().isEmpty()) {
       long tokens = Math.round(step * tokensPerStep());
       folder.writeResult(new RunFolder.Result(step, tokens, loss, losses, seconds));
     }

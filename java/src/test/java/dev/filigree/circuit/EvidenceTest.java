@@ -79,11 +79,18 @@ class EvidenceTest {
 
   @Test
   void necessaryCircuitIsMissedAndRandomNodesAreNot() {
-    assertThat(Necessary.of(0.5, List.of(0.02, 0.12), 9, 0.02).passed()).isTrue();
-    assertThat(Necessary.of(0.49, List.of(0.02), 9, 0.02).passed()).isFalse();
-    assertThat(Necessary.of(0.7, List.of(0.02, 0.2), 9, 0.02).passed()).isFalse();
-    Necessary alone = Necessary.of(0.7, List.of(), 0, 0.02);
-    assertThat(alone.randomMean()).isEqualTo(0.02);
+    assertThat(Necessary.of(0.5, List.of(0.02, 0.11), List.of(), 0.02).passed()).isTrue();
+    assertThat(Necessary.of(0.49, List.of(0.02), List.of(), 0.02).passed()).isFalse();
+    assertThat(Necessary.of(0.7, List.of(0.02, 0.2), List.of(), 0.02).passed()).isFalse();
+    // Nodes whose absence helps are no neutral comparison either.
+    assertThat(Necessary.of(0.7, List.of(0.02), List.of(), 0.12).passed()).isFalse();
+  }
+
+  @Test
+  void withoutNodesToCompareWithNothingIsNecessary() {
+    Necessary alone = Necessary.of(0.7, List.of(), List.of(), 0.02);
+    assertThat(alone.randomMean()).isNull();
+    assertThat(alone.passed()).isFalse();
   }
 
   @Test
@@ -116,7 +123,7 @@ class EvidenceTest {
         .contains("sufficient  yes")
         .contains("0.090 on validation (asked for: 0.10) and 0.120 on final examples")
         .contains("necessary   NO")
-        .contains("without 3 others it is 0.030 (at most 0.070, mean of 2 draws)")
+        .contains("without as many others it is 0.030, the mean of 2 draws up to 0.035,")
         .contains("faithful    0.99")
         .contains("cannot be said");
   }
@@ -162,7 +169,7 @@ class EvidenceTest {
         model,
         Gate.of(model),
         Sufficient.of(0.1, 0.09, 0.12, model),
-        Necessary.of(0.3, List.of(0.025, 0.035), 3, 0.02),
+        Necessary.of(0.3, List.of(0.025, 0.035), List.of(0.03), 0.02),
         Faithful.of(points(2, 1.5, -2, -1.5, 1, 1, -1, -0.5)),
         List.of(
             new Prompt(

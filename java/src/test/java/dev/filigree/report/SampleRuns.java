@@ -263,7 +263,7 @@ final class SampleRuns {
             whole,
             Gate.of(whole),
             Sufficient.of(0.1, 0.087, 0.116, whole),
-            Necessary.of(0.69, List.of(0.05, 0.08, 0.3), nodes, 0.042),
+            Necessary.of(0.69, List.of(0.05, 0.08, 0.3), List.of(0.09), 0.042),
             Faithful.of(differences),
             List.of(
                 prompt("print('the red house", "print(\"the red house", 0.93, 0.31),

@@ -4,8 +4,8 @@ package dev.filigree.data.tinypython;
 import java.util.List;
 
 /**
- * The words programs are made of. Words kept for the held-out wording of tasks (method 4.8) must
- * not be added here; the tests of the tasks say which.
+ * The words that generated programs and the slots of task templates are made of. Adding one must
+ * not make a cue line of a final template; the tests of the tasks say so.
  */
 public final class Lexicon {
   /** First names. */
