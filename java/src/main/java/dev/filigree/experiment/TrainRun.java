@@ -67,6 +67,7 @@ public final class TrainRun {
       folder.truncateMetrics(-1);
       try (Model model = engine.createModel(config.model(), config.init());
           Trainer trainer = model.trainer(config.train(), data.trainStreams())) {
+        recordPlan(trainer.profile());
         return loop(model, trainer, data, 0, begin);
       }
     }
@@ -259,6 +260,17 @@ public final class TrainRun {
     native_.put("device", engine.options().device());
     native_.set("build", engine.info().build());
     native_.set("runtime", engine.info().runtime());
+    folder.writeManifest(manifest);
+  }
+
+  /** Write how the core will compute into run.json. */
+  private void recordPlan(JsonNode profile) {
+    ObjectNode manifest = (ObjectNode) folder.manifest();
+    ObjectNode plan = manifest.withObject("engine").putObject("plan");
+    plan.set("name", profile.get("plan"));
+    if (profile.has("crossover")) {
+      plan.set("crossover", profile.get("crossover"));
+    }
     folder.writeManifest(manifest);
   }
 

@@ -72,6 +72,8 @@ class QuickstartCommandTest {
         .isEqualTo(Files.readAllBytes(run.resolve("sparse/tokenizer/vocab.bpe")));
     JsonNode dense = Json.parse(Files.readString(run.resolve("dense/run.json")));
     assertThat(dense.at("/config/model/afrac").isNull()).isTrue();
+    assertThat(dense.at("/engine/plan/name").asText()).isEqualTo("fast");
+    assertThat(dense.at("/engine/plan/crossover").asDouble()).isBetween(0.0, 1.0);
     Comparison written =
         Json.read(Files.readString(run.resolve(Quickstart.COMPARISON)), Comparison.class);
     assertThat(written.tasks()).hasSize(2);
