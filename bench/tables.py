@@ -16,8 +16,9 @@ MOST_DOWNCALL = 15  # nanoseconds
 
 ALTERNATIVES = """\
 JavaCPP's `org.bytedeco:pytorch` 2.13.0-1.5.14 brings LibTorch 2.13.0, with OpenBLAS 0.3.31-1.5.13 in place of the
-0.3.34-1.5.14 that it asks for and that was never published. DJL 0.36.0 brings LibTorch 2.7.1, the newest it has: its
-figures compare that version too. Filigree runs on LibTorch 2.13.0. Each in forks of its own.
+0.3.34-1.5.14 that it asks for and that is not to be had; JavaCPP warns of that mismatch. DJL 0.36.0 brings LibTorch
+2.7.1, the newest it has: its figures compare that version too. Filigree runs on LibTorch 2.13.0. Each in forks of its
+own.
 """
 WORK = {
     "downcall": "an empty call",
@@ -258,8 +259,12 @@ def alternatives_tables(result):
 
 def ops_tables(runs):
     yield "### Ops\n"
+    yield (
+        "Bytes are inputs and outputs, each counted once, in the shortest of the runs; the bandwidth is that of\n"
+        "reading memory, which an op whose arrays stay in the caches exceeds.\n"
+    )
     yield table(
-        ["shape", "op", "fast", "reference", "ratio", "GB/s"],
+        ["shape", "op", "fast", "reference", "ratio", "GB/s", "of the bandwidth"],
         [
             [
                 run["shape"],
@@ -268,6 +273,7 @@ def ops_tables(runs):
                 f"{run['reference_ms']:.2f} ms",
                 f"{run['ratio']:.1f}",
                 f"{run['gb_per_s']:.1f}",
+                f"{run['of_bandwidth']:.0%}",
             ]
             for run in runs
         ],

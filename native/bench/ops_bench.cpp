@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times the ops of a training step under both plans, alternating in one process, forward and backward apart. One JSON
 // line per op and shape: median milliseconds of each plan, their ratio, and bytes per second of the fast plan, where
-// bytes are those of the inputs and outputs, each counted once.
+// bytes are those of the inputs and outputs, each counted once; also as a fraction of the measured memory bandwidth,
+// which what stays in the caches exceeds.
 //   bench_ops [repeats]
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -19,6 +20,7 @@
 #include "kernels/kernels.hpp"
 #include "ops/attention.hpp"
 #include "ops/cross_entropy.hpp"
+#include "ops/machine_rates.hpp"
 #include "ops/site.hpp"
 
 namespace filigree {
@@ -57,6 +59,7 @@ void measure_once(const Op& op, const std::vector<at::Tensor>& values, const at:
 /// @param forward_bytes,backward_bytes of inputs and outputs.
 void report(const std::string& shape, const std::string& name, const Op& op, const std::vector<at::Tensor>& values,
             const at::Tensor& dy, double forward_bytes, double backward_bytes, int repeats) {
+    static const auto bandwidth = ops::measure_machine_rates().bytes;
     Times fast;
     Times reference;
     for (int i = -1; i < repeats; ++i) {  // the first pair warms caches and allocators up
@@ -71,11 +74,11 @@ void report(const std::string& shape, const std::string& name, const Op& op, con
                           double bytes) {
         std::printf(R"({"shape":"%s","op":"%s","direction":"%s","ms":%.3f,"reference_ms":%.3f,"ratio":%.2f,)"
                     R"("least_ms":%.3f,"least_reference_ms":%.3f,"least_ratio":%.2f,"gb_per_s":%.1f,)"
-                    R"("isa":"%s","threads":%d})"
+                    R"("of_bandwidth":%.2f,"isa":"%s","threads":%d})"
                     "\n",
                     shape.c_str(), name.c_str(), direction, median(f), median(r), median(r) / median(f), least(f),
-                    least(r), least(r) / least(f), bytes / least(f) * 1e-6, kernels::kernels().isa,
-                    at::get_num_threads());
+                    least(r), least(r) / least(f), bytes / least(f) * 1e-6, 1e3 * bytes / least(f) / bandwidth,
+                    kernels::kernels().isa, at::get_num_threads());
     };
     line("forward", fast.forward, reference.forward, forward_bytes);
     line("backward", fast.backward, reference.backward, backward_bytes);
