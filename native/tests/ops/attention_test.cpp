@@ -98,9 +98,9 @@ Gradients attend(const at::Tensor& qkv, const at::Tensor& sink, const at::Tensor
             sink.defined() ? own_sink.grad() : at::Tensor()};
 }
 
-// Largest difference over the largest magnitude expected: dot products over dh and sums over up to 130 keys, in another
-// order than LibTorch's, and the exponential of either, 2 roundings off. The sink's gradient is a sum over all rows.
-constexpr double kBound = 3e-6;
+// Largest difference over the largest magnitude expected: dot products over dh and sums over up to 130 keys in another
+// order than LibTorch's, each of which may be 130 roundings of 6e-8 off. The sink's gradient is a sum over all rows.
+constexpr double kBound = 8e-6;
 constexpr double kSinkBound = 2e-5;
 
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
