@@ -43,7 +43,8 @@ final class BenchStepCommand implements Callable<Integer> {
       names = "--schedule-steps",
       paramLabel = "N",
       description =
-          "Steps that R takes of its schedule (default ${DEFAULT-VALUE}; 2000 is the whole run).")
+          "Steps that R takes of its schedule (default ${DEFAULT-VALUE}); train.steps of the preset"
+              + " is all of it.")
   private int scheduleSteps = 60;
 
   @Mixin private BenchOptions options;
