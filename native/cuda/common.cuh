@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error handling shared by every file of the kernel library.
+// What every file of the kernel library uses: errors, launches, shared memory, numbers. The same sources compile with
+// nvcc and, for tests on machines without a GPU, with the host's compiler against native/tests/cuda_emulation.
 #pragma once
 
+#ifdef FILIGREE_CUDA_EMULATION
+#include "cuda_emulation.hpp"
+#else
 #include <cuda_runtime.h>
+#endif
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+
+#include "kernel_library.h"
 
 namespace filigree::cuda {
 
@@ -12,6 +21,9 @@ namespace filigree::cuda {
 /// would otherwise be blamed on the next launch.
 /// @return the CUDA error number, 0 for success.
 std::int32_t report(cudaError_t status, const char* call, const char* file, int line) noexcept;
+
+/// Keep a text of our own. @return cudaErrorInvalidValue.
+std::int32_t refuse(const char* what) noexcept;
 
 }  // namespace filigree::cuda
 
@@ -21,3 +33,154 @@ std::int32_t report(cudaError_t status, const char* call, const char* file, int 
         const std::int32_t fgk_status = ::filigree::cuda::report((call), #call, __FILE__, __LINE__); \
         if (fgk_status != 0) return fgk_status;                                                      \
     } while (false)
+
+/// Return from the calling function when a condition on its arguments does not hold.
+#define FGK_EXPECTS(condition, what)                               \
+    do {                                                           \
+        if (!(condition)) return ::filigree::cuda::refuse((what)); \
+    } while (false)
+
+/// Launch a kernel and return from the calling function when that fails:
+/// FGK_LAUNCH(grid, threads per block, bytes of shared memory, stream, kernel, arguments...)
+#define FGK_LAUNCH(grid, threads, shared, stream, ...) \
+    FGK_TRY(::filigree::cuda::launch((grid), (threads), (shared), static_cast<cudaStream_t>(stream), __VA_ARGS__))
+
+namespace filigree::cuda {
+
+#ifdef FILIGREE_CUDA_EMULATION
+template <typename... Parameters, typename... Arguments>
+cudaError_t launch(dim3 grid, unsigned threads, std::size_t shared, cudaStream_t /*stream*/,
+                   void (*kernel)(Parameters...), const Arguments&... arguments) {
+    return emulation::run(grid, threads, shared, [&] { kernel(arguments...); }) ? cudaSuccess
+                                                                                : cudaErrorInvalidConfiguration;
+}
+template <typename T>
+T* shared_memory() {
+    return static_cast<T*>(emulation::shared_memory());
+}
+#else
+template <typename... Parameters, typename... Arguments>
+cudaError_t launch(dim3 grid, unsigned threads, std::size_t shared, cudaStream_t stream, void (*kernel)(Parameters...),
+                   const Arguments&... arguments) {
+    constexpr std::size_t kWithoutAsking = 48 * 1024;
+    if (shared > kWithoutAsking) {
+        const auto status =
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+        if (status != cudaSuccess) return status;
+    }
+    kernel<<<grid, threads, shared, stream>>>(arguments...);
+    return cudaGetLastError();
+}
+/// The dynamic shared memory of the block, on a boundary of 16 bytes.
+template <typename T>
+__device__ __forceinline__ T* shared_memory() {
+    extern __shared__ uint4 filigree_shared[];
+    return reinterpret_cast<T*>(filigree_shared);
+}
+#endif
+
+inline constexpr unsigned kWholeWarp = 0xffffffffU;
+inline constexpr int kWarp = 32;
+
+template <typename T>
+__host__ __device__ constexpr T divide_up(T a, T b) {
+    return (a + b - 1) / b;
+}
+template <typename T>
+__host__ __device__ constexpr T least(T a, T b) {
+    return b < a ? b : a;
+}
+template <typename T>
+__host__ __device__ constexpr T greatest(T a, T b) {
+    return a < b ? b : a;
+}
+
+__device__ __forceinline__ std::int32_t bits_of(float x) {
+#ifdef __CUDA_ARCH__
+    return __float_as_int(x);
+#else
+    return std::bit_cast<std::int32_t>(x);
+#endif
+}
+__device__ __forceinline__ float float_of(std::int32_t bits) {
+#ifdef __CUDA_ARCH__
+    return __int_as_float(bits);
+#else
+    return std::bit_cast<float>(bits);
+#endif
+}
+/// Bits of |x|, which order like the values; a NaN is above everything.
+__device__ __forceinline__ std::int32_t magnitude(float x) { return bits_of(x) & 0x7fffffff; }
+
+/// The nearest bf16, ties to even, as the upper 16 bits; a NaN stays one.
+__device__ __forceinline__ std::uint32_t to_bf16(float x) {
+    const auto bits = static_cast<std::uint32_t>(bits_of(x));
+    const auto rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
+    return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc0U : rounded;
+}
+__device__ __forceinline__ float from_bf16(std::uint32_t bits) {
+    return float_of(static_cast<std::int32_t>(bits << 16));
+}
+__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) { return to_bf16(low) | to_bf16(high) << 16; }
+
+/// One element of an array of type `type`.
+__device__ __forceinline__ float load(const void* data, std::int32_t type, std::int64_t i) {
+    return type == FGK_F32 ? static_cast<const float*>(data)[i] : from_bf16(static_cast<const std::uint16_t*>(data)[i]);
+}
+__device__ __forceinline__ void store(void* data, std::int32_t type, std::int64_t i, float x) {
+    if (type == FGK_F32) {
+        static_cast<float*>(data)[i] = x;
+    } else {
+        static_cast<std::uint16_t*>(data)[i] = static_cast<std::uint16_t>(to_bf16(x));
+    }
+}
+
+/// Elements j to j + 3 of a row of n at `data`, 0 beyond its end. @param whole data and n allow vectors of four.
+__device__ __forceinline__ void load4(const void* data, std::int32_t type, bool whole, std::int64_t j, std::int64_t n,
+                                      float (&x)[4]) {
+    if (whole && j < n) {
+        if (type == FGK_F32) {
+            const auto v = *reinterpret_cast<const float4*>(static_cast<const float*>(data) + j);
+            x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
+        } else {
+            const auto v = *reinterpret_cast<const uint2*>(static_cast<const std::uint16_t*>(data) + j);
+            x[0] = from_bf16(v.x & 0xffffU), x[1] = from_bf16(v.x >> 16);
+            x[2] = from_bf16(v.y & 0xffffU), x[3] = from_bf16(v.y >> 16);
+        }
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i) x[i] = j + i < n ? load(data, type, j + i) : 0.0F;
+}
+__device__ __forceinline__ void store4(void* data, std::int32_t type, bool whole, std::int64_t j, std::int64_t n,
+                                       const float (&x)[4]) {
+    if (whole && j < n) {
+        if (type == FGK_F32) {
+            *reinterpret_cast<float4*>(static_cast<float*>(data) + j) = float4{x[0], x[1], x[2], x[3]};
+        } else {
+            *reinterpret_cast<uint2*>(static_cast<std::uint16_t*>(data) + j) =
+                uint2{pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])};
+        }
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        if (j + i < n) store(data, type, j + i, x[i]);
+    }
+}
+/// Row `row` of an array of rows `stride` elements apart.
+__host__ __device__ __forceinline__ const void* row_of(const void* data, std::int32_t type, std::int64_t row,
+                                                       std::int64_t stride) {
+    return static_cast<const char*>(data) + row * stride * (type == FGK_F32 ? 4 : 2);
+}
+__host__ __device__ __forceinline__ void* row_of(void* data, std::int32_t type, std::int64_t row, std::int64_t stride) {
+    return static_cast<char*>(data) + row * stride * (type == FGK_F32 ? 4 : 2);
+}
+/// Whether rows that are a multiple of four elements apart can be read and written in vectors of four.
+inline bool in_fours(const void* data, std::int32_t type, std::int64_t stride) {
+    return data == nullptr ||
+           (stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(data) % (type == FGK_F32 ? 16U : 8U) == 0);
+}
+inline bool is_type(std::int32_t type) { return type == FGK_F32 || type == FGK_BF16; }
+
+}  // namespace filigree::cuda

@@ -20,6 +20,11 @@ std::int32_t report(cudaError_t status, const char* call, const char* file, int 
     return static_cast<std::int32_t>(status);
 }
 
+std::int32_t refuse(const char* what) noexcept {
+    std::snprintf(last_error, sizeof last_error, "%s", what);
+    return static_cast<std::int32_t>(cudaErrorInvalidValue);
+}
+
 }  // namespace filigree::cuda
 
 std::int32_t fgk_interface_version(void) { return FGK_INTERFACE_VERSION; }

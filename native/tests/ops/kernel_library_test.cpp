@@ -16,7 +16,7 @@ TEST(KernelLibrary, MissingFileIsNamed) {
 }
 
 TEST(KernelLibrary, OtherInterfaceVersionIsRefused) {
-    EXPECT_FG_ERROR(KernelLibrary(FILIGREE_OTHER_KERNEL_LIBRARY), FG_CUDA, "has interface 2 and this build needs 1");
+    EXPECT_FG_ERROR(KernelLibrary(FILIGREE_OTHER_KERNEL_LIBRARY), FG_CUDA, "has interface 3 and this build needs 2");
 }
 
 TEST(KernelLibrary, FileThatIsNoLibraryIsRefused) {
