@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 /** Number of this interface. A binding compares it with fg_abi_version() before any other call. */
-#define FG_ABI_VERSION 1
+#define FG_ABI_VERSION 2
 
 /** Outcome of a call. Numbers are part of the interface and never reused. */
 typedef enum fg_status {
@@ -125,6 +125,18 @@ typedef struct fg_edge {
     uint32_t target;
     float weight;
 } fg_edge;
+
+/**
+ * A circuit: what stays of a model. Every node with keep 0 is replaced by its mean at every position. The caller sets
+ * struct_size to sizeof(fg_circuit). Where a function takes one, NULL is the whole model.
+ */
+typedef struct fg_circuit {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t nodes;      /**< must be the model's number of nodes */
+    const uint8_t* keep; /**< [nodes] of 0 and 1 */
+    const float* means;  /**< [nodes] ablation values */
+} fg_circuit;
 
 /* ---- Runtime ------------------------------------------------------------------------------------------------- */
 
@@ -350,20 +362,19 @@ FG_API void fg_pruner_destroy(fg_pruner* pruner);
 /* ---- Circuits ------------------------------------------------------------------------------------------------ */
 
 /**
- * Score a circuit: every node with keep 0 is replaced by its mean.
- * @param means [nodes] ablation values; may be NULL when keep is.
- * @param keep  [nodes] of 0 and 1; NULL for the whole model.
+ * Score a circuit.
+ * @param circuit NULL for the whole model.
  * @param scale, shift calibration to apply; 1 and 0 for none.
  */
-FG_API fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                                     uint64_t nodes, double scale, double shift, fg_task_stats* out_stats);
+FG_API fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const fg_circuit* circuit, double scale,
+                                     double shift, fg_task_stats* out_stats);
 
 /**
  * Fit the two-way calibration on examples (scale and shift of the logit difference that minimise the loss), then
  * score with it. Arguments as fg_circuit_evaluate(); the fit is in out_stats.
  */
-FG_API fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                                      uint64_t nodes, fg_task_stats* out_stats);
+FG_API fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                      fg_task_stats* out_stats);
 
 /**
  * Logit of a minus logit of b for every sequence, a being the first member's right answer and b the second's, without
@@ -371,14 +382,81 @@ FG_API fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, co
  * @param count must be the number of sequences, two per pair.
  * @param out_differences [pairs, 2] fp32.
  */
-FG_API fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                                        uint64_t nodes, uint64_t count, float* out_differences);
+FG_API fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                        uint64_t count, float* out_differences);
 
 /**
  * Edges of a circuit: every nonzero entry of the block matrices whose two end nodes are kept, in the order
  * layer, matrix (q, k, v, attention out, MLP in, MLP out), target, source. The buffer is an array of fg_edge.
  */
 FG_API fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges);
+
+/**
+ * As fg_circuit_differences(), but a node with keep 0 takes, at every position, the activation that another sequence
+ * of the examples has in the whole model's run; means are not used. Resample ablation: the donor is any other
+ * sequence. Interchange: keep 0 is the circuit, and the donor the other member of the pair. Positions beyond a donor's
+ * end hold what padding makes, so a donor is better no shorter.
+ * @param circuit not NULL.
+ * @param donors [count] index of the donor of every sequence.
+ */
+FG_API fg_status fg_circuit_with_donors(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                        const uint32_t* donors, uint64_t count, float* out_differences);
+
+/**
+ * What single nodes matter: fg_circuit_differences() of the circuit without one of its nodes, for each of some nodes.
+ * Runs are batched and start at the half-layer of the node.
+ * @param circuit not NULL; keep may be all ones.
+ * @param nodes [n] flat indices.
+ * @param count must be n times the number of sequences.
+ * @param out_differences [n, pairs, 2] fp32.
+ * @return FG_INVALID_ARGUMENT, FG_CANCELLED, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_circuit_ablations(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                      const uint32_t* nodes, uint64_t n, uint64_t count, float* out_differences);
+
+/**
+ * Activations of some nodes, after AbsTopK and ablation.
+ * @param circuit NULL for the whole model.
+ * @param nodes [n] flat indices.
+ * @param count must be n times the number of sequences times the length of the examples.
+ * @param out_values [n, pairs, 2, length] fp32; beyond the end of a sequence what padding makes.
+ */
+FG_API fg_status fg_circuit_activations(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                        const uint32_t* nodes, uint64_t n, uint64_t count, float* out_values);
+
+/**
+ * Attention weights of one head.
+ * @param circuit NULL for the whole model.
+ * @param count must be the number of sequences times length times (length + 1).
+ * @param out_weights [pairs, 2, length, length + 1] fp32: query, key; the last column is the sink's, 0 without sinks.
+ */
+FG_API fg_status fg_circuit_attention(fg_model* model, fg_examples* examples, const fg_circuit* circuit, uint64_t layer,
+                                      uint64_t head, uint64_t count, float* out_weights);
+
+/**
+ * Find for every node of a circuit two values to say instead of its activation, so that the loss suffers least
+ * (docs/evidence.md). An activation nearer to the first becomes the first, else the second.
+ * @param circuit not NULL, with at least one node.
+ * @param config_json steps, batch size, ... (docs/c-abi.md).
+ * @param scale, shift calibration of the circuit, which stays as it is.
+ * @param nodes must be the model's number of nodes.
+ * @param out_low, out_high [nodes]; 0 for nodes outside the circuit.
+ * @return FG_INVALID_CONFIG, FG_INVALID_ARGUMENT, FG_DIVERGED, FG_CANCELLED, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_circuit_binarise(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                     const char* config_json, double scale, double shift, uint64_t nodes,
+                                     float* out_low, float* out_high);
+
+/** As fg_circuit_differences(), with every node of the circuit at one of its two values. @param low, high [nodes]. */
+FG_API fg_status fg_circuit_binarised(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
+                                      const float* low, const float* high, uint64_t nodes, uint64_t count,
+                                      float* out_differences);
+
+/**
+ * Fit the two-way calibration to differences that were computed before, as fg_circuit_calibrate() does.
+ * @param differences [count], pair by pair; count is even and at least 2.
+ */
+FG_API fg_status fg_calibration_fit(const float* differences, uint64_t count, double* out_scale, double* out_shift);
 
 #ifdef __cplusplus
 }

@@ -1,85 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ATen/ops/empty.h>
-#include <ATen/ops/ones.h>
 #include <filigree/filigree.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <optional>
 
-#include "capi/handles.hpp"
-#include "circuit/edges.hpp"
+#include "capi/task_arguments.hpp"
 
 using namespace filigree;
 using namespace filigree::capi;
-
-namespace {
-
-/// A flat host array over the nodes as fp32 on the model's device.
-template <typename Value>
-at::Tensor upload_nodes(const Model& model, const Value* values) {
-    auto host = at::empty({model.nodes().size()}, at::kFloat);
-    std::copy_n(values, host.numel(), host.mutable_data_ptr<float>());
-    return host.to(model.device());
-}
-
-void check_keep(const std::uint8_t* keep, std::uint64_t nodes) {
-    FG_EXPECTS(std::all_of(keep, keep + nodes, [](std::uint8_t k) { return k <= 1; }), FG_INVALID_ARGUMENT,
-               "keep must hold 0 and 1 only");
-}
-
-void check_means(const float* means, std::uint64_t nodes) {
-    FG_EXPECTS(std::all_of(means, means + nodes, [](float mean) { return std::isfinite(mean); }), FG_INVALID_ARGUMENT,
-               "means must be finite");
-}
-
-void fill(fg_task_stats* out_stats, const TaskScore& score, std::int64_t nodes, std::int64_t sequences) {
-    out_stats->nodes = static_cast<std::uint64_t>(nodes);
-    out_stats->sequences = static_cast<std::uint64_t>(sequences);
-    out_stats->loss = score.loss;
-    out_stats->raw_loss = score.raw_loss;
-    out_stats->full_loss = score.full_loss;
-    out_stats->accuracy = score.accuracy;
-    out_stats->scale = score.calibration.scale;
-    out_stats->shift = score.calibration.shift;
-}
-
-/// Examples that a call on `model` may use.
-std::shared_ptr<Examples> examples_for(const Model& model, const fg_examples* handle) {
-    auto examples = object_of(handle);
-    FG_EXPECTS(examples->model.get() == &model, FG_INVALID_ARGUMENT, "the examples were made for another model");
-    return examples;
-}
-
-/// Run the examples through the circuit `keep`, NULL for the whole model, which the caller holds.
-TaskOutputs run_circuit(const Model& model, const Examples& examples, const float* means, const std::uint8_t* keep,
-                        std::uint64_t nodes) {
-    require_nodes(model, nodes);
-    if (keep == nullptr) {
-        return run_task(examples, nullptr);
-    }
-    require(means, "means");
-    check_keep(keep, nodes);
-    check_means(means, nodes);
-    GateHook hook(upload_nodes(model, keep), upload_nodes(model, means));
-    return run_task(examples, &hook);
-}
-
-/// Score the circuit `keep` (NULL for the whole model) with a calibration, or with one fitted here.
-void evaluate(fg_model* model, fg_examples* examples, const float* means, const std::uint8_t* keep, std::uint64_t nodes,
-              const std::optional<Calibration>& given, fg_task_stats* out_stats) {
-    const auto object = object_of(model);
-    const auto lock = occupy(*object);
-    const auto chosen = examples_for(*object, examples);
-    require_stats(out_stats);
-    const auto outputs = run_circuit(*object, *chosen, means, keep, nodes);
-    const auto kept = keep == nullptr ? static_cast<std::int64_t>(nodes) : std::count(keep, keep + nodes, 1);
-    fill(out_stats, score_task(outputs, given ? *given : fit_calibration(outputs.sequences)), kept,
-         chosen->sequences());
-}
-
-}  // namespace
 
 fg_status fg_examples_create(fg_model* model, const uint16_t* tokens, uint64_t pairs, uint64_t length,
                              const int32_t* eval_positions, const uint16_t* answers, fg_examples** out_examples) {
@@ -161,50 +88,3 @@ fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation, doubl
 }
 
 void fg_pruner_destroy(fg_pruner* pruner) { Registry<fg_pruner>::instance().remove(pruner); }
-
-fg_status fg_circuit_evaluate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                              uint64_t nodes, double scale, double shift, fg_task_stats* out_stats) {
-    return guard([&] {
-        FG_EXPECTS(std::isfinite(scale) && std::isfinite(shift), FG_INVALID_ARGUMENT, "scale and shift must be finite");
-        evaluate(model, examples, means, keep, nodes, Calibration{scale, shift}, out_stats);
-    });
-}
-
-fg_status fg_circuit_calibrate(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                               uint64_t nodes, fg_task_stats* out_stats) {
-    return guard([&] { evaluate(model, examples, means, keep, nodes, std::nullopt, out_stats); });
-}
-
-fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const float* means, const uint8_t* keep,
-                                 uint64_t nodes, uint64_t count, float* out_differences) {
-    return guard([&] {
-        const auto object = object_of(model);
-        const auto lock = occupy(*object);
-        const auto chosen = examples_for(*object, examples);
-        require(out_differences, "out_differences");
-        FG_EXPECTS(count == static_cast<std::uint64_t>(chosen->sequences()), FG_INVALID_ARGUMENT, "count is ", count,
-                   ", the examples have ", chosen->sequences(), " sequences");
-        const auto outputs = run_circuit(*object, *chosen, means, keep, nodes);
-        std::transform(outputs.sequences.begin(), outputs.sequences.end(), out_differences,
-                       [](const ScoredSequence& sequence) { return static_cast<float>(sequence.difference); });
-    });
-}
-
-fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges) {
-    return guard([&] {
-        const auto object = object_of(model);
-        const auto lock = occupy(*object);
-        require(keep, "keep");
-        require(out_edges, "out_edges");
-        require_nodes(*object, nodes);
-        check_keep(keep, nodes);
-        auto buffer = std::make_shared<Buffer>();
-        for (const auto& edge : circuit_edges(*object, keep)) {
-            const fg_edge c_edge = {edge.source, edge.target, edge.weight};
-            const auto* bytes = reinterpret_cast<const char*>(&c_edge);
-            buffer->bytes.insert(buffer->bytes.end(), bytes, bytes + sizeof(c_edge));
-        }
-        buffer->size = buffer->bytes.size();
-        *out_edges = make_handle<fg_buffer>(std::move(buffer));
-    });
-}

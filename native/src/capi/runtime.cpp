@@ -43,7 +43,8 @@ std::string build_info_json() {
                                            {"fg_eval_stats", sizeof(fg_eval_stats)},
                                            {"fg_prune_stats", sizeof(fg_prune_stats)},
                                            {"fg_task_stats", sizeof(fg_task_stats)},
-                                           {"fg_edge", sizeof(fg_edge)}}}};
+                                           {"fg_edge", sizeof(fg_edge)},
+                                           {"fg_circuit", sizeof(fg_circuit)}}}};
     return info.dump();
 }
 

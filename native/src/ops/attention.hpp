@@ -18,4 +18,9 @@ namespace filigree::ops {
 [[nodiscard]] at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
                                    const at::Tensor& sink, Plan plan);
 
+/// The weights alone, composed from LibTorch's operations: exp(s_ij) over the denominator above. Rows sum to 1.
+/// @return [B, H, T, T], with a sink [B, H, T, T + 1], the sink last.
+[[nodiscard]] at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, std::int64_t n_head,
+                                           const at::Tensor& sink);
+
 }  // namespace filigree::ops

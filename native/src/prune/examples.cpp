@@ -50,11 +50,13 @@ Examples make_examples(std::shared_ptr<Model> model, const std::uint16_t* tokens
 }
 
 at::Tensor answer_logits(const Examples& examples, ForwardHook* hook) {
-    const auto context = examples.model->context();
-    const auto x = forward(context, examples.tokens, hook);                                          // [2P, T, d]
+    return answer_logits_of(examples, forward(examples.model->context(), examples.tokens, hook));
+}
+
+at::Tensor answer_logits_of(const Examples& examples, const at::Tensor& x) {
     const auto index = examples.positions.view({-1, 1});                                             // [2P, 1]
     const auto at_answer = x.gather(1, index.unsqueeze(-1).expand({-1, 1, x.size(-1)})).squeeze(1);  // [2P, d]
-    return unembed(context, at_answer, examples.tokens.gather(1, index).squeeze(1));
+    return unembed(examples.model->context(), at_answer, examples.tokens.gather(1, index).squeeze(1));
 }
 
 at::Tensor logit_differences(const Examples& examples, const at::Tensor& logits) {

@@ -10,14 +10,22 @@
 #include "ops/cross_entropy.hpp"
 
 namespace filigree {
-namespace {
-
-constexpr std::int64_t kRowsPerForward = 256;  // bounds the memory of activations; even, so pairs stay whole
-
-}  // namespace
 
 std::optional<ForwardHook::Ablation> GateHook::ablation_at(const Site& site) {
+    if (!gates_.defined()) {
+        return std::nullopt;
+    }
     return Ablation{gates_.narrow(0, site.offset, site.width), means_.narrow(0, site.offset, site.width)};
+}
+
+std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& logits) {
+    const auto differences = logit_differences(examples, logits).to(at::kCPU, at::kDouble).contiguous();
+    const auto signs = answer_signs(examples).to(at::kCPU, at::kDouble).contiguous();
+    std::vector<ScoredSequence> scored;
+    for (std::int64_t i = 0; i < examples.sequences(); ++i) {
+        scored.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
+    }
+    return scored;
 }
 
 TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
@@ -32,11 +40,8 @@ TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
         const auto targets = part.answers.gather(1, right_columns(part).view({-1, 1})).squeeze(1);
         outputs.full_loss += ops::cross_entropy(logits, targets).item<double>() * static_cast<double>(last - first) /
                              static_cast<double>(total);
-        const auto differences = logit_differences(part, logits).to(at::kCPU, at::kDouble).contiguous();
-        const auto signs = answer_signs(part).to(at::kCPU, at::kDouble).contiguous();
-        for (std::int64_t i = 0; i < last - first; ++i) {
-            outputs.sequences.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
-        }
+        const auto scored = scored_sequences(part, logits);
+        outputs.sequences.insert(outputs.sequences.end(), scored.begin(), scored.end());
     }
     return outputs;
 }

@@ -164,19 +164,20 @@ static void prune(fg_model* model) {
 
     /* The whole model scores the same with every node kept as with no mask at all. */
     memset(keep, 1, sizeof keep);
+    const fg_circuit circuit = {.struct_size = sizeof circuit, .nodes = TEST_NODES, .keep = keep, .means = means};
     fg_task_stats masked = {.struct_size = sizeof masked};
     fg_task_stats whole = {.struct_size = sizeof whole};
-    CHECK_OK(fg_circuit_evaluate(model, examples, means, keep, TEST_NODES, 1.0, 0.0, &masked));
-    CHECK_OK(fg_circuit_evaluate(model, examples, NULL, NULL, TEST_NODES, 1.0, 0.0, &whole));
+    CHECK_OK(fg_circuit_evaluate(model, examples, &circuit, 1.0, 0.0, &masked));
+    CHECK_OK(fg_circuit_evaluate(model, examples, NULL, 1.0, 0.0, &whole));
     CHECK(masked.loss == whole.loss && masked.nodes == TEST_NODES && whole.nodes == TEST_NODES);
     fg_task_stats fitted = {.struct_size = sizeof fitted};
-    CHECK_OK(fg_circuit_calibrate(model, examples, means, keep, TEST_NODES, &fitted));
+    CHECK_OK(fg_circuit_calibrate(model, examples, &circuit, &fitted));
     CHECK(fitted.loss <= fitted.raw_loss + 1e-9);
 
     float masked_differences[2 * PAIRS];
     float differences[2 * PAIRS];
-    CHECK_OK(fg_circuit_differences(model, examples, means, keep, TEST_NODES, 2 * PAIRS, masked_differences));
-    CHECK_OK(fg_circuit_differences(model, examples, NULL, NULL, TEST_NODES, 2 * PAIRS, differences));
+    CHECK_OK(fg_circuit_differences(model, examples, &circuit, 2 * PAIRS, masked_differences));
+    CHECK_OK(fg_circuit_differences(model, examples, NULL, 2 * PAIRS, differences));
     CHECK(memcmp(masked_differences, differences, sizeof differences) == 0 && differences[0] != differences[1]);
 
     fg_buffer* edges = NULL;

@@ -70,6 +70,14 @@ protected:
         return result;
     }
 
+    fg_circuit circuit() {
+        auto result = sized<fg_circuit>();
+        result.nodes = TEST_NODES;
+        result.keep = keep_.data();
+        result.means = means_.data();
+        return result;
+    }
+
     void expect_model_config(fg_status expected, const std::string& part, const std::string& config) {
         fg_model* none = nullptr;
         EXPECT_STATUS(expected, part, fg_model_create(config.c_str(), TEST_INIT, "cpu", &none));
@@ -158,12 +166,14 @@ TEST_F(Status, NullArgumentsAreInvalid) {
                   fg_examples_create(model_, tokens_.data(), 2, TEST_BLOCK, positions_.data(), nullptr, &made));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
                   fg_pruner_create(model_, TEST_PRUNER, pairs, nullptr, TEST_NODES, &pruner));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
-                  fg_circuit_evaluate(model_, pairs, nullptr, keep_.data(), TEST_NODES, 1, 0, &task));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
-                  fg_circuit_differences(model_, pairs, nullptr, keep_.data(), TEST_NODES, 4, logits.data()));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_differences",
-                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES, 4, nullptr));
+    auto circuit = this->circuit();
+    circuit.means = nullptr;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means", fg_circuit_evaluate(model_, pairs, &circuit, 1, 0, &task));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means", fg_circuit_differences(model_, pairs, &circuit, 4, logits.data()));
+    circuit = this->circuit();
+    circuit.keep = nullptr;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "keep", fg_circuit_calibrate(model_, pairs, &circuit, &task));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_differences", fg_circuit_differences(model_, pairs, nullptr, 4, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "keep", fg_circuit_edges(model_, nullptr, TEST_NODES, &buffer));
     EXPECT_EQ(buffer, nullptr);
 }
@@ -216,10 +226,14 @@ TEST_F(Status, SizesThatDoNotFitAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "nodes",
                   fg_model_node_means(model_, tokens_.data(), 64, 1, 0, TEST_NODES - 1, values.data()));
     fg_examples* pairs = examples();
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "count",
-                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES, 3, values.data()));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "nodes",
-                  fg_circuit_differences(model_, pairs, nullptr, nullptr, TEST_NODES + 1, 4, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "count", fg_circuit_differences(model_, pairs, nullptr, 3, values.data()));
+    auto circuit = this->circuit();
+    circuit.nodes = TEST_NODES + 1;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "nodes", fg_circuit_differences(model_, pairs, &circuit, 4, values.data()));
+    circuit = this->circuit();
+    circuit.struct_size = 1;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "struct_size",
+                  fg_circuit_differences(model_, pairs, &circuit, 4, values.data()));
     eval.struct_size = 1;
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "struct_size", fg_model_loss(model_, tokens_.data(), 64, 1, 0, &eval));
 }
@@ -276,11 +290,9 @@ TEST_F(Status, ExamplesOfAnotherModelAreInvalid) {
     auto task = sized<fg_task_stats>();
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "model",
                   fg_pruner_create(other, TEST_PRUNER, pairs, means_.data(), TEST_NODES, &none));
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model",
-                  fg_circuit_evaluate(other, pairs, nullptr, nullptr, TEST_NODES, 1, 0, &task));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_circuit_evaluate(other, pairs, nullptr, 1, 0, &task));
     std::array<float, 4> differences{};
-    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model",
-                  fg_circuit_differences(other, pairs, nullptr, nullptr, TEST_NODES, 4, differences.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_circuit_differences(other, pairs, nullptr, 4, differences.data()));
 }
 
 TEST_F(Status, KeepOtherThanZeroAndOneIsInvalid) {

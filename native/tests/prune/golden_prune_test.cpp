@@ -40,6 +40,10 @@ protected:
 
     [[nodiscard]] std::uint64_t pairs() const { return expected_["tokens"].size(); }
     [[nodiscard]] std::uint64_t length() const { return expected_["tokens"][0][0].size(); }
+    /// @param means must outlive the result.
+    [[nodiscard]] fg_circuit circuit(const std::vector<float>& means) const {
+        return {sizeof(fg_circuit), 0, means.size(), keep_.data(), means.data()};
+    }
 
     const golden::Case expected_{GetParam().name};
     const std::vector<std::uint16_t> tokens_ = golden::flat<std::uint16_t>(expected_["tokens"]);
@@ -100,13 +104,14 @@ TEST_P(GoldenPrune, ScoresAndCalibrationMatch) {
     ASSERT_OK(
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
     const auto means = expected_.expected("means");
+    const fg_circuit given = circuit(means);
     for (const std::string name : {"whole", "circuit"}) {
         SCOPED_TRACE(name);
-        const auto* keep = name == "whole" ? nullptr : keep_.data();
+        const auto* circuit = name == "whole" ? nullptr : &given;
         const auto& scores = expected_[name];
         fg_task_stats stats{};
         stats.struct_size = sizeof stats;
-        ASSERT_OK(fg_circuit_evaluate(model, examples, means.data(), keep, means.size(), 1.0, 0.0, &stats));
+        ASSERT_OK(fg_circuit_evaluate(model, examples, circuit, 1.0, 0.0, &stats));
         const auto tolerance = expected_.tolerance("scores");
         EXPECT_LE(golden::relative_error(stats.raw_loss, scores["raw_loss"].get<double>()), tolerance);
         EXPECT_LE(golden::relative_error(stats.loss, scores["raw_loss"].get<double>()), tolerance);
@@ -116,7 +121,7 @@ TEST_P(GoldenPrune, ScoresAndCalibrationMatch) {
 
         // The reference has no ridge. A ridge of r moves the optimum w by about r * (w - (1, 0)) / curvature: below
         // 5e-3 for the 1e-4 of the core and the curvatures of these examples; the loss moves by its square.
-        ASSERT_OK(fg_circuit_calibrate(model, examples, means.data(), keep, means.size(), &stats));
+        ASSERT_OK(fg_circuit_calibrate(model, examples, circuit, &stats));
         EXPECT_NEAR(stats.scale, scores["calibrated"]["scale"].get<double>(), 5e-3);
         EXPECT_NEAR(stats.shift, scores["calibrated"]["shift"].get<double>(), 5e-3);
         EXPECT_NEAR(stats.loss, scores["calibrated"]["loss"].get<double>(), 5e-6);
@@ -133,8 +138,8 @@ TEST_P(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
     const auto means = expected_.expected("means");
     std::vector<float> differences(2 * pairs());
-    ASSERT_OK(fg_circuit_differences(model, examples, means.data(), keep_.data(), means.size(), differences.size(),
-                                     differences.data()));
+    const fg_circuit given = circuit(means);
+    ASSERT_OK(fg_circuit_differences(model, examples, &given, differences.size(), differences.data()));
     const auto logits = expected_.expected("masked_logits");  // [2P, T, V]
     const auto vocabulary = logits.size() / (differences.size() * length());
     const auto largest = std::ranges::max(logits, {}, [](float logit) { return std::abs(logit); });
@@ -150,7 +155,7 @@ TEST_P(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
 
     // The whole model has other differences, and its own two-way loss follows from them.
     std::vector<float> whole(differences.size());
-    ASSERT_OK(fg_circuit_differences(model, examples, nullptr, nullptr, means.size(), whole.size(), whole.data()));
+    ASSERT_OK(fg_circuit_differences(model, examples, nullptr, whole.size(), whole.data()));
     EXPECT_NE(whole, differences);
     double loss = 0.0;
     for (std::size_t row = 0; row < whole.size(); ++row) {

@@ -11,10 +11,12 @@ import java.lang.foreign.ValueLayout;
 /** Pairs of sequences on the device of a model. Made by {@link Model#examples}. */
 public final class Examples extends NativeObject {
   private final int pairs;
+  private final int length;
 
-  private Examples(Resource resource, int pairs) {
+  private Examples(Resource resource, int pairs, int length) {
     super(resource);
     this.pairs = pairs;
+    this.length = length;
   }
 
   static Examples create(Model model, ExampleSet set) {
@@ -33,9 +35,15 @@ public final class Examples extends NativeObject {
                     out));
             return new Examples(
                 model.engine().own("examples object", out, Filigree::fg_examples_destroy),
-                set.pairs());
+                set.pairs(),
+                set.length());
           }
         });
+  }
+
+  /** Number of tokens of the longest prompt, to which the others are padded. */
+  public int length() {
+    return length;
   }
 
   /** Number of pairs. */

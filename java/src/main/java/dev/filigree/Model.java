@@ -69,15 +69,7 @@ public final class Model extends NativeObject {
             Status.check(
                 Filigree.fg_model_logits(
                     segment(), Tokens.copy(arena, tokens), tokens.length, length, count, out));
-            float[][][] logits = new float[tokens.length][length][vocabulary];
-            for (int b = 0; b < tokens.length; b++) {
-              for (int t = 0; t < length; t++) {
-                long from = ((long) b * length + t) * vocabulary;
-                MemorySegment.copy(
-                    out, ValueLayout.JAVA_FLOAT, from * Float.BYTES, logits[b][t], 0, vocabulary);
-              }
-            }
-            return logits;
+            return blocks(out, tokens.length, length, vocabulary);
           }
         });
   }
@@ -198,62 +190,268 @@ public final class Model extends NativeObject {
 
   /** Score the whole model on examples, without calibration. */
   public TaskStats evaluate(Examples examples) {
-    return score(examples, null, null, (e, m, k, n, s) -> evaluate(e, m, k, n, 1, 0, s));
+    return evaluate(examples, null, 1, 0);
   }
 
   /**
-   * Score a circuit with a given calibration: every other node is replaced by its mean.
+   * Score a circuit with a given calibration.
    *
-   * @param means one per node
-   * @param keep one per node
+   * @param mask null for the whole model
    */
-  public TaskStats evaluate(
-      Examples examples, float[] means, boolean[] keep, double scale, double shift) {
-    return score(examples, means, keep, (e, m, k, n, s) -> evaluate(e, m, k, n, scale, shift, s));
+  public TaskStats evaluate(Examples examples, CircuitMask mask, double scale, double shift) {
+    return score(
+        mask,
+        (circuit, stats) ->
+            Filigree.fg_circuit_evaluate(
+                segment(), examples.segment(), circuit, scale, shift, stats));
   }
 
   /** Fit the calibration of the whole model to examples, and score it with that. */
   public TaskStats calibrate(Examples examples) {
-    return calibrate(examples, null, null);
-  }
-
-  /** Fit the calibration of a circuit to examples, and score it with that. */
-  public TaskStats calibrate(Examples examples, float[] means, boolean[] keep) {
-    return score(
-        examples,
-        means,
-        keep,
-        (e, m, k, n, s) -> Filigree.fg_circuit_calibrate(segment(), e, m, k, n, s));
+    return calibrate(examples, null);
   }
 
   /**
-   * Compute the differences of the whole model, as {@link #differences(Examples, float[],
-   * boolean[])}.
+   * Fit the calibration of a circuit to examples, and score it with that.
+   *
+   * @param mask null for the whole model
    */
+  public TaskStats calibrate(Examples examples, CircuitMask mask) {
+    return score(
+        mask,
+        (circuit, stats) ->
+            Filigree.fg_circuit_calibrate(segment(), examples.segment(), circuit, stats));
+  }
+
+  /** Compute the differences of the whole model, as {@link #differences(Examples, CircuitMask)}. */
   public float[] differences(Examples examples) {
-    return differences(examples, null, null);
+    return differences(examples, null);
   }
 
   /**
    * Compute the logit of a minus the logit of b for every sequence, a being the right answer of the
    * pair's first member and b that of its second: above 0 where a is preferred, whichever is right.
    *
-   * @param means one per node
-   * @param keep one per node; every other node is replaced by its mean
+   * @param mask null for the whole model
    * @return two per pair, in the order of the examples, without calibration
    */
-  public float[] differences(Examples examples, float[] means, boolean[] keep) {
+  public float[] differences(Examples examples, CircuitMask mask) {
     int count = 2 * examples.pairs();
-    return onCircuit(
-        means,
-        keep,
-        (arena, m, k, nodes) -> {
-          MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
-          Status.check(
-              Filigree.fg_circuit_differences(
-                  segment(), examples.segment(), m, k, nodes, count, out));
-          return out.toArray(ValueLayout.JAVA_FLOAT);
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_differences(
+                    segment(), examples.segment(), CircuitMask.copy(arena, mask), count, out));
+            return out.toArray(ValueLayout.JAVA_FLOAT);
+          }
         });
+  }
+
+  /**
+   * As {@link #differences(Examples, CircuitMask)}, but a node that is not kept takes, at every
+   * position, the activation that another sequence of the examples has in the whole model.
+   *
+   * @param mask whose means are not used
+   * @param donors the other sequence of every sequence; one that is shorter lends what padding
+   *     makes beyond its end
+   */
+  public float[] differencesWithDonors(Examples examples, CircuitMask mask, int[] donors) {
+    int count = 2 * examples.pairs();
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_with_donors(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    arena.allocateFrom(ValueLayout.JAVA_INT, donors),
+                    donors.length,
+                    out));
+            return out.toArray(ValueLayout.JAVA_FLOAT);
+          }
+        });
+  }
+
+  /**
+   * Compute the differences of a circuit without one of its nodes, for each of some nodes.
+   *
+   * @param mask may keep every node
+   * @param nodes flat indices, at least one
+   * @return [node][sequence]
+   */
+  public float[][] ablations(Examples examples, CircuitMask mask, int[] nodes) {
+    int sequences = 2 * examples.pairs();
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            long count = (long) nodes.length * sequences;
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_ablations(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    arena.allocateFrom(ValueLayout.JAVA_INT, nodes),
+                    nodes.length,
+                    count,
+                    out));
+            return rows(out, nodes.length, sequences);
+          }
+        });
+  }
+
+  /**
+   * Record the activations of nodes, after AbsTopK and ablation.
+   *
+   * @param mask null for the whole model
+   * @param nodes flat indices, at least one
+   * @return [node][sequence][position]; beyond the end of a sequence what padding makes
+   */
+  public float[][][] activations(Examples examples, CircuitMask mask, int[] nodes) {
+    int sequences = 2 * examples.pairs();
+    int length = examples.length();
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            long count = (long) nodes.length * sequences * length;
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_activations(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    arena.allocateFrom(ValueLayout.JAVA_INT, nodes),
+                    nodes.length,
+                    count,
+                    out));
+            return blocks(out, nodes.length, sequences, length);
+          }
+        });
+  }
+
+  /**
+   * Record the attention weights of a head.
+   *
+   * @param mask null for the whole model
+   * @return [sequence][query][key]; the last key is the sink, 0 in a model without sinks
+   */
+  public float[][][] attention(Examples examples, CircuitMask mask, int layer, int head) {
+    int sequences = 2 * examples.pairs();
+    int length = examples.length();
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            long count = (long) sequences * length * (length + 1);
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_attention(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    layer,
+                    head,
+                    count,
+                    out));
+            return blocks(out, sequences, length, length + 1);
+          }
+        });
+  }
+
+  /**
+   * Find for every node of a circuit two values to say instead of its activation, so that the loss
+   * suffers least.
+   *
+   * @param calibration of the circuit, which stays as it is
+   */
+  public BinaryLevels binarise(
+      Examples examples, CircuitMask mask, Calibration calibration, BinarisationConfig config) {
+    int nodes = mask.keep().length;
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment low = arena.allocate(ValueLayout.JAVA_FLOAT, nodes);
+            MemorySegment high = arena.allocate(ValueLayout.JAVA_FLOAT, nodes);
+            Status.check(
+                Filigree.fg_circuit_binarise(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    arena.allocateFrom(config.toJson()),
+                    calibration.scale(),
+                    calibration.shift(),
+                    nodes,
+                    low,
+                    high));
+            return new BinaryLevels(
+                low.toArray(ValueLayout.JAVA_FLOAT), high.toArray(ValueLayout.JAVA_FLOAT));
+          }
+        });
+  }
+
+  /**
+   * Compute the differences of a circuit every node of which is at one of its two levels, as {@link
+   * #differences(Examples, CircuitMask)}.
+   */
+  public float[] differences(Examples examples, CircuitMask mask, BinaryLevels levels) {
+    int count = 2 * examples.pairs();
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_FLOAT, count);
+            Status.check(
+                Filigree.fg_circuit_binarised(
+                    segment(),
+                    examples.segment(),
+                    CircuitMask.copy(arena, mask),
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, levels.low()),
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, levels.high()),
+                    levels.low().length,
+                    count,
+                    out));
+            return out.toArray(ValueLayout.JAVA_FLOAT);
+          }
+        });
+  }
+
+  /** Fit a calibration to differences, as {@link #calibrate} does. */
+  public Calibration fit(float[] differences) {
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment scale = arena.allocate(ValueLayout.JAVA_DOUBLE);
+            MemorySegment shift = arena.allocate(ValueLayout.JAVA_DOUBLE);
+            Status.check(
+                Filigree.fg_calibration_fit(
+                    arena.allocateFrom(ValueLayout.JAVA_FLOAT, differences),
+                    differences.length,
+                    scale,
+                    shift));
+            return new Calibration(
+                scale.get(ValueLayout.JAVA_DOUBLE, 0), shift.get(ValueLayout.JAVA_DOUBLE, 0));
+          }
+        });
+  }
+
+  private static float[][] rows(MemorySegment values, int rows, int columns) {
+    float[][] copy = new float[rows][columns];
+    for (int row = 0; row < rows; row++) {
+      long from = (long) row * columns * Float.BYTES;
+      MemorySegment.copy(values, ValueLayout.JAVA_FLOAT, from, copy[row], 0, columns);
+    }
+    return copy;
+  }
+
+  private static float[][][] blocks(MemorySegment values, int blocks, int rows, int columns) {
+    float[][][] copy = new float[blocks][][];
+    long size = (long) rows * columns * Float.BYTES;
+    for (int block = 0; block < blocks; block++) {
+      copy[block] = rows(values.asSlice(block * size, size), rows, columns);
+    }
+    return copy;
   }
 
   /** List the edges between kept nodes: layer by layer, matrix by matrix, by target and source. */
@@ -289,61 +487,19 @@ public final class Model extends NativeObject {
     int unused = Filigree.fg_model_cancel(token());
   }
 
-  private int evaluate(
-      MemorySegment examples,
-      MemorySegment means,
-      MemorySegment keep,
-      long nodes,
-      double scale,
-      double shift,
-      MemorySegment stats) {
-    return Filigree.fg_circuit_evaluate(
-        segment(), examples, means, keep, nodes, scale, shift, stats);
-  }
-
-  /** One of the two native calls that score; null arrays arrive as NULL. */
+  /** One of the native calls that score a circuit. */
   private interface Score {
-    int call(
-        MemorySegment examples,
-        MemorySegment means,
-        MemorySegment keep,
-        long nodes,
-        MemorySegment stats);
+    int into(MemorySegment circuit, MemorySegment stats);
   }
 
-  private TaskStats score(Examples examples, float[] means, boolean[] keep, Score score) {
-    return onCircuit(
-        means,
-        keep,
-        (arena, m, k, nodes) -> {
-          MemorySegment stats = fg_task_stats.allocate(arena);
-          fg_task_stats.struct_size(stats, (int) fg_task_stats.sizeof());
-          Status.check(score.call(examples.segment(), m, k, nodes, stats));
-          return TaskStats.from(stats);
-        });
-  }
-
-  /** A native call that takes a circuit; arrays that are null arrive as NULL. */
-  private interface CircuitCall<R> {
-    R call(Arena arena, MemorySegment means, MemorySegment keep, long nodes);
-  }
-
-  private <R> R onCircuit(float[] means, boolean[] keep, CircuitCall<R> body) {
-    long nodes = keep == null ? config().nodes() : keep.length;
-    if (keep != null && means.length != keep.length) {
-      throw new EngineException.InvalidArgument(
-          "%d means for %d nodes".formatted(means.length, keep.length));
-    }
+  private TaskStats score(CircuitMask mask, Score score) {
     return call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
-            return body.call(
-                arena,
-                keep == null
-                    ? MemorySegment.NULL
-                    : arena.allocateFrom(ValueLayout.JAVA_FLOAT, means),
-                keep == null ? MemorySegment.NULL : Masks.copy(arena, keep),
-                nodes);
+            MemorySegment stats = fg_task_stats.allocate(arena);
+            fg_task_stats.struct_size(stats, (int) fg_task_stats.sizeof());
+            Status.check(score.into(CircuitMask.copy(arena, mask), stats));
+            return TaskStats.from(stats);
           }
         });
   }

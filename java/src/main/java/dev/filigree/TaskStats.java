@@ -25,6 +25,11 @@ public record TaskStats(
     double accuracy,
     double scale,
     double shift) {
+  /** Return the calibration it was scored with. */
+  public Calibration calibration() {
+    return new Calibration(scale, shift);
+  }
+
   static TaskStats from(MemorySegment s) {
     return new TaskStats(
         fg_task_stats.nodes(s),

@@ -321,13 +321,59 @@ class EngineTest {
       }
       boolean[] all = new boolean[means.length];
       Arrays.fill(all, true);
-      assertThat(model.evaluate(examples, means, all, 1, 0).loss())
+      CircuitMask everything = new CircuitMask(all, means);
+      assertThat(model.evaluate(examples, everything, 1, 0).loss())
           .isEqualTo(model.evaluate(examples).loss());
-      assertThat(model.differences(examples, means, all)).isEqualTo(model.differences(examples));
+      assertThat(model.differences(examples, everything)).isEqualTo(model.differences(examples));
       assertThat(model.edges(all))
           .isNotEmpty()
           .allSatisfy(edge -> assertThat(edge.weight()).isNotZero());
       assertThat(model.edges(new boolean[means.length])).isEmpty();
+    }
+  }
+
+  @Test
+  void interventionsOnNodesAreThoseOfTheirMasks() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 2000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples examples = model.examples(TestModels.examples(4))) {
+      float[] means = model.nodeMeans(text, 4, 0);
+      boolean[] keep = new boolean[means.length];
+      Arrays.fill(keep, true);
+      CircuitMask everything = new CircuitMask(keep, means);
+      assertThat(examples.length()).isEqualTo(3);
+
+      float[][] ablated = model.ablations(examples, everything, new int[] {5, 70});
+      assertThat(ablated).hasDimensions(2, 8);
+      float[][][] activations = model.activations(examples, null, new int[] {5, 70, 9});
+      assertThat(activations).hasDimensions(3, 8);
+      assertThat(activations[0][0]).hasSize(3);
+      float[][][] weights = model.attention(examples, null, 1, 0);
+      assertThat(weights[7][2]).hasSize(4);
+      assertThat(weights[7][0][1]).as("the future is not seen").isZero();
+      assertThat(weights[7][2][0] + weights[7][2][1] + weights[7][2][2] + weights[7][2][3])
+          .isCloseTo(1, within(1e-6f));
+
+      int[] own = {0, 1, 2, 3, 4, 5, 6, 7};
+      assertThat(model.differencesWithDonors(examples, everything.inverted(), own))
+          .usingComparatorWithPrecision(1e-6f)
+          .containsExactly(model.differences(examples));
+      assertThatThrownBy(() -> model.differencesWithDonors(examples, everything, new int[] {8}))
+          .isInstanceOf(EngineException.InvalidArgument.class);
+
+      BinaryLevels levels =
+          model.binarise(
+              examples, everything, new Calibration(1, 0), new BinarisationConfig(2, 2, 2, 0.1));
+      assertThat(model.differences(examples, everything, levels)).hasSize(8);
+
+      TaskStats fitted = model.calibrate(examples);
+      Calibration fit = model.fit(model.differences(examples));
+      // The core fits to doubles, Java has them as floats.
+      assertThat(fit.scale()).isCloseTo(fitted.scale(), within(1e-4));
+      assertThat(fit.shift()).isCloseTo(fitted.shift(), within(1e-4));
+      assertThat(Arrays.stream(fit.losses(model.differences(examples))).average().orElseThrow())
+          .isCloseTo(fitted.loss(), within(1e-6));
     }
   }
 

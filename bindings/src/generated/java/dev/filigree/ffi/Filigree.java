@@ -24,10 +24,10 @@ public class Filigree extends Filigree$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int FG_ABI_VERSION = (int)1L;
+    private static final int FG_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define FG_ABI_VERSION 1
+     * #define FG_ABI_VERSION 2
      * }
      */
     public static int FG_ABI_VERSION() {
@@ -2490,8 +2490,6 @@ public class Filigree extends Filigree$shared {
             Filigree.C_POINTER,
             Filigree.C_POINTER,
             Filigree.C_POINTER,
-            Filigree.C_POINTER,
-            Filigree.C_LONG,
             Filigree.C_DOUBLE,
             Filigree.C_DOUBLE,
             Filigree.C_POINTER
@@ -2505,7 +2503,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, double scale, double shift, fg_task_stats *out_stats)
+     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, double scale, double shift, fg_task_stats *out_stats)
      * }
      */
     public static FunctionDescriptor fg_circuit_evaluate$descriptor() {
@@ -2515,7 +2513,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, double scale, double shift, fg_task_stats *out_stats)
+     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, double scale, double shift, fg_task_stats *out_stats)
      * }
      */
     public static MethodHandle fg_circuit_evaluate$handle() {
@@ -2525,7 +2523,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, double scale, double shift, fg_task_stats *out_stats)
+     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, double scale, double shift, fg_task_stats *out_stats)
      * }
      */
     public static MemorySegment fg_circuit_evaluate$address() {
@@ -2534,16 +2532,16 @@ public class Filigree extends Filigree$shared {
 
     /**
      * {@snippet lang=c :
-     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, double scale, double shift, fg_task_stats *out_stats)
+     * fg_status fg_circuit_evaluate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, double scale, double shift, fg_task_stats *out_stats)
      * }
      */
-    public static int fg_circuit_evaluate(MemorySegment model, MemorySegment examples, MemorySegment means, MemorySegment keep, long nodes, double scale, double shift, MemorySegment out_stats) {
+    public static int fg_circuit_evaluate(MemorySegment model, MemorySegment examples, MemorySegment circuit, double scale, double shift, MemorySegment out_stats) {
         var mh$ = fg_circuit_evaluate.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("fg_circuit_evaluate", model, examples, means, keep, nodes, scale, shift, out_stats);
+                traceDowncall("fg_circuit_evaluate", model, examples, circuit, scale, shift, out_stats);
             }
-            return (int)mh$.invokeExact(model, examples, means, keep, nodes, scale, shift, out_stats);
+            return (int)mh$.invokeExact(model, examples, circuit, scale, shift, out_stats);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2557,8 +2555,6 @@ public class Filigree extends Filigree$shared {
             Filigree.C_POINTER,
             Filigree.C_POINTER,
             Filigree.C_POINTER,
-            Filigree.C_POINTER,
-            Filigree.C_LONG,
             Filigree.C_POINTER
         );
 
@@ -2570,7 +2566,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, fg_task_stats *out_stats)
+     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, fg_task_stats *out_stats)
      * }
      */
     public static FunctionDescriptor fg_circuit_calibrate$descriptor() {
@@ -2580,7 +2576,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, fg_task_stats *out_stats)
+     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, fg_task_stats *out_stats)
      * }
      */
     public static MethodHandle fg_circuit_calibrate$handle() {
@@ -2590,7 +2586,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, fg_task_stats *out_stats)
+     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, fg_task_stats *out_stats)
      * }
      */
     public static MemorySegment fg_circuit_calibrate$address() {
@@ -2599,16 +2595,16 @@ public class Filigree extends Filigree$shared {
 
     /**
      * {@snippet lang=c :
-     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, fg_task_stats *out_stats)
+     * fg_status fg_circuit_calibrate(fg_model *model, fg_examples *examples, const fg_circuit *circuit, fg_task_stats *out_stats)
      * }
      */
-    public static int fg_circuit_calibrate(MemorySegment model, MemorySegment examples, MemorySegment means, MemorySegment keep, long nodes, MemorySegment out_stats) {
+    public static int fg_circuit_calibrate(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment out_stats) {
         var mh$ = fg_circuit_calibrate.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("fg_circuit_calibrate", model, examples, means, keep, nodes, out_stats);
+                traceDowncall("fg_circuit_calibrate", model, examples, circuit, out_stats);
             }
-            return (int)mh$.invokeExact(model, examples, means, keep, nodes, out_stats);
+            return (int)mh$.invokeExact(model, examples, circuit, out_stats);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2622,8 +2618,6 @@ public class Filigree extends Filigree$shared {
             Filigree.C_POINTER,
             Filigree.C_POINTER,
             Filigree.C_POINTER,
-            Filigree.C_POINTER,
-            Filigree.C_LONG,
             Filigree.C_LONG,
             Filigree.C_POINTER
         );
@@ -2636,7 +2630,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t count, float *out_differences)
      * }
      */
     public static FunctionDescriptor fg_circuit_differences$descriptor() {
@@ -2646,7 +2640,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t count, float *out_differences)
      * }
      */
     public static MethodHandle fg_circuit_differences$handle() {
@@ -2656,7 +2650,7 @@ public class Filigree extends Filigree$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t count, float *out_differences)
      * }
      */
     public static MemorySegment fg_circuit_differences$address() {
@@ -2665,16 +2659,16 @@ public class Filigree extends Filigree$shared {
 
     /**
      * {@snippet lang=c :
-     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const float *means, const uint8_t *keep, uint64_t nodes, uint64_t count, float *out_differences)
+     * fg_status fg_circuit_differences(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t count, float *out_differences)
      * }
      */
-    public static int fg_circuit_differences(MemorySegment model, MemorySegment examples, MemorySegment means, MemorySegment keep, long nodes, long count, MemorySegment out_differences) {
+    public static int fg_circuit_differences(MemorySegment model, MemorySegment examples, MemorySegment circuit, long count, MemorySegment out_differences) {
         var mh$ = fg_circuit_differences.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("fg_circuit_differences", model, examples, means, keep, nodes, count, out_differences);
+                traceDowncall("fg_circuit_differences", model, examples, circuit, count, out_differences);
             }
-            return (int)mh$.invokeExact(model, examples, means, keep, nodes, count, out_differences);
+            return (int)mh$.invokeExact(model, examples, circuit, count, out_differences);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -2738,6 +2732,467 @@ public class Filigree extends Filigree$shared {
                 traceDowncall("fg_circuit_edges", model, keep, nodes, out_edges);
             }
             return (int)mh$.invokeExact(model, keep, nodes, out_edges);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_with_donors {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_with_donors");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_with_donors(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *donors, uint64_t count, float *out_differences)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_with_donors$descriptor() {
+        return fg_circuit_with_donors.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_with_donors(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *donors, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MethodHandle fg_circuit_with_donors$handle() {
+        return fg_circuit_with_donors.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_with_donors(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *donors, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MemorySegment fg_circuit_with_donors$address() {
+        return fg_circuit_with_donors.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_with_donors(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *donors, uint64_t count, float *out_differences)
+     * }
+     */
+    public static int fg_circuit_with_donors(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment donors, long count, MemorySegment out_differences) {
+        var mh$ = fg_circuit_with_donors.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_with_donors", model, examples, circuit, donors, count, out_differences);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, donors, count, out_differences);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_ablations {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_ablations");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_ablations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_differences)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_ablations$descriptor() {
+        return fg_circuit_ablations.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_ablations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MethodHandle fg_circuit_ablations$handle() {
+        return fg_circuit_ablations.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_ablations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MemorySegment fg_circuit_ablations$address() {
+        return fg_circuit_ablations.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_ablations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_differences)
+     * }
+     */
+    public static int fg_circuit_ablations(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment nodes, long n, long count, MemorySegment out_differences) {
+        var mh$ = fg_circuit_ablations.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_ablations", model, examples, circuit, nodes, n, count, out_differences);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, nodes, n, count, out_differences);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_activations {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_activations");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_activations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_values)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_activations$descriptor() {
+        return fg_circuit_activations.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_activations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_values)
+     * }
+     */
+    public static MethodHandle fg_circuit_activations$handle() {
+        return fg_circuit_activations.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_activations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_values)
+     * }
+     */
+    public static MemorySegment fg_circuit_activations$address() {
+        return fg_circuit_activations.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_activations(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const uint32_t *nodes, uint64_t n, uint64_t count, float *out_values)
+     * }
+     */
+    public static int fg_circuit_activations(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment nodes, long n, long count, MemorySegment out_values) {
+        var mh$ = fg_circuit_activations.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_activations", model, examples, circuit, nodes, n, count, out_values);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, nodes, n, count, out_values);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_attention {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_attention");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_attention(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t layer, uint64_t head, uint64_t count, float *out_weights)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_attention$descriptor() {
+        return fg_circuit_attention.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_attention(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t layer, uint64_t head, uint64_t count, float *out_weights)
+     * }
+     */
+    public static MethodHandle fg_circuit_attention$handle() {
+        return fg_circuit_attention.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_attention(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t layer, uint64_t head, uint64_t count, float *out_weights)
+     * }
+     */
+    public static MemorySegment fg_circuit_attention$address() {
+        return fg_circuit_attention.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_attention(fg_model *model, fg_examples *examples, const fg_circuit *circuit, uint64_t layer, uint64_t head, uint64_t count, float *out_weights)
+     * }
+     */
+    public static int fg_circuit_attention(MemorySegment model, MemorySegment examples, MemorySegment circuit, long layer, long head, long count, MemorySegment out_weights) {
+        var mh$ = fg_circuit_attention.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_attention", model, examples, circuit, layer, head, count, out_weights);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, layer, head, count, out_weights);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_binarise {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_DOUBLE,
+            Filigree.C_DOUBLE,
+            Filigree.C_LONG,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_binarise");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarise(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const char *config_json, double scale, double shift, uint64_t nodes, float *out_low, float *out_high)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_binarise$descriptor() {
+        return fg_circuit_binarise.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarise(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const char *config_json, double scale, double shift, uint64_t nodes, float *out_low, float *out_high)
+     * }
+     */
+    public static MethodHandle fg_circuit_binarise$handle() {
+        return fg_circuit_binarise.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarise(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const char *config_json, double scale, double shift, uint64_t nodes, float *out_low, float *out_high)
+     * }
+     */
+    public static MemorySegment fg_circuit_binarise$address() {
+        return fg_circuit_binarise.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarise(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const char *config_json, double scale, double shift, uint64_t nodes, float *out_low, float *out_high)
+     * }
+     */
+    public static int fg_circuit_binarise(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment config_json, double scale, double shift, long nodes, MemorySegment out_low, MemorySegment out_high) {
+        var mh$ = fg_circuit_binarise.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_binarise", model, examples, circuit, config_json, scale, shift, nodes, out_low, out_high);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, config_json, scale, shift, nodes, out_low, out_high);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_circuit_binarised {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_binarised");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarised(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const float *low, const float *high, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_binarised$descriptor() {
+        return fg_circuit_binarised.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarised(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const float *low, const float *high, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MethodHandle fg_circuit_binarised$handle() {
+        return fg_circuit_binarised.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarised(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const float *low, const float *high, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static MemorySegment fg_circuit_binarised$address() {
+        return fg_circuit_binarised.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_binarised(fg_model *model, fg_examples *examples, const fg_circuit *circuit, const float *low, const float *high, uint64_t nodes, uint64_t count, float *out_differences)
+     * }
+     */
+    public static int fg_circuit_binarised(MemorySegment model, MemorySegment examples, MemorySegment circuit, MemorySegment low, MemorySegment high, long nodes, long count, MemorySegment out_differences) {
+        var mh$ = fg_circuit_binarised.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_binarised", model, examples, circuit, low, high, nodes, count, out_differences);
+            }
+            return (int)mh$.invokeExact(model, examples, circuit, low, high, nodes, count, out_differences);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_calibration_fit {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_calibration_fit");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_calibration_fit(const float *differences, uint64_t count, double *out_scale, double *out_shift)
+     * }
+     */
+    public static FunctionDescriptor fg_calibration_fit$descriptor() {
+        return fg_calibration_fit.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_calibration_fit(const float *differences, uint64_t count, double *out_scale, double *out_shift)
+     * }
+     */
+    public static MethodHandle fg_calibration_fit$handle() {
+        return fg_calibration_fit.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_calibration_fit(const float *differences, uint64_t count, double *out_scale, double *out_shift)
+     * }
+     */
+    public static MemorySegment fg_calibration_fit$address() {
+        return fg_calibration_fit.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_calibration_fit(const float *differences, uint64_t count, double *out_scale, double *out_shift)
+     * }
+     */
+    public static int fg_calibration_fit(MemorySegment differences, long count, MemorySegment out_scale, MemorySegment out_shift) {
+        var mh$ = fg_calibration_fit.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_calibration_fit", differences, count, out_scale, out_shift);
+            }
+            return (int)mh$.invokeExact(differences, count, out_scale, out_shift);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.filigree.ffi.Filigree;
+import dev.filigree.ffi.fg_circuit;
 import dev.filigree.ffi.fg_corpus;
 import dev.filigree.ffi.fg_edge;
 import dev.filigree.ffi.fg_eval_stats;
@@ -67,6 +68,7 @@ class NativeLibraryTest {
     generated.put("fg_corpus", size(fg_corpus.layout()));
     generated.put("fg_edge", size(fg_edge.layout()));
     generated.put("fg_eval_stats", size(fg_eval_stats.layout()));
+    generated.put("fg_circuit", size(fg_circuit.layout()));
     generated.put("fg_prune_stats", size(fg_prune_stats.layout()));
     generated.put("fg_task_stats", size(fg_task_stats.layout()));
     generated.put("fg_train_stats", size(fg_train_stats.layout()));

@@ -3,6 +3,7 @@ package dev.filigree.circuit;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.filigree.Calibration;
 import dev.filigree.TaskStats;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
@@ -111,9 +112,6 @@ public record Circuit(
    * @param modelNodes size of the model's node space
    */
   public record Counts(int nodes, int edges, int extendedEdges, long modelNodes) {}
-
-  /** Difference of the two answers' logits * scale + shift. */
-  public record Calibration(double scale, double shift) {}
 
   /** How circuit and whole model do, each with its own calibration. */
   public record Losses(Pair validation, @JsonProperty("final") Pair last) {}

@@ -164,7 +164,7 @@ public final class CircuitSearch implements AutoCloseable {
   /** Score the whole model with a calibration. */
   Evidence.Scores whole(TaskExamples examples, TaskStats fit) {
     return new Evidence.Scores(
-        model.evaluate(examples.validation(), null, null, fit.scale(), fit.shift()),
-        model.evaluate(examples.last(), null, null, fit.scale(), fit.shift()));
+        model.evaluate(examples.validation(), null, fit.scale(), fit.shift()),
+        model.evaluate(examples.last(), null, fit.scale(), fit.shift()));
   }
 }

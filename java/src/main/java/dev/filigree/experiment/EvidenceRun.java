@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.Calibration;
+import dev.filigree.CircuitMask;
 import dev.filigree.Model;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
@@ -118,6 +120,7 @@ final class EvidenceRun {
     for (Node node : circuit.nodes()) {
       inside[node.index()] = true;
     }
+    CircuitMask mask = new CircuitMask(inside, means);
     session.progress().phase("scoring %s and its circuit".formatted(circuit.task()));
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
@@ -126,14 +129,14 @@ final class EvidenceRun {
     Sufficient sufficient =
         Sufficient.of(
             circuit.targetLoss(),
-            model.evaluate(examples.validation(), means, inside, scale, shift).loss(),
-            model.evaluate(examples.last(), means, inside, scale, shift).loss(),
+            model.evaluate(examples.validation(), mask, scale, shift).loss(),
+            model.evaluate(examples.last(), mask, scale, shift).loss(),
             whole);
     List<Difference> differences =
         differences(
             model.differences(examples.last()),
             fit,
-            model.differences(examples.last(), means, inside),
+            model.differences(examples.last(), mask),
             circuit.calibration());
     return new Evidence(
         Evidence.FORMAT,
@@ -151,7 +154,7 @@ final class EvidenceRun {
   }
 
   private static List<Difference> differences(
-      float[] whole, TaskStats fit, float[] circuit, Circuit.Calibration calibration) {
+      float[] whole, TaskStats fit, float[] circuit, Calibration calibration) {
     return IntStream.range(0, whole.length)
         .mapToObj(
             i ->
@@ -194,12 +197,9 @@ final class EvidenceRun {
 
   /** Final loss of the model with nodes ablated, calibrated anew on the training examples. */
   private double lossWithout(boolean[] ablated, TaskExamples examples, float[] means) {
-    boolean[] keep = new boolean[ablated.length];
-    for (int i = 0; i < keep.length; i++) {
-      keep[i] = !ablated[i];
-    }
-    TaskStats fit = model.calibrate(examples.train(), means, keep);
-    return model.evaluate(examples.last(), means, keep, fit.scale(), fit.shift()).loss();
+    CircuitMask rest = new CircuitMask(ablated, means).inverted();
+    TaskStats fit = model.calibrate(examples.train(), rest);
+    return model.evaluate(examples.last(), rest, fit.scale(), fit.shift()).loss();
   }
 
   /** Draw nodes without replacement: the first places of a Fisher-Yates shuffle. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.Calibration;
+import dev.filigree.CircuitMask;
 import dev.filigree.Discretized;
 import dev.filigree.Model;
 import dev.filigree.PruneStats;
 import dev.filigree.Pruner;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
-import dev.filigree.circuit.Circuit.Calibration;
 import dev.filigree.circuit.Circuit.Losses;
 import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.CircuitWeights;
@@ -71,7 +72,8 @@ public final class PruneRun {
       TaskStats stats = chosen.stats();
       progress.phase("scoring the circuit on the final examples");
       TaskStats result =
-          model.evaluate(examples.last(), means, chosen.keep(), stats.scale(), stats.shift());
+          model.evaluate(
+              examples.last(), new CircuitMask(chosen.keep(), means), stats.scale(), stats.shift());
       CircuitWeights weights =
           CircuitWeights.read(
               model, chosen.keep(), means, examples.lastSet(), session.tokenizer()::decode);

@@ -4,8 +4,8 @@ package dev.filigree.circuit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.filigree.Calibration;
 import dev.filigree.TaskStats;
-import dev.filigree.circuit.Circuit.Calibration;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Losses;

@@ -2,9 +2,9 @@
 package dev.filigree.report;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Calibration;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
-import dev.filigree.circuit.Circuit.Calibration;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Losses;

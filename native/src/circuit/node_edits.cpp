@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "circuit/node_edits.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/where.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace filigree {
+namespace {
+
+struct PlacedEdit {
+    NodeEdit edit;
+    std::int64_t index = 0;  ///< in the list that was asked for
+    const Site* site = nullptr;
+};
+
+std::int64_t half_layer_of(const Site& site) { return 2 * site.layer + (site.kind >= SiteKind::kMlpIn ? 1 : 0); }
+
+/// Edits by the half-layer of their node.
+std::vector<std::vector<PlacedEdit>> by_half_layer(const Model& model, const std::vector<NodeEdit>& edits) {
+    std::vector<std::vector<PlacedEdit>> placed(static_cast<std::size_t>(2 * model.config().n_layer));
+    const auto& sites = model.nodes().sites();
+    for (std::size_t i = 0; i < edits.size(); ++i) {
+        const auto after = std::upper_bound(sites.begin(), sites.end(), edits[i].node,
+                                            [](std::int64_t node, const Site& site) { return node < site.offset; });
+        const auto& site = *std::prev(after);
+        placed[static_cast<std::size_t>(half_layer_of(site))].push_back(
+            {edits[i], static_cast<std::int64_t>(i), &site});
+    }
+    return placed;
+}
+
+/// Keeps the residual before every half-layer.
+class ResidualRecorder : public CircuitHook {
+public:
+    using CircuitHook::CircuitHook;
+    at::Tensor at_residual(std::int64_t half_layer, at::Tensor x) override {
+        static_cast<void>(half_layer);
+        residuals.push_back(x);
+        return x;
+    }
+    std::vector<at::Tensor> residuals;
+};
+
+/// Row block i of the batch has edit first + i.
+class EditHook : public CircuitHook {
+public:
+    EditHook(const CircuitMask& mask, const PlacedEdit* first, std::int64_t count, std::int64_t rows)
+        : CircuitHook(mask), first_(first), count_(count), rows_(rows) {}
+
+    at::Tensor at_site(const Site& site, at::Tensor x) override {
+        auto edited = x;
+        for (std::int64_t i = 0; i < count_; ++i) {
+            const auto& [edit, index, place] = first_[i];
+            if (place->offset != site.offset) {
+                continue;
+            }
+            if (edited.is_same(x)) {
+                edited = x.clone();
+            }
+            auto channel = edited.narrow(0, i * rows_, rows_).select(2, edit.node - site.offset);  // [rows, T]
+            const auto high = at::full_like(channel, edit.high);
+            channel.copy_(at::where(channel < edit.threshold, at::full_like(channel, edit.low), high));
+        }
+        return edited;
+    }
+
+private:
+    const PlacedEdit* first_;
+    std::int64_t count_;
+    std::int64_t rows_;
+};
+
+}  // namespace
+
+at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const std::vector<NodeEdit>& edits) {
+    const at::NoGradGuard no_grad;
+    auto& model = *examples.model;
+    const auto context = model.context();
+    const auto placed = by_half_layer(model, edits);
+    const auto total = examples.sequences();
+    auto differences = at::empty({static_cast<std::int64_t>(edits.size()), total}, at::kFloat);
+    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
+        const auto rows = std::min(kRowsPerForward, total - first);
+        const auto part = examples.select(at::arange(first, first + rows, examples.positions.options()));
+        ResidualRecorder recorder(mask);
+        static_cast<void>(forward(context, part.tokens, &recorder));
+        const auto at_once = std::max<std::int64_t>(1, kRowsPerForward / rows);
+        for (std::size_t half_layer = 0; half_layer < placed.size(); ++half_layer) {
+            const auto& group = placed[half_layer];
+            const auto size = static_cast<std::int64_t>(group.size());
+            for (std::int64_t begin = 0; begin < size; begin += at_once) {
+                model.check_cancelled();
+                const auto count = std::min(at_once, size - begin);
+                EditHook hook(mask, &group[static_cast<std::size_t>(begin)], count, rows);
+                const auto x = run_layers(context, recorder.residuals[half_layer].repeat({count, 1, 1}),
+                                          static_cast<std::int64_t>(half_layer), &hook);  // [count * rows, T, d]
+                for (std::int64_t i = 0; i < count; ++i) {
+                    const auto logits = answer_logits_of(part, x.narrow(0, i * rows, rows));
+                    differences.select(0, group[static_cast<std::size_t>(begin + i)].index)
+                        .narrow(0, first, rows)
+                        .copy_(logit_differences(part, logits));
+                }
+            }
+        }
+    }
+    return differences;
+}
+
+}  // namespace filigree
