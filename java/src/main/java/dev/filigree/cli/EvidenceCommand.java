@@ -51,11 +51,13 @@ final class EvidenceCommand implements Callable<Integer> {
               + " have a circuit.")
   private List<String> tasks = List.of();
 
+  @Mixin private TaskFileOption ownTasks;
+
   @Mixin private RunOptions options;
 
   @Override
   public Integer call() {
-    Experiment experiment = options.experiment();
+    Experiment experiment = ownTasks.addTo(options.experiment());
     List<Evidence> found;
     try (Engine engine = options.engine(experiment);
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {

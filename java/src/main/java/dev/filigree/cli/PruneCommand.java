@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -68,20 +69,26 @@ final class PruneCommand implements Callable<Integer> {
       description = "The checkpoint to search. Default: the last.")
   private Long checkpoint;
 
+  @Mixin private TaskFileOption ownTasks;
+
   @Mixin private RunOptions options;
 
   /** Names for the help. */
   static final class TaskNames implements Iterable<String> {
     @Override
     public Iterator<String> iterator() {
-      return Tasks.all().stream().map(Task::name).iterator();
+      return Stream.of(Tasks.all(), Tasks.controls())
+          .flatMap(List::stream)
+          .map(Task::name)
+          .iterator();
     }
   }
 
   @Override
   public Integer call() {
-    Tasks.named(task);
-    Experiment experiment = options.experiment();
+    ownTasks.require(task);
+    Experiment experiment = ownTasks.addTo(options.experiment());
+    experiment.task(task);
     List<RunConfig.Setting> changes = settings.stream().map(RunConfig.Setting::parse).toList();
     Circuit circuit;
     try (Engine engine = options.engine(experiment);

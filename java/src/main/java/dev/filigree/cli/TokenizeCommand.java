@@ -41,6 +41,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "  filigree tokenize",
       "  filigree tokenize --run runs/tiny 'print(\"hello\")'",
+      "  filigree tokenize --task-file mine.jsonl",
       "  filigree tokenize --file program.py --json | jq '.tokens | length'"
     },
     exitCodeListHeading = "%nExit codes:%n",
@@ -51,9 +52,13 @@ import picocli.CommandLine.Spec;
       "5:The run folder, its tokenizer or the file cannot be used."
     })
 final class TokenizeCommand implements Callable<Integer> {
+  private static final int MOST_ANSWERS = 4;
+
   @Spec private CommandSpec spec;
 
   @ArgGroup private Source source;
+
+  @Mixin private TaskFileOption ownTasks;
 
   @Mixin private FolderOptions options;
 
@@ -110,19 +115,29 @@ final class TokenizeCommand implements Callable<Integer> {
           "%s: a vocabulary of %,d tokens, prompts of at most %,d%n",
           run.path(), tokenizer.vocabularySize(), longest);
     }
-    for (Task task : Tasks.all()) {
+    list(Tasks.all(), tokenizer, longest, json);
+    list(ownTasks.read(run), tokenizer, longest, json);
+    if (!options.json) {
+      out.println("controls, which no model has a reason to do:");
+    }
+    list(Tasks.controls(), tokenizer, longest, json);
+  }
+
+  private void list(List<Task> tasks, Tokenizer tokenizer, int longest, ArrayNode json) {
+    PrintWriter out = spec.commandLine().getOut();
+    for (Task task : tasks) {
       TaskVocabulary vocabulary = TaskVocabulary.of(task, tokenizer, longest);
       if (options.json) {
         json.add(Json.tree(vocabulary));
       } else if (vocabulary.expressible()) {
         out.printf(
-            "  %-20s yes, %3.0f%% of candidates   %s or %s%n",
+            "  %-26s yes, %3.0f%% of candidates   %s or %s%n",
             task.name(),
             100 * vocabulary.share(),
             quoted(vocabulary.answersA()),
             quoted(vocabulary.answersB()));
       } else {
-        out.printf("  %-20s no: %s%n", task.name(), vocabulary.reason());
+        out.printf("  %-26s no: %s%n", task.name(), vocabulary.reason());
       }
     }
   }
@@ -139,8 +154,15 @@ final class TokenizeCommand implements Callable<Integer> {
     }
   }
 
+  /** A few answers, and how many more there are. */
   private static String quoted(List<Answer> answers) {
-    return answers.stream().map(answer -> quoted(answer.text())).collect(Collectors.joining("|"));
+    String some =
+        answers.stream()
+            .limit(MOST_ANSWERS)
+            .map(answer -> quoted(answer.text()))
+            .collect(Collectors.joining("|"));
+    int more = answers.size() - MOST_ANSWERS;
+    return more > 0 ? some + " and " + more + " more" : some;
   }
 
   /** A token as JSON writes it: spaces and line ends can be seen. */

@@ -15,6 +15,7 @@ import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
@@ -27,6 +28,7 @@ import java.util.OptionalLong;
 public final class CircuitSearch implements AutoCloseable {
   private final RunFolder folder;
   private final RunConfig config;
+  private final List<Task> own;
   private final Progress progress;
   private final Checkpoint checkpoint;
   private final PreparedData data;
@@ -36,12 +38,14 @@ public final class CircuitSearch implements AutoCloseable {
   private CircuitSearch(
       RunFolder folder,
       RunConfig config,
+      List<Task> own,
       Progress progress,
       Checkpoint checkpoint,
       PreparedData data,
       Model model) {
     this.folder = folder;
     this.config = config;
+    this.own = own;
     this.progress = progress;
     this.checkpoint = checkpoint;
     this.data = data;
@@ -49,13 +53,18 @@ public final class CircuitSearch implements AutoCloseable {
   }
 
   static CircuitSearch open(
-      Engine engine, RunFolder folder, RunConfig config, OptionalLong step, Progress progress) {
+      Engine engine,
+      RunFolder folder,
+      RunConfig config,
+      List<Task> own,
+      OptionalLong step,
+      Progress progress) {
     Checkpoint checkpoint =
         step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
     PreparedData data = PreparedData.open(folder, config);
     try {
       Model model = engine.loadModel(checkpoint.path(), config.init().execution());
-      return new CircuitSearch(folder, config, progress, checkpoint, data, model);
+      return new CircuitSearch(folder, config, own, progress, checkpoint, data, model);
     } catch (RuntimeException e) {
       data.close();
       throw e;
@@ -68,7 +77,7 @@ public final class CircuitSearch implements AutoCloseable {
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
   public Circuit prune(String task) {
-    return new PruneRun(this).run(Tasks.named(task));
+    return new PruneRun(this).run(Tasks.named(task, own));
   }
 
   /**
@@ -79,7 +88,7 @@ public final class CircuitSearch implements AutoCloseable {
    *     one of another model, vocabulary or set of examples
    */
   public Evidence evidence(String task) {
-    return new EvidenceRun(this).run(Tasks.named(task));
+    return new EvidenceRun(this).run(Tasks.named(task, own));
   }
 
   /** Stop what runs now; it throws {@link EngineException.Cancelled}. Any thread. */

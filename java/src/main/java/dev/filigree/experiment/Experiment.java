@@ -6,6 +6,8 @@ import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.json.Json;
+import dev.filigree.task.Task;
+import dev.filigree.task.TaskException;
 import dev.filigree.task.Tasks;
 import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * One run: train it, measure it, prune it. Holds no native object; each call takes the engine to
@@ -31,9 +34,15 @@ public final class Experiment {
   private static final int FORMAT = 1;
 
   private final RunFolder folder;
+  private final List<Task> own;
 
   private Experiment(RunFolder folder) {
+    this(folder, List.of());
+  }
+
+  private Experiment(RunFolder folder, List<Task> own) {
     this.folder = folder;
+    this.own = List.copyOf(own);
   }
 
   /**
@@ -76,6 +85,23 @@ public final class Experiment {
   /** Open the run below a folder that was written to last. */
   public static Experiment newest(Path runs) {
     return new Experiment(RunFolder.newest(runs));
+  }
+
+  /**
+   * The same run, which knows tasks of one's own beside those of Filigree; the calls below take
+   * them by name.
+   *
+   * @throws TaskException when a name is taken or cannot be the name of a file
+   */
+  public Experiment with(List<Task> tasks) {
+    List<Task> all = Stream.concat(own.stream(), tasks.stream()).toList();
+    Tasks.requireNames(all);
+    return new Experiment(folder, all);
+  }
+
+  /** The task or control of a name, or one's own. */
+  public Task task(String name) {
+    return Tasks.named(name, own);
   }
 
   public RunFolder folder() {
@@ -122,14 +148,14 @@ public final class Experiment {
                 .formatted(setting.key()));
       }
     }
-    try (CircuitSearch search = CircuitSearch.open(engine, folder, config, step, progress)) {
+    try (CircuitSearch search = CircuitSearch.open(engine, folder, config, own, step, progress)) {
       return search.prune(task);
     }
   }
 
   /** Open the last checkpoint to find and check the circuits of several tasks. */
   public CircuitSearch circuits(Engine engine, Progress progress) {
-    return CircuitSearch.open(engine, folder, folder.config(), OptionalLong.empty(), progress);
+    return CircuitSearch.open(engine, folder, folder.config(), own, OptionalLong.empty(), progress);
   }
 
   /** Check the circuit of a task, see {@link CircuitSearch#evidence}, in its own checkpoint. */
@@ -160,7 +186,7 @@ public final class Experiment {
     for (String task : tasks) {
       OptionalLong step =
           folder
-              .readCircuit(Tasks.named(task).name())
+              .readCircuit(task(task).name())
               .map(circuit -> OptionalLong.of(circuit.source().step()))
               .orElse(OptionalLong.empty());
       byStep.computeIfAbsent(step, _ -> new ArrayList<>()).add(task);
@@ -169,7 +195,7 @@ public final class Experiment {
     byStep.forEach(
         (step, members) -> {
           try (CircuitSearch search =
-              CircuitSearch.open(engine, folder, folder.config(), step, progress)) {
+              CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
             members.forEach(task -> found.put(task, search.evidence(task)));
           }
         });

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.task;
 
+import dev.filigree.task.Variant.Level;
+import dev.filigree.task.Variant.Member;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** {@code bracket_counting}: close as many brackets as are open, {@code ]]} or {@code ]}. */
 final class BracketCounting extends TemplateTask {
@@ -56,14 +61,93 @@ final class BracketCounting extends TemplateTask {
           "$noun = yield <cue>$digit3, $digit4, $digit5",
           "async def $verb_the_$plural():\n    _$plural = <cue>$int1, $digit1, $digit2");
 
+  private static final List<Cue> CUES = List.of(new Cue("[[", "["));
+  private static final List<String> COMPLETIONS = List.of("]]\n", "]\n");
+
+  /** Elements of the lists of the levels, about as many as published (method 6.5). */
+  private static final List<Integer> ELEMENTS = List.of(5, 10, 20, 30, 40, 50, 60, 70);
+
+  private static final List<String> LIST_STARTS =
+      List.of(
+          "$adjective_$noun_$plural = <cue>",
+          "my_$plural = <cue>",
+          "$noun_to_$attribute = <cue>",
+          "$plural = $noun = <cue>");
+
   BracketCounting() {
     super(
         "bracket_counting",
         "A list closes with as many brackets as are open.",
-        List.of(new Cue("[[", "[")),
-        List.of("]]\n", "]\n"),
+        CUES,
+        COMPLETIONS,
         TRAIN,
         VALIDATION,
         FINAL);
+  }
+
+  @Override
+  public List<Variant> variants() {
+    return List.of(contextDilution(), distractor());
+  }
+
+  /** The bracket that opens the inner list is one of ever more tokens that are averaged over. */
+  private static Variant contextDilution() {
+    return new Variant(
+        "context_dilution",
+        "The lists grow. A head that averages over the context sees the second bracket less and"
+            + " less, and takes a nested list for a flat one.",
+        Member.A,
+        ELEMENTS.stream()
+            .map(elements -> new Level(elements + " elements", elements, listsOf(elements)))
+            .toList());
+  }
+
+  /** What counts brackets wherever they stand counts one in a comment too. */
+  private static Variant distractor() {
+    return new Variant(
+        "distractor",
+        "A comment before the list ends in a bracket that nothing closes. What counts brackets"
+            + " wherever they stand takes a flat list for a nested one.",
+        Member.B,
+        List.of(
+            new Level("a comment", 0, commented("# $verb every $noun: $adjective\n")),
+            new Level("a comment that ends in [", 1, commented("# $verb every $noun: [\n"))));
+  }
+
+  private static Task listsOf(int elements) {
+    String values =
+        IntStream.rangeClosed(1, elements)
+            .mapToObj(element -> "$digit" + element)
+            .collect(Collectors.joining(", "));
+    return new Changed(LIST_STARTS.stream().map(start -> start + values).toList());
+  }
+
+  private static Task commented(String comment) {
+    return new Changed(
+        LIST_STARTS.stream()
+            .flatMap(
+                start ->
+                    Stream.of("$digit1, $digit2", "$digit1, $digit2, $digit3, $digit4")
+                        .map(values -> comment + start + values))
+            .toList());
+  }
+
+  /** The task with other templates, the same in every split, and nothing before them. */
+  private static final class Changed extends TemplateTask {
+    Changed(List<String> templates) {
+      super(
+          "bracket_counting",
+          "A list closes with as many brackets as are open.",
+          CUES,
+          COMPLETIONS,
+          templates,
+          templates,
+          templates);
+    }
+
+    @Override
+    public List<Template> contexts(Split split) {
+      return List.of();
+    }
   }
 }

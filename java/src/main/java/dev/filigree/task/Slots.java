@@ -12,6 +12,7 @@ import java.util.random.RandomGenerator;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Values for the slots of one filled template.
@@ -25,31 +26,45 @@ final class Slots {
   private static final Pattern SLOT = Pattern.compile("\\$([A-Za-z]+)(\\d*)");
   private static final int DISTINCT_ATTEMPTS = 100;
 
-  /** A kind of slot: how to draw a value, and what values look like. */
+  /** A kind of slot: how to draw a value, and what exactly values look like. */
   private enum Kind {
-    PERSON(dice -> dice.pick(Lexicon.PEOPLE), "[A-Za-z]+"),
-    NOUN(dice -> dice.pick(Lexicon.NOUNS), "[A-Za-z]+"),
-    PLURAL(dice -> Lexicon.plural(dice.pick(Lexicon.NOUNS)), "[A-Za-z]+"),
-    ADJECTIVE(dice -> dice.pick(Lexicon.ADJECTIVES), "[A-Za-z]+"),
-    VERB(dice -> dice.pick(Lexicon.VERBS), "[A-Za-z]+"),
-    PLACE(dice -> dice.pick(Lexicon.PLACES), "[A-Za-z]+"),
-    COLOR(dice -> dice.pick(Lexicon.COLORS), "[A-Za-z]+"),
-    THING(dice -> dice.pick(Lexicon.THINGS), "[A-Za-z]+"),
-    ATTRIBUTE(dice -> dice.pick(Lexicon.ATTRIBUTES), "[A-Za-z]+"),
+    PERSON(Lexicon.PEOPLE),
+    NOUN(Lexicon.NOUNS),
+    PLURAL(Lexicon.NOUNS.stream().map(Lexicon::plural).toList()),
+    ADJECTIVE(Lexicon.ADJECTIVES),
+    VERB(Lexicon.VERBS),
+    PLACE(Lexicon.PLACES),
+    COLOR(Lexicon.COLORS),
+    THING(Lexicon.THINGS),
+    ATTRIBUTE(Lexicon.ATTRIBUTES),
+    NAME(Slots::name, "[a-z]|" + anyOf(Lexicon.ATTRIBUTES) + "|" + anyOf(Lexicon.NOUNS)),
+    INPUT(Lexicon.INPUT_STEMS),
+    OUTPUT(Lexicon.OUTPUT_STEMS),
+    EXTENSION(Lexicon.EXTENSIONS),
+    QUOTE(dice -> dice.pick("'", "\""), "['\"]"),
     DIGIT(dice -> Integer.toString(dice.between(2, 9)), "\\d"),
-    INT(dice -> Integer.toString(dice.between(10, 999)), "\\d+"),
+    INT(dice -> Integer.toString(dice.between(10, 999)), "\\d{2,3}"),
     PHRASE(Slots::phrase, "[A-Za-z ]+");
 
     private final Function<Dice, String> draw;
     private final String pattern;
 
+    Kind(List<String> words) {
+      this(dice -> dice.pick(words), anyOf(words));
+    }
+
     Kind(Function<Dice, String> draw, String pattern) {
       this.draw = draw;
-      this.pattern = pattern;
+      this.pattern = "(?:" + pattern + ")";
     }
 
     static Kind named(String slot) {
       return valueOf(slot.toUpperCase(Locale.ROOT));
+    }
+
+    /** A pattern of words, capitalised or not. */
+    private static String anyOf(List<String> words) {
+      return words.stream().map(Pattern::quote).collect(Collectors.joining("|", "(?i:", ")"));
     }
   }
 
@@ -99,6 +114,15 @@ final class Slots {
 
   private static String capitalise(String word) {
     return Character.toUpperCase(word.charAt(0)) + word.substring(1);
+  }
+
+  /** A variable's name: a letter or a word. */
+  private static String name(Dice dice) {
+    return switch (dice.below(5)) {
+      case 0, 1 -> String.valueOf((char) ('a' + dice.below(26)));
+      case 2, 3 -> dice.pick(Lexicon.ATTRIBUTES);
+      default -> dice.pick(Lexicon.NOUNS);
+    };
   }
 
   /** Two to five words of a sentence. */

@@ -12,6 +12,7 @@ import java.util.function.ToIntFunction;
  *
  * @param task name of the task
  * @param description what decides the answer
+ * @param control whether it is a control
  * @param expressible whether every split has enough examples
  * @param share part of the candidates that became examples; 0 when the task cannot be expressed
  * @param answersA right answers of prompts A, empty when the task cannot be expressed
@@ -21,6 +22,7 @@ import java.util.function.ToIntFunction;
 public record TaskVocabulary(
     String task,
     String description,
+    boolean control,
     boolean expressible,
     double share,
     List<Answer> answersA,
@@ -49,11 +51,19 @@ public record TaskVocabulary(
       }
     } catch (TaskException e) {
       return new TaskVocabulary(
-          task.name(), task.description(), false, 0, List.of(), List.of(), e.getMessage());
+          task.name(),
+          task.description(),
+          task.isControl(),
+          false,
+          0,
+          List.of(),
+          List.of(),
+          e.getMessage());
     }
     return new TaskVocabulary(
         task.name(),
         task.description(),
+        task.isControl(),
         true,
         (double) examples.size() / (examples.size() + rejected),
         answers(examples, Example::targetA, tokenizer),

@@ -2,7 +2,6 @@
 package dev.filigree.task;
 
 import java.util.List;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
@@ -25,10 +24,5 @@ public record Template(String id, String text) {
   /** The template with a text in the place of the cue. */
   public Template withCue(String cue) {
     return new Template(id, text.replace(CUE, cue));
-  }
-
-  /** One pattern per non-blank line, in order, matching what fillings of the line look like. */
-  public List<Pattern> linePatterns() {
-    return text.lines().filter(line -> !line.isBlank()).map(Slots::patternOf).toList();
   }
 }

@@ -6,6 +6,8 @@
  * splits} and fills them with names; an {@link dev.filigree.task.ExampleBuilder} encodes what it
  * made, throws out what a vocabulary cannot express, and gives an {@link
  * dev.filigree.task.ExampleSet}. {@link dev.filigree.task.TaskVocabulary} says whether a vocabulary
- * can express a task. {@link dev.filigree.task.Tasks} lists the tasks.
+ * can express a task. {@link dev.filigree.task.Tasks} lists the tasks and controls; {@link
+ * dev.filigree.task.TaskFile} reads others. Some tasks have {@linkplain dev.filigree.task.Variant
+ * variants} that mislead a model.
  */
 package dev.filigree.task;

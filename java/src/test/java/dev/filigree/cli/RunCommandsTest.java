@@ -121,7 +121,7 @@ class RunCommandsTest {
 
   @Test
   void evidenceOfATaskWithoutACircuitSaysThatTheModelFailsTheGate() {
-    Outcome outcome = execute("evidence", "--task=for_while", "--run", run.toString());
+    Outcome outcome = execute("evidence", "--task=set_or_string", "--run", run.toString());
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
     assertThat(outcome.json().at("/tasks/0/gate/passed").asBoolean(true)).isFalse();
     assertThat(outcome.json().at("/tasks/0/nodes").asInt(-1)).isZero();

@@ -10,6 +10,8 @@ import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.Presets;
 import dev.filigree.json.Json;
+import dev.filigree.task.ExampleBuilder;
+import dev.filigree.task.Split;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,6 +56,8 @@ class TokenizeCommandTest {
     assertThat(out.toString())
         .contains("a vocabulary of 1,024 tokens")
         .contains(Tasks.all().stream().map(Task::name).toList())
+        .contains(Tasks.controls().stream().map(Task::name).toList())
+        .contains("controls, which no model has a reason to do:")
         .contains("\"')\\n\" or \"\\\")\\n\"")
         .doesNotContain("no: ");
     assertThat(err.toString()).isEmpty();
@@ -64,7 +69,14 @@ class TokenizeCommandTest {
     assertThat(tokenize("--json")).isZero();
     JsonNode json = Json.parse(out.toString());
     assertThat(json.path("vocabulary").asInt()).isEqualTo(1024);
-    assertThat(json.path("tasks")).hasSize(Tasks.all().size());
+    assertThat(json.path("tasks").valueStream().map(task -> task.path("task").asText()))
+        .containsExactlyElementsOf(
+            Stream.of(Tasks.all(), Tasks.controls())
+                .flatMap(List::stream)
+                .map(Task::name)
+                .toList());
+    assertThat(json.path("tasks").valueStream().filter(task -> task.path("control").asBoolean()))
+        .hasSize(Tasks.controls().size());
     JsonNode quotes = json.path("tasks").get(0);
     assertThat(quotes.path("task").asText()).isEqualTo("single_double_quote");
     assertThat(quotes.path("expressible").asBoolean()).isTrue();
@@ -88,7 +100,28 @@ class TokenizeCommandTest {
     assertThat(brackets.path("expressible").asBoolean()).isFalse();
     assertThat(brackets.path("reason").asText()).contains("the prompts of a pair differ in length");
     assertThat(tokenize()).isZero();
-    assertThat(out.toString()).contains("bracket_counting     no: ");
+    assertThat(out.toString()).contains("bracket_counting           no: ");
+  }
+
+  @Test
+  void listsTasksOfAFileToo() throws IOException {
+    LARGE.save(run.resolve("tokenizer"));
+    StringBuilder lines = new StringBuilder();
+    for (Split split : Split.values()) {
+      new ExampleBuilder(Tasks.named("for_while"), LARGE, 128)
+          .build(split, 64, 1)
+          .toJsonLines()
+          .lines()
+          .map(line -> line.replace("\"task\":\"for_while\"", "\"task\":\"mine\""))
+          .forEach(line -> lines.append(line).append('\n'));
+    }
+    Path file = Files.writeString(folder.resolve("mine.jsonl"), lines);
+    assertThat(tokenize("--task-file", file.toString())).isZero();
+    assertThat(out.toString()).containsPattern("\\n {2}mine +yes");
+
+    Files.writeString(file, "{}\n");
+    assertThat(tokenize("--task-file", file.toString())).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(err.toString()).contains("mine.jsonl line 1 has no \"task\"");
   }
 
   @Test

@@ -16,41 +16,25 @@ class ExampleBuilderTest {
           List.of(new TokenDataset.Source(new TinyPython(1), 1, 300_000)), 600, 300_000);
 
   /** A task whose candidates are all alike but for a line before them. */
-  private record FixedTask(
-      String line, String promptA, String promptB, String completionA, String completionB)
-      implements Task {
+  private static final class FixedTask extends TemplateTask {
     FixedTask(String promptA, String promptB, String completionA, String completionB) {
       this("x = $int\n", promptA, promptB, completionA, completionB);
     }
 
-    @Override
-    public String name() {
-      return "fixed";
-    }
-
-    @Override
-    public String description() {
-      return "A task for tests.";
-    }
-
-    @Override
-    public List<Cue> cues() {
-      return List.of(new Cue(promptA, promptB));
-    }
-
-    @Override
-    public List<String> completions() {
-      return List.of(completionA, completionB);
-    }
-
-    @Override
-    public List<Template> templates(Split split) {
-      return Template.numbered(split, List.of(line + Template.CUE));
+    FixedTask(String line, String promptA, String promptB, String completionA, String completionB) {
+      super(
+          "fixed",
+          "A task for tests.",
+          List.of(new Cue(promptA, promptB)),
+          List.of(completionA, completionB),
+          List.of(line + Template.CUE),
+          List.of(line + Template.CUE),
+          List.of(line + Template.CUE));
     }
 
     @Override
     public List<Template> contexts(Split split) {
-      return Template.numbered(split, List.of(""));
+      return List.of();
     }
   }
 

@@ -7,16 +7,22 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.filigree.data.TinyPython;
 import dev.filigree.data.TokenDataset;
 import dev.filigree.data.Tokenizer;
+import dev.filigree.task.Variant.LevelExamples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,10 +36,20 @@ class TaskTest {
       TokenDataset.learnTokenizer(
           List.of(new TokenDataset.Source(new TinyPython(1), 1, 600_000)), 1024, 600_000);
 
+  /** Lines of generated training text, without indentation. */
+  private static final Set<String> GENERATED =
+      IntStream.range(0, 2000)
+          .mapToObj(i -> new TinyPython(4).document(i).text())
+          .flatMap(String::lines)
+          .map(String::strip)
+          .collect(Collectors.toSet());
+
   @TempDir Path folder;
 
-  static Stream<Task> tasks() {
-    return Tasks.all().stream();
+  static Stream<TemplateTask> tasks() {
+    return Stream.of(Tasks.all(), Tasks.controls())
+        .flatMap(List::stream)
+        .map(TemplateTask.class::cast);
   }
 
   private static ExampleSet build(Task task, Split split) {
@@ -42,7 +58,7 @@ class TaskTest {
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void pairsDifferInOneSpanAndHaveTwoAnswers(Task task) {
+  void pairsDifferInOneSpanAndHaveTwoAnswers(TemplateTask task) {
     for (Split split : Split.values()) {
       Set<List<Integer>> distinct = new HashSet<>();
       for (Example example : build(task, split).examples()) {
@@ -69,7 +85,7 @@ class TaskTest {
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void answersAreTheTokensOfTheWholeText(Task task) {
+  void answersAreTheTokensOfTheWholeText(TemplateTask task) {
     for (Split split : Split.values()) {
       for (Template template : task.templates(split)) {
         assertThat(template.text()).containsOnlyOnce(Template.CUE);
@@ -83,7 +99,7 @@ class TaskTest {
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void everySplitHasAtLeastTwelveTemplatesAndUsesThem(Task task) {
+  void everySplitHasAtLeastTwelveTemplatesAndUsesThem(TemplateTask task) {
     for (Split split : Split.values()) {
       assertThat(task.templates(split)).hasSizeGreaterThanOrEqualTo(12);
       assertThat(build(task, split).templates()).hasSizeGreaterThanOrEqualTo(12);
@@ -92,7 +108,7 @@ class TaskTest {
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void promptsVaryInLength(Task task) {
+  void promptsVaryInLength(TemplateTask task) {
     for (Split split : Split.values()) {
       assertThat(
               build(task, split).examples().stream()
@@ -105,65 +121,207 @@ class TaskTest {
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void splitsShareNoLine(Task task) {
+  void splitsShareNoLine(TemplateTask task) {
+    Set<String> shared = new TreeSet<>();
     for (Split split : Split.values()) {
-      List<Pattern> patterns = linePatterns(task, split);
+      Map<String, Pattern> patterns = linePatterns(task, split);
       for (Split other : Split.values()) {
         if (other != split) {
           for (String line : filledLines(task, other)) {
-            assertThat(patterns).noneMatch(pattern -> pattern.matcher(line).matches());
+            patterns.forEach(
+                (text, pattern) -> {
+                  if (pattern.matcher(line).matches()) {
+                    shared.add("%s of %s: %s".formatted(text, split.key(), line));
+                  }
+                });
           }
         }
       }
     }
+    assertThat(shared).isEmpty();
   }
 
   @ParameterizedTest
   @MethodSource("tasks")
-  void cueLinesOfTheFinalSplitAreNotInGeneratedTrainingText(Task task) {
-    TinyPython corpus = new TinyPython(4);
-    Set<String> lines = new HashSet<>();
-    for (int i = 0; i < 2000; i++) {
-      corpus.document(i).text().lines().map(String::strip).forEach(lines::add);
-    }
+  void cueLinesOfTheFinalSplitAreNotInGeneratedTrainingText(TemplateTask task) {
+    Set<String> found = new TreeSet<>();
     for (Template template : task.templates(Split.FINAL)) {
-      String cueLine =
-          template.text().lines().filter(line -> line.contains(Template.CUE)).findFirst().get();
-      cueTexts(task)
+      cueLines(template, task)
           .forEach(
-              cue -> {
-                Pattern line = Slots.patternOf(cueLine.strip().replace(Template.CUE, cue));
-                assertThat(lines).noneMatch(found -> line.matcher(found).lookingAt());
+              text -> {
+                Pattern line = Slots.patternOf(text);
+                GENERATED.stream()
+                    .filter(generated -> line.matcher(generated).lookingAt())
+                    .findFirst()
+                    .ifPresent(generated -> found.add(text + ": " + generated));
               });
     }
+    assertThat(found).isEmpty();
   }
 
-  /** First token after a prompt when the answer and a new line are encoded with it. */
+  /**
+   * What the lines look like that the cue stands in. A line that is the cue and nothing else is the
+   * task itself; there the line before it must be new.
+   */
+  private static Stream<String> cueLines(Template template, TemplateTask task) {
+    int cueAt = template.text().indexOf(Template.CUE);
+    int begin = template.text().lastIndexOf('\n', cueAt) + 1;
+    int end = template.text().indexOf('\n', cueAt);
+    String line = template.text().substring(begin, end < 0 ? template.text().length() : end);
+    if (line.strip().equals(Template.CUE)) {
+      return template
+          .text()
+          .substring(0, begin)
+          .lines()
+          .map(String::strip)
+          .reduce((_, last) -> last)
+          .stream();
+    }
+    return cueTexts(task)
+        .flatMap(cue -> line.replace(Template.CUE, cue).lines())
+        .map(String::strip)
+        .filter(text -> !text.isEmpty());
+  }
+
+  /** First token after a prompt when the answer and more code are encoded with it. */
   private static int continued(String prompt, int answer) {
     return TOKENIZER
-        .encode(prompt + TOKENIZER.decode(answer) + "x = 1\n")[TOKENIZER.encode(prompt).length];
+        .encode(prompt + TOKENIZER.decode(answer) + " = 1\n")[TOKENIZER.encode(prompt).length];
   }
 
-  private static Stream<String> cueTexts(Task task) {
+  private static Stream<String> cueTexts(TemplateTask task) {
     return task.cues().stream().map(Cue::texts).flatMap(List::stream);
   }
 
-  private static List<Pattern> linePatterns(Task task, Split split) {
-    return Stream.concat(task.templates(split).stream(), task.contexts(split).stream())
-        .flatMap(template -> cueTexts(task).map(template::withCue))
-        .flatMap(template -> template.linePatterns().stream())
-        .toList();
+  /** Patterns of the lines of a split, by the text they are made from. */
+  private static Map<String, Pattern> linePatterns(TemplateTask task, Split split) {
+    return wordings(task, split)
+        .flatMap(template -> template.text().lines())
+        .filter(line -> !line.isBlank())
+        .distinct()
+        .collect(Collectors.toMap(line -> line, Slots::patternOf));
   }
 
-  private static List<String> filledLines(Task task, Split split) {
+  private static Set<String> filledLines(TemplateTask task, Split split) {
     RandomGenerator random = new SplittableRandom(3);
-    return Stream.concat(task.templates(split).stream(), task.contexts(split).stream())
-        .flatMap(template -> cueTexts(task).map(template::withCue))
+    return wordings(task, split)
         .flatMap(
-            template -> Stream.generate(() -> new Slots(random).fill(template.text())).limit(30))
+            template -> Stream.generate(() -> new Slots(random).fill(template.text())).limit(10))
         .flatMap(String::lines)
         .filter(line -> !line.isBlank())
-        .toList();
+        .collect(Collectors.toSet());
+  }
+
+  /** Templates and contexts with every cue in them, without a line that is nothing but the cue. */
+  private static Stream<Template> wordings(TemplateTask task, Split split) {
+    return Stream.concat(task.templates(split).stream(), task.contexts(split).stream())
+        .map(
+            template ->
+                new Template(template.id(), template.text().replaceAll("(?m)^ *<cue>$", "")))
+        .flatMap(template -> cueTexts(task).map(template::withCue));
+  }
+
+  @ParameterizedTest
+  @MethodSource("tasks")
+  void namesComeFromManyIdentifiers(TemplateTask task) {
+    if (task.templates(Split.TRAIN).stream()
+        .noneMatch(template -> template.text().contains("$n"))) {
+      return;
+    }
+    Set<String> words = new HashSet<>();
+    new ExampleBuilder(task, TOKENIZER, LIMIT)
+        .build(Split.TRAIN, 600, 3).examples().stream()
+            .flatMap(example -> Pattern.compile("[A-Za-z]+").matcher(example.textA()).results())
+            .forEach(word -> words.add(word.group()));
+    assertThat(words).hasSizeGreaterThan(200);
+  }
+
+  @Test
+  void thereAreTheTwentyOfThePublishedTable() {
+    assertThat(Tasks.all())
+        .extracting(Task::name)
+        .containsExactly(
+            "single_double_quote",
+            "final_kwarg",
+            "set_or_string",
+            "set_or_string_fixedvarname",
+            "class_init",
+            "with_as",
+            "bracket_brace",
+            "with_open",
+            "bracket_counting",
+            "for_while",
+            "else_elif",
+            "fstring_brace",
+            "if_ternary",
+            "var_swap",
+            "indent_for",
+            "lambda_func",
+            "if_equals",
+            "enumerate_range",
+            "var_if",
+            "while_return_true");
+    assertThat(Tasks.all()).noneMatch(Task::isControl);
+    assertThat(Tasks.controls()).hasSize(3).allMatch(Task::isControl);
+  }
+
+  @Test
+  void shufflingExchangesTheAnswersOfAboutHalfOfThePairs() {
+    int single = TOKENIZER.tokenOf("')\n").orElseThrow();
+    long kept =
+        build(Tasks.named("control_shuffled"), Split.TRAIN).examples().stream()
+            .filter(example -> example.targetA() == single)
+            .count();
+    assertThat(kept).isBetween(30L, 70L);
+  }
+
+  @Test
+  void anArbitraryMappingIsTheSameInEverySplit() {
+    Set<String> rules = new HashSet<>();
+    for (Split split : Split.values()) {
+      for (Example example : build(Tasks.named("control_mapping"), split).examples()) {
+        List<Integer> cue = new ArrayList<>();
+        for (int i = 0; i < example.tokensA().size(); i++) {
+          if (!example.tokensA().get(i).equals(example.tokensB().get(i))) {
+            cue.add(example.tokensA().get(i));
+          }
+        }
+        rules.add(cue + " " + example.targetA() + " " + example.targetB());
+      }
+    }
+    assertThat(rules).hasSize(1);
+  }
+
+  @Test
+  void variantsMisleadMoreFromLevelToLevel() {
+    List<Variant> variants = Tasks.named("bracket_counting").variants();
+    assertThat(variants)
+        .extracting(Variant::name)
+        .containsExactly("context_dilution", "distractor");
+    List<LevelExamples> lists = variants.get(0).examples(TOKENIZER, 1000, 20, 1);
+    assertThat(lists)
+        .extracting(level -> level.level().amount())
+        .containsExactly(5, 10, 20, 30, 40, 50, 60, 70);
+    for (LevelExamples level : lists) {
+      assertThat(level.set().pairs()).isEqualTo(20);
+      assertThat(level.set().examples())
+          .allSatisfy(
+              example ->
+                  assertThat(example.textA().chars().filter(letter -> letter == ',').count())
+                      .isEqualTo(level.level().amount() - 1));
+    }
+    assertThat(variants.get(0).examples(TOKENIZER, 128, 20, 1)).hasSizeBetween(4, 7);
+
+    List<LevelExamples> comments = variants.get(1).examples(TOKENIZER, 128, 20, 1);
+    assertThat(comments).hasSize(2);
+    assertThat(comments.get(0).set().examples())
+        .allSatisfy(example -> assertThat(example.textB()).containsOnlyOnce("["));
+    assertThat(comments.get(1).set().examples())
+        .allSatisfy(
+            example -> {
+              assertThat(example.textB()).startsWith("# ").contains(": [\n");
+              assertThat(example.targetB()).isEqualTo(TOKENIZER.tokenOf("]\n").orElseThrow());
+            });
   }
 
   @Test

@@ -561,7 +561,7 @@ final class Author {
       case "CHAR" ->
           literals.string(
               dice.pick("a", "b", "x", "#", "*", "-", ".", " ", "e", "o", "@", "!", "0", "s"));
-      case "EMPTY" -> literals.string("");
+      case "EMPTY" -> dice.chance(0.35) ? "str()" : literals.string("");
       case "MSG" -> dice.chance(0.65) ? code("STR") : code("FSTR");
       case "FSTR" -> formatted();
       case "NUM" -> literals.integer();
@@ -584,6 +584,9 @@ final class Author {
               dice.pick("x", "n", "item", "pair", "a", "value", "s", "word"),
               dice.pick(Lexicon.NOUNS),
               names.function());
+      case "CALL" -> piece(kind, Type.INT);
+      case "LIST_CALL" -> piece(kind, Type.INTS);
+      case "CONDITION" -> piece(kind, Type.BOOL);
       case "SPREAD_INTS" -> literals.spread(Type.INTS, page.step());
       case "SPREAD_TEXTS" -> literals.spread(Type.TEXTS, page.step());
       case "SPREAD_GRID" -> literals.spread(Type.GRID, page.step());
@@ -597,6 +600,16 @@ final class Author {
         yield literal ? literals.of(type) : expression(type);
       }
     };
+  }
+
+  /** An expression of a section; one of a type where none of them fits the scope. */
+  private String piece(String section, Type otherwise) {
+    Snippet snippet = grammar.draw(section, dice, this::fits);
+    if (snippet == null) {
+      return atom(otherwise);
+    }
+    note(snippet);
+    return new Writing(snippet, null).text(snippet.lines().getFirst());
   }
 
   private String unusedFunction(String name) {

@@ -70,6 +70,42 @@ final class Classes {
     author.page.indented(() -> body(name, base));
   }
 
+  /**
+   * Define a class that keeps what its constructor is given, or a function that hands what it is
+   * given to an object.
+   */
+  void stub() {
+    Map<String, Type> fields = attributes(dice.between(2, 4), FIELD_TYPES);
+    if (dice.chance(0.25)) {
+      Scope taken = new Scope();
+      fields.forEach(taken::define);
+      String object = dice.chance(0.4) ? SELF : author.names.variable(Type.OBJECT, taken);
+      String name = author.names.function();
+      if (!author.hasFunction(name)) {
+        keep(name, object, "", fields);
+      }
+      return;
+    }
+    author.page.line("class " + author.names.type() + ":");
+    String privately = dice.chance(0.25) ? "_" : "";
+    author.page.indented(() -> keep("__init__", SELF, privately, fields));
+  }
+
+  /** Write a function that copies its parameters to an object of their names. */
+  private void keep(String name, String object, String prefix, Map<String, Type> fields) {
+    Scope inside = new Scope();
+    fields.forEach(inside::define);
+    author.function(
+        "def " + name + "(" + object + ", " + String.join(", ", fields.keySet()) + "):",
+        inside,
+        null,
+        () ->
+            fields
+                .keySet()
+                .forEach(field -> author.page.line(object + "." + prefix + field + " = " + field)));
+    author.noteForm("keeper");
+  }
+
   /** Whether there is a class to use. */
   boolean isEmpty() {
     return shapes.isEmpty();

@@ -31,8 +31,18 @@ final class Names {
           "y",
           "a",
           "b",
+          "c",
+          "d",
           "k",
           "m",
+          "p",
+          "q",
+          "r",
+          "t",
+          "u",
+          "v",
+          "w",
+          "z",
           "num",
           "value",
           "result",
@@ -391,7 +401,7 @@ final class Names {
 
   /** A name for something that is built up, be it a set or a text. */
   String collection(Scope scope) {
-    if (dice.chance(0.15) && isFree("current", scope)) {
+    if (dice.chance(0.25) && isFree("current", scope)) {
       return "current";
     }
     String name =

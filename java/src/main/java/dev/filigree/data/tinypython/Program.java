@@ -15,7 +15,7 @@ import java.util.TreeSet;
  */
 public record Program(String text, Set<String> forms) {
   /** Chance that a program is a sheet of short statements rather than a whole. */
-  private static final double SHEETS = 0.4;
+  private static final double SHEETS = 0.5;
 
   private static final List<Type> CONSTANT_TYPES =
       List.of(
@@ -96,6 +96,8 @@ public record Program(String text, Set<String> forms) {
           if (dice.chance(0.6)) {
             page.blank();
           }
+        } else if (dice.chance(0.1)) {
+          classes.stub();
         } else if (!author.write("contrast")) {
           author.statements(1);
         }
