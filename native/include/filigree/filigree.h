@@ -292,9 +292,20 @@ FG_API fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg
                                    fg_trainer** out_trainer);
 
 /**
+ * Give the model another one to learn from: with "distill.weight" w and "distill.temperature" t the objective is
+ * (1 - w) * cross-entropy + w * t^2 * KL(teacher || model), logits divided by t in the second. Needed before the first
+ * step, also of a resumed trainer, when w is above 0. The trainer keeps the teacher alive and uses it in every step;
+ * the statistics stay those of the cross-entropy.
+ * @param teacher of the same vocabulary and device, with a block_size of at least the trainer's seq_len.
+ * @return FG_INVALID_ARGUMENT for a teacher that does not fit, is not the one of the run that is resumed, or that the
+ *         configuration has no use for.
+ */
+FG_API fg_status fg_trainer_set_teacher(fg_trainer* trainer, fg_model* teacher);
+
+/**
  * Do up to n_steps steps, fewer when the configured number of steps is reached.
- * @return FG_INVALID_STATE when all steps are done; FG_DIVERGED (the message names the tensor); FG_CANCELLED
- *         (finished steps stay done); FG_OUT_OF_MEMORY.
+ * @return FG_INVALID_STATE when all steps are done or a teacher is missing; FG_DIVERGED (the message names the tensor);
+ *         FG_CANCELLED (finished steps stay done); FG_OUT_OF_MEMORY.
  */
 FG_API fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats* out_stats);
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <mutex>
 
 #include "capi/handles.hpp"
 #include "sparsity/weight_statistics.hpp"
@@ -19,6 +20,11 @@ std::vector<TokenStream> to_streams(const fg_corpus* corpora, std::uint64_t coun
         streams.push_back({corpora[i].tokens, corpora[i].count, corpora[i].share});
     }
     return streams;
+}
+
+/// Hold the teacher of a trainer, if it has one, for the length of a call.
+std::unique_lock<std::mutex> occupy_teacher(const Trainer& trainer) {
+    return trainer.teacher() == nullptr ? std::unique_lock<std::mutex>() : occupy(*trainer.teacher());
 }
 
 /// Run up to `n_steps` steps and fill the statistics.
@@ -72,10 +78,19 @@ fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg_corpus
     });
 }
 
+fg_status fg_trainer_set_teacher(fg_trainer* trainer, fg_model* teacher) {
+    return guard([&] {
+        const auto object = object_of(trainer);
+        const auto lock = occupy(object->model());
+        object->set_teacher(object_of(teacher));
+    });
+}
+
 fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(trainer);
         const auto lock = occupy(object->model());
+        const auto teacher_lock = occupy_teacher(*object);
         require_stats(out_stats);
         run_steps(
             *object, n_steps, [&] { return object->step(); }, out_stats);
@@ -87,6 +102,7 @@ fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64
     return guard([&] {
         const auto object = object_of(trainer);
         const auto lock = occupy(object->model());
+        const auto teacher_lock = occupy_teacher(*object);
         require(tokens, "tokens");
         require_stats(out_stats);
         const auto block_size = object->model().config().block_size;
@@ -103,7 +119,7 @@ fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json) {
         const auto object = object_of(trainer);
         const auto lock = occupy(object->model());
         require(out_json, "out_json");
-        *out_json = make_json_buffer(weight_statistics_json(object->model()));
+        *out_json = make_json_buffer(object->metrics_json());
     });
 }
 

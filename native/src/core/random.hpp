@@ -16,6 +16,8 @@ enum class Purpose : std::uint64_t {
     kBatch = 2,           ///< index = training step
     kInitialMask = 3,     ///< index = 0
     kPruneBatch = 4,      ///< index = pruning step
+    kRevival = 5,         ///< index = training steps done
+    kLevel = 6,           ///< index = training step
 };
 
 class RandomStream {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/train_config.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/config_reader.hpp"
@@ -39,7 +41,48 @@ Anneal parse_anneal(ConfigReader reader) {
     return a;
 }
 
+Revival parse_revival(ConfigReader reader) {
+    Revival r;
+    r.every = reader.integer("every", 0);
+    r.until = reader.number("until", 0.0, 1.0);
+    r.weights = reader.integer("weights", 1, 1 << 20);
+    r.share = reader.number("share", 0.0, 1.0);
+    reader.finish();
+    return r;
+}
+
+Levels parse_levels(ConfigReader reader) {
+    Levels l;
+    l.count = reader.integer("count", 1, 16);
+    l.ratio = reader.number("ratio", 1.0, kHuge);
+    l.settle = reader.number("settle", 0.0, 1.0);
+    reader.finish();
+    if (l.count > 1 && (l.ratio <= 1.0 || l.settle <= 0.0)) {
+        reader.fail(l.ratio <= 1.0 ? "ratio" : "settle", "must be larger for several levels");
+    }
+    return l;
+}
+
+Distillation parse_distillation(ConfigReader reader) {
+    Distillation d;
+    d.weight = reader.number("weight", 0.0, 1.0);
+    d.temperature = reader.number("temperature", kTiny, kHuge);
+    reader.finish();
+    return d;
+}
+
 }  // namespace
+
+Fractions TrainConfig::fractions_of(std::int64_t level) const {
+    const auto factor = std::pow(levels.ratio, static_cast<double>(level));
+    const auto scaled = [&](double fraction) { return std::min(1.0, fraction * factor); };
+    return {scaled(fractions.matrix), scaled(fractions.embedding), scaled(fractions.unembedding),
+            scaled(fractions.bias), scaled(fractions.position)};
+}
+
+std::int64_t TrainConfig::levels_at(std::int64_t step) const {
+    return static_cast<double>(step) < (1.0 - levels.settle) * static_cast<double>(steps) ? levels.count : 1;
+}
 
 double TrainConfig::lr_at(std::int64_t step) const {
     const auto rate = learning_rate(lr, warmup, step, steps);
@@ -70,7 +113,10 @@ TrainConfig parse_train_config(std::string_view json) {
     c.anneal = parse_anneal(sparsity.object("anneal"));
     c.minimum_alive = sparsity.integer("minimum_alive", 0, 1 << 20);
     c.sharkfin = sparsity.boolean("sharkfin");
+    c.revival = parse_revival(sparsity.object("revive"));
+    c.levels = parse_levels(sparsity.object("levels"));
     sparsity.finish();
+    c.distillation = parse_distillation(reader.object("distill"));
     reader.finish();
     c.json = std::string(json);
     return c;

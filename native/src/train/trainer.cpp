@@ -18,9 +18,11 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/random.hpp"
 #include "core/safetensors.hpp"
 #include "model/model_files.hpp"
 #include "ops/crossover.hpp"
+#include "sparsity/weight_statistics.hpp"
 
 namespace filigree {
 namespace {
@@ -31,6 +33,8 @@ constexpr const char* kMetadataKey = "filigree_trainer";
 constexpr const char* kMoment1 = "adam.m";
 constexpr const char* kCrossover = "crossover";
 constexpr const char* kMoment2 = "adam.v";
+constexpr const char* kRevived = "revived";
+constexpr const char* kTeacher = "teacher";
 
 bool all_finite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 
@@ -62,12 +66,14 @@ Trainer::Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<T
     : model_(std::move(model)),
       config_(std::move(config)),
       sampler_(std::move(streams), model_->config().vocab_size, config_.seq_len, config_.seed),
-      projector_(*model_, config_.fractions, config_.minimum_alive),
       projections_(model_->table().parameters().size()) {
     if (config_.seq_len > model_->config().block_size) {
         throw Error(FG_INVALID_CONFIG, "train.seq_len is " + std::to_string(config_.seq_len) +
                                            ", longer than the model's block_size " +
                                            std::to_string(model_->config().block_size));
+    }
+    for (std::int64_t level = 0; level < config_.levels.count; ++level) {
+        projectors_.emplace_back(*model_, config_.fractions_of(level), config_.minimum_alive);
     }
     const auto& table = model_->table();
     gradients_ = at::zeros({table.trainable_size()}, model_->values().options());
@@ -99,7 +105,9 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
     std::string config;
     std::int64_t steps_done = 0;
     std::int64_t tokens_seen = 0;
+    std::int64_t revived = 0;
     std::optional<double> crossover;  // absent when the run was made by the reference plan
+    std::optional<std::uint64_t> teacher;
     try {
         const auto state = nlohmann::ordered_json::parse(found->second);
         config = state.at("config").dump();
@@ -107,6 +115,10 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
         if (state.contains(kCrossover)) {
             crossover = state.at(kCrossover).get<double>();
         }
+        if (state.contains(kTeacher)) {
+            teacher = state.at(kTeacher).get<std::uint64_t>();
+        }
+        revived = state.value(kRevived, std::int64_t{0});
         tokens_seen = state.at("tokens").get<std::int64_t>();
     } catch (const nlohmann::json::exception& error) {
         throw bad(error.what());
@@ -120,6 +132,8 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
         trainer->model_->sparse_weights().set_crossover(*crossover);
     }
     trainer->tokens_seen_ = tokens_seen;
+    trainer->revived_ = revived;
+    trainer->wanted_teacher_ = teacher;
     for (const auto& [name, moment] : {std::pair{kMoment1, trainer->moment1_}, {kMoment2, trainer->moment2_}}) {
         auto host = at::empty({moment.numel()}, at::kFloat);
         const std::vector<std::int64_t> shape = {moment.numel()};
@@ -140,6 +154,12 @@ void Trainer::save(const std::filesystem::path& folder) const {
     if (fast()) {
         state[kCrossover] = model_->sparse_weights().crossover();
     }
+    if (config_.revival.every > 0) {
+        state[kRevived] = revived_;
+    }
+    if (teacher_ != nullptr) {
+        state[kTeacher] = fingerprint(*teacher_);
+    }
     const auto m = moment1_.to(at::kCPU);
     const auto v = moment2_.to(at::kCPU);
     const auto bytes = [](const at::Tensor& host) {
@@ -155,13 +175,70 @@ double Trainer::compute_gradients(const at::Tensor& tokens) {
         gradients_.zero_();
     }
     gradients_are_zero_ = false;
-    const auto loss = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
-    const auto value = loss.item<double>();
-    if (!std::isfinite(value)) {
+    at::Tensor objective;
+    double value = 0.0;
+    if (config_.distillation.weight > 0.0) {
+        FG_EXPECTS(teacher_ != nullptr, FG_INVALID_STATE,
+                   "train.distill.weight is above 0, so the trainer needs a teacher before its first step");
+        const auto loss = distilled_loss(model_->context_with(leaves_), *teacher_, tokens, config_.distillation);
+        objective = loss.objective;
+        value = loss.cross_entropy;
+    } else {
+        objective = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
+        value = objective.item<double>();
+    }
+    if (!std::isfinite(value) || !std::isfinite(objective.item<double>())) {
         report_divergence(tokens, "the loss", "the logits");
     }
-    loss.backward();
+    objective.backward();
     return value;
+}
+
+double Trainer::compute_gradients_at(const at::Tensor& tokens, std::int64_t level) {
+    if (level + 1 == config_.levels_at(steps_done_)) {
+        return compute_gradients(tokens);  // what is kept is what that level leaves
+    }
+    /// Puts the weights back, whatever happens.
+    struct Restore {
+        explicit Restore(const at::Tensor& target) : values(target), kept(target.clone()) {}
+        Restore(const Restore&) = delete;
+        Restore& operator=(const Restore&) = delete;
+        ~Restore() {
+            const at::NoGradGuard no_grad;
+            values.copy_(kept);
+        }
+        at::Tensor values, kept;
+    };
+    const Restore restore(model_->values());
+    {
+        const at::NoGradGuard no_grad;
+        projectors_[static_cast<std::size_t>(level)].project(*model_, config_.density_at(steps_done_, level));
+    }
+    return compute_gradients(tokens);
+}
+
+void Trainer::set_teacher(std::shared_ptr<Model> teacher) {
+    FG_EXPECTS(config_.distillation.weight > 0.0, FG_INVALID_ARGUMENT,
+               "train.distill.weight is 0, so there is nothing that a teacher would change");
+    FG_EXPECTS(teacher != model_, FG_INVALID_ARGUMENT, "a model cannot be its own teacher");
+    FG_EXPECTS(teacher->config().vocab_size == model_->config().vocab_size, FG_INVALID_ARGUMENT,
+               "the teacher has a vocabulary of ", teacher->config().vocab_size, " tokens, the model one of ",
+               model_->config().vocab_size);
+    FG_EXPECTS(teacher->config().block_size >= config_.seq_len, FG_INVALID_ARGUMENT, "the teacher takes ",
+               teacher->config().block_size, " tokens in a row, train.seq_len is ", config_.seq_len);
+    FG_EXPECTS(teacher->device() == model_->device(), FG_INVALID_ARGUMENT,
+               "teacher and model are on different devices");
+    FG_EXPECTS(!wanted_teacher_ || *wanted_teacher_ == fingerprint(*teacher), FG_INVALID_ARGUMENT,
+               "this is not the teacher that the run was started with");
+    teacher_ = std::move(teacher);
+}
+
+std::string Trainer::metrics_json() const {
+    auto json = weight_statistics_json(*model_);
+    if (config_.revival.every > 0) {
+        json.insert(json.size() - 1, std::string(",\"") + kRevived + "\":" + std::to_string(revived_));
+    }
+    return json;
 }
 
 void Trainer::plan_matrices() {
@@ -209,7 +286,7 @@ void Trainer::update_by_reference(const StepReport& report) {
                        config_.adam, report.lr, steps_done_ + 1);
     }
     const PartTimer timer(Part::kProjection);
-    projector_.project(*model_, report.density);
+    projector().project(*model_, report.density);
     // After the projection, so that zeros stay zeros and the order of magnitudes is untouched (method 2.8).
     model_->values().narrow(0, 0, table.decayed_size()).mul_(1.0 - config_.weight_decay * report.lr);
 }
@@ -225,7 +302,7 @@ void Trainer::update_fast(const StepReport& report) {
         if (!parameter.trainable) {
             continue;
         }
-        const auto density = projector_.density(parameter, report.density);
+        const auto density = projector().density(parameter, report.density);
         const auto decay = parameter.decayed() ? 1.0 - config_.weight_decay * report.lr : 1.0;
         const auto part = state.at(parameter.offset);
         {
@@ -237,7 +314,7 @@ void Trainer::update_fast(const StepReport& report) {
             const PartTimer timer(Part::kProjection);
             const auto columns = parameter.shape.back();
             projections_[i].apply({part.w, parameter.size / columns, columns}, kept_entries(density, parameter.size),
-                                  parameter.alive_axis, projector_.minimum_alive(), static_cast<float>(decay));
+                                  parameter.alive_axis, projector().minimum_alive(), static_cast<float>(decay));
         }
     }
     // LibTorch counts its own writes only.
@@ -254,7 +331,9 @@ StepReport Trainer::step_on(const at::Tensor& tokens) {
     const auto start = std::chrono::steady_clock::now();
     const Profile::Scope scope(profile_);
     StepReport report;
-    report.loss = compute_gradients(tokens);
+    const auto levels = static_cast<std::uint64_t>(config_.levels_at(steps_done_));
+    RandomStream draw(config_.seed, Purpose::kLevel, static_cast<std::uint64_t>(steps_done_));
+    report.loss = compute_gradients_at(tokens, static_cast<std::int64_t>(draw.below(levels)));
 
     const at::NoGradGuard no_grad;
     {
@@ -270,6 +349,12 @@ StepReport Trainer::step_on(const at::Tensor& tokens) {
         update_fast(report);
     } else {
         update_by_reference(report);
+    }
+    if (config_.revival.due(steps_done_ + 1, config_.steps)) {
+        const auto index = static_cast<std::uint64_t>(steps_done_ + 1);
+        revived_ += revive_dead_units(*model_, moment1_, moment2_, config_.revival,
+                                      RandomStream(config_.seed, Purpose::kRevival, index));
+        projector().project(*model_, report.density);
     }
 
     ++steps_done_;

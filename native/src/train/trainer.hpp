@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,13 @@ public:
     /// @throws FG_DIVERGED, naming the first tensor or site that is not finite; the weights are then untouched.
     StepReport step_on(const at::Tensor& tokens);
 
+    /// Learn from a teacher's predictions as the configuration says; needed before the first step when it does.
+    /// @throws FG_INVALID_ARGUMENT for a teacher of another vocabulary, device or too short a context, for one that the
+    /// configuration has no use for, and for another one than that of the run that is resumed.
+    void set_teacher(std::shared_ptr<Model> teacher);
+    /// NULL without one.
+    [[nodiscard]] const std::shared_ptr<Model>& teacher() const { return teacher_; }
+
     /// Write the model's files and trainer.safetensors into an existing folder.
     /// @throws FG_DIVERGED when a weight is not finite: nothing could go on from there. FG_NOT_FOUND, FG_IO.
     void save(const std::filesystem::path& folder) const;
@@ -56,6 +64,8 @@ public:
     /// Cross-entropy of a batch; leaves its gradients in gradients(). @return loss, nats per token.
     double compute_gradients(const at::Tensor& tokens);
     [[nodiscard]] const at::Tensor& gradients() const { return gradients_; }  ///< flat [trainable_size]
+    /// weight_statistics_json() of the model, and with revivals the number of units that were revived.
+    [[nodiscard]] std::string metrics_json() const;
     /// Plan, crossover and where the time of all steps so far went, as JSON.
     [[nodiscard]] std::string profile_json() const;
     /// Where the time of all steps so far went.
@@ -65,6 +75,12 @@ private:
     /// Measure from which density on the model's matrices are worth taking as sparse ones.
     void plan_matrices();
     [[nodiscard]] bool fast() const;
+    /// Loss of a batch under the weights that level `level` would leave, with its gradients.
+    double compute_gradients_at(const at::Tensor& tokens, std::int64_t level);
+    /// Projector of what is kept at the present step.
+    [[nodiscard]] const Projector& projector() const {
+        return projectors_[static_cast<std::size_t>(config_.levels_at(steps_done_) - 1)];
+    }
     /// Factor that gradients of L2 norm `norm` are rescaled by (method 2.1.5).
     [[nodiscard]] double gradient_scale(double norm) const;
     /// Normalise, Adam, projection, decay, by LibTorch's operations.
@@ -78,7 +94,10 @@ private:
     std::shared_ptr<Model> model_;
     TrainConfig config_;
     Sampler sampler_;
-    Projector projector_;
+    std::vector<Projector> projectors_;  // by level
+    std::shared_ptr<Model> teacher_;
+    std::optional<std::uint64_t> wanted_teacher_;  // fingerprint, of a run that is resumed
+    std::int64_t revived_ = 0;
     at::Tensor gradients_;  // flat [trainable_size], as the two moments
     at::Tensor moment1_;
     at::Tensor moment2_;

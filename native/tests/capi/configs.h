@@ -32,7 +32,10 @@
     "\"adam\":{\"beta1\":0.9,\"beta2\":0.95,\"eps\":0.1},\"weight_decay\":0.1,\"gradient\":\"normalize\","  \
     "\"sparsity\":{\"fractions\":{\"matrix\":0.25,\"embedding\":0.5,\"unembedding\":0.5,\"bias\":0.5,"      \
     "\"position\":1.0},\"anneal\":{\"shape\":\"linear\",\"start\":0.0,\"end\":0.5,\"exponent\":1.0},"       \
-    "\"minimum_alive\":1,\"sharkfin\":true}"
+    "\"minimum_alive\":1,\"sharkfin\":true,"                                                                  \
+    "\"revive\":{\"every\":0,\"until\":1.0,\"weights\":1,\"share\":0.0},"                                     \
+    "\"levels\":{\"count\":1,\"ratio\":1.0,\"settle\":0.0}},"                                                \
+    "\"distill\":{\"weight\":0.0,\"temperature\":1.0}"
 #define TEST_TRAINER "{\"steps\":12," TEST_TRAINER_REST "}"
 #define TEST_LONG_TRAINER "{\"steps\":100000000," TEST_TRAINER_REST "}"
 

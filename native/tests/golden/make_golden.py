@@ -50,7 +50,10 @@ def trainer_config(fractions, anneal, **changes):
             "fractions": dict(zip(("matrix", "embedding", "unembedding", "bias", "position"), fractions)),
             "anneal": dict(zip(("shape", "start", "end", "exponent"), anneal)),
             "minimum_alive": 2, "sharkfin": True,
-        }, **changes,
+            # Off: what they do is Filigree's own, and tested against its own definitions.
+            "revive": {"every": 0, "until": 1, "weights": 1, "share": 0},
+            "levels": {"count": 1, "ratio": 1, "settle": 0},
+        }, "distill": {"weight": 0, "temperature": 1}, **changes,
     }
 
 

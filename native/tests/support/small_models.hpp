@@ -64,7 +64,10 @@ inline nlohmann::json small_train_json() {
          {{"fractions", {{"matrix", 0.2}, {"embedding", 0.5}, {"unembedding", 0.5}, {"bias", 0.5}, {"position", 0.5}}},
           {"anneal", {{"shape", "linear"}, {"start", 0.01}, {"end", 0.5}, {"exponent", 1.0}}},
           {"minimum_alive", 3},
-          {"sharkfin", true}}}};
+          {"sharkfin", true},
+          {"revive", {{"every", 0}, {"until", 1.0}, {"weights", 1}, {"share", 0.0}}},
+          {"levels", {{"count", 1}, {"ratio", 1.0}, {"settle", 0.0}}}}},
+        {"distill", {{"weight", 0.0}, {"temperature", 1.0}}}};
 }
 
 inline nlohmann::json small_prune_json() {

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <set>
 
 #include "model/model_files.hpp"
 #include "sparsity/weight_statistics.hpp"
@@ -116,6 +117,193 @@ TEST_F(Training, ResumesBitIdentically) {
         while (!second->finished()) static_cast<void>(second->step());
         EXPECT_TRUE(at::equal(model->values(), whole->model().values())) << "stopped after " << stop;
     }
+}
+
+/// A run that lets units die, since its gradients are all that would keep them.
+nlohmann::json reviving_json() {
+    auto config = small_train_json();
+    config["steps"] = 60;
+    config["sparsity"]["minimum_alive"] = 0;
+    config["sparsity"]["fractions"]["matrix"] = 0.04;
+    config["sparsity"]["anneal"]["end"] = 0.2;
+    return config;
+}
+
+nlohmann::json statistics(const Trainer& trainer) { return nlohmann::json::parse(trainer.metrics_json()); }
+
+TEST_F(Training, RevivalKeepsMoreUnitsAliveAndTheNumberOfWeights) {
+    const auto run = [&](std::int64_t every) {
+        auto config = reviving_json();
+        config["sparsity"]["revive"] = {{"every", every}, {"until", 0.9}, {"weights", 2}, {"share", 0.2}};
+        auto one = trainer(config);
+        while (!one->finished()) static_cast<void>(one->step());
+        return one;
+    };
+    const auto plain = run(0);
+    const auto revived = run(5);
+    EXPECT_FALSE(statistics(*plain).contains("revived"));
+    EXPECT_GT(statistics(*revived)["revived"].get<int>(), 0);
+    const auto alive = [&](const Trainer& one, const char* layer) {
+        return statistics(one)[std::string("num_alive_neurons/c_fc/layer_") + layer].get<int>();
+    };
+    EXPECT_GT(alive(*revived, "0") + alive(*revived, "1"), alive(*plain, "0") + alive(*plain, "1"));
+    for (const auto& parameter : revived->model().table().parameters()) {
+        if (parameter.family == Family::kMatrix) {
+            EXPECT_EQ(revived->model().tensor(parameter).count_nonzero().item<std::int64_t>(),
+                      kept_entries(0.04, parameter.size))
+                << parameter.name;
+        }
+    }
+}
+
+TEST_F(Training, LevelsAreDrawnUntilTheFinalOneIsLeft) {
+    auto config = small_train_json();
+    config["sparsity"]["minimum_alive"] = 0;
+    config["sparsity"]["fractions"]["matrix"] = 0.1;
+    config["sparsity"]["levels"] = {{"count", 3}, {"ratio", 2.0}, {"settle", 0.25}};
+    const auto run = trainer(config);
+    const auto& matrix = run->model().table().find("transformer.h.0.mlp.c_fc.weight");
+    const auto& head = run->model().table().find("lm_head.weight");
+    const auto nonzeros = [&](const Parameter& parameter) {
+        return run->model().tensor(parameter).count_nonzero().item<std::int64_t>();
+    };
+    for (int step = 0; step < 15; ++step) {
+        const auto report = run->step();
+        if (step >= 10) {  // annealing is over: the densest level is kept, 4 times the final one
+            EXPECT_DOUBLE_EQ(report.density, 0.4);
+            EXPECT_EQ(nonzeros(matrix), kept_entries(0.4, matrix.size));
+            EXPECT_EQ(nonzeros(head), head.size);  // 4 times a half is all of it
+        }
+    }
+    while (!run->finished()) {
+        EXPECT_DOUBLE_EQ(run->step().density, 0.1);
+        EXPECT_EQ(nonzeros(matrix), kept_entries(0.1, matrix.size));
+        EXPECT_EQ(nonzeros(head), kept_entries(0.5, head.size));
+    }
+}
+
+TEST_F(Training, AStepOfALevelSeesTheWeightsItLeaves) {
+    auto config = small_train_json();
+    config["sparsity"]["minimum_alive"] = 0;
+    config["sparsity"]["anneal"] = {{"shape", "linear"}, {"start", 0.0}, {"end", 0.0}, {"exponent", 1.0}};
+    config["sparsity"]["levels"] = {{"count", 2}, {"ratio", 3.0}, {"settle", 0.1}};
+    // Losses of a batch at the first step are those of the two levels of the same weights.
+    std::set<double> losses;
+    for (int seed = 1; seed < 9; ++seed) {
+        config["seed"] = seed;
+        const auto run = trainer(config);
+        losses.insert(run->step_on(random_batch(run->model(), 4, 17)).loss);
+    }
+    auto expected = [&](double factor) {
+        const auto model = make_model();
+        const Fractions own{0.2 * factor, std::min(1.0, 0.5 * factor), std::min(1.0, 0.5 * factor),
+                            std::min(1.0, 0.5 * factor), std::min(1.0, 0.5 * factor)};
+        Projector(*model, own, 0).project(*model, 0.2 * factor);
+        return next_token_loss(model->context(), random_batch(*model, 4, 17), nullptr).item<double>();
+    };
+    const auto dense = next_token_loss(make_model()->context(), random_batch(*make_model(), 4, 17), nullptr);
+    EXPECT_EQ(losses, (std::set<double>{expected(1.0), dense.item<double>()}))
+        << "the densest level has nothing to project away before the first update";
+}
+
+TEST_F(Training, DistillationMixesCrossEntropyAndDivergence) {
+    const std::shared_ptr<Model> teacher = make_model(small_model_json(), false, 7);
+    teacher->values().mul_(3.0);  // predictions that differ visibly from those of a fresh model
+    const auto with = [&](double weight, double temperature) {
+        auto config = small_train_json();
+        config["distill"] = {{"weight", weight}, {"temperature", temperature}};
+        auto run = trainer(config);
+        if (weight > 0.0) run->set_teacher(teacher);
+        return run;
+    };
+    const auto batch = random_batch(*teacher, 4, 17);
+    const auto gradient = [&](double weight, double temperature) {
+        const auto run = with(weight, temperature);
+        static_cast<void>(run->compute_gradients(batch));
+        return run->gradients().clone();
+    };
+    const auto plain = gradient(0.0, 1.0);
+    const auto whole = gradient(1.0, 2.0);
+    const auto mixed = gradient(0.25, 2.0);
+    const auto expected = plain * 0.75 + whole * 0.25;
+    EXPECT_LE((mixed - expected).abs().max().item<double>(), 1e-5 * expected.abs().max().item<double>());
+    EXPECT_GT((whole - plain).norm().item<double>(), 0.1 * plain.norm().item<double>());
+    // The statistics stay those of the cross-entropy.
+    EXPECT_NEAR(with(0.7, 2.0)->step_on(batch).loss, with(0.0, 1.0)->step_on(batch).loss, 1e-5);
+}
+
+TEST_F(Training, AModelThatIsItsTeachersEqualLearnsNothingFromIt) {
+    auto config = small_train_json();
+    config["distill"] = {{"weight", 1.0}, {"temperature", 1.5}};
+    const auto run = trainer(config);
+    run->set_teacher(make_model());  // the same seed, so the same weights
+    static_cast<void>(run->compute_gradients(random_batch(run->model(), 4, 17)));
+    EXPECT_LE(run->gradients().abs().max().item<double>(), 1e-6);
+}
+
+TEST_F(Training, DistillationBringsAModelToItsTeacher) {
+    auto plain = small_train_json();
+    plain["steps"] = 200;
+    auto model = small_model_json();
+    model["afrac"] = nullptr;
+    for (auto& fraction : plain["sparsity"]["fractions"]) fraction = 1.0;
+    const auto taught = make_model(model);
+    Trainer teaching(taught, parse_train_config(plain.dump()), streams());
+    while (!teaching.finished()) static_cast<void>(teaching.step());
+    auto config = plain;
+    config["distill"] = {{"weight", 1.0}, {"temperature", 2.0}};
+    const auto run = trainer(config, model);
+    run->set_teacher(taught);
+    while (!run->finished()) static_cast<void>(run->step());
+    const auto batch = random_batch(run->model(), 16, 17);
+    const auto loss = [&](const Model& one) { return next_token_loss(one.context(), batch, nullptr).item<double>(); };
+    EXPECT_NEAR(loss(run->model()), loss(*taught), 0.25);
+    EXPECT_LT(held_out_loss(run->model(), {tokens_.data(), tokens_.size(), 8, 0}).loss, 2.0);
+}
+
+TEST_F(Training, ResumesEveryOptionBitIdentically) {
+    auto config = reviving_json();
+    config["sparsity"]["revive"] = {{"every", 4}, {"until", 0.9}, {"weights", 2}, {"share", 0.2}};
+    config["sparsity"]["levels"] = {{"count", 2}, {"ratio", 2.0}, {"settle", 0.3}};
+    config["distill"] = {{"weight", 0.5}, {"temperature", 2.0}};
+    const std::shared_ptr<Model> teacher = make_model(small_model_json(), false, 7);
+    const auto start = [&] {
+        auto run = trainer(config);
+        run->set_teacher(teacher);
+        return run;
+    };
+    const auto whole = start();
+    while (!whole->finished()) static_cast<void>(whole->step());
+    for (const int stop : {3, 20, 50}) {
+        const TemporaryFolder folder;
+        {
+            const auto first = start();
+            for (int i = 0; i < stop; ++i) static_cast<void>(first->step());
+            first->save(folder.path());
+        }
+        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+        const auto second = Trainer::resume(model, folder.path(), streams());
+        EXPECT_FG_ERROR(second->set_teacher(make_model(small_model_json(), false, 8)), FG_INVALID_ARGUMENT,
+                        "not the teacher that the run was started with");
+        second->set_teacher(teacher);
+        while (!second->finished()) static_cast<void>(second->step());
+        EXPECT_TRUE(at::equal(model->values(), whole->model().values())) << "stopped after " << stop;
+        EXPECT_EQ(statistics(*second)["revived"], statistics(*whole)["revived"]);
+    }
+}
+
+TEST_F(Training, RefusesATeacherThatDoesNotFit) {
+    auto config = small_train_json();
+    EXPECT_FG_ERROR(trainer(config)->set_teacher(make_model()), FG_INVALID_ARGUMENT, "train.distill.weight is 0");
+    config["distill"]["weight"] = 0.5;
+    const auto run = trainer(config);
+    EXPECT_FG_ERROR(static_cast<void>(run->step()), FG_INVALID_STATE, "needs a teacher");
+    auto other = small_model_json();
+    other["vocab_size"] = 62;
+    EXPECT_FG_ERROR(run->set_teacher(make_model(other)), FG_INVALID_ARGUMENT, "vocabulary of 62");
+    other = small_model_json();
+    other["block_size"] = 16;
+    EXPECT_FG_ERROR(run->set_teacher(make_model(other)), FG_INVALID_ARGUMENT, "takes 16 tokens");
 }
 
 TEST_F(Training, IsBitIdenticalFromRunToRun) {
@@ -341,6 +529,10 @@ TEST_F(Training, RejectsAnUnknownOrMissingKey) {
                     "train.sparsity.anneal.shape must be one of \"linear\", \"power_law\"");
     EXPECT_FG_ERROR(parse({{"sparsity", {{"anneal", {{"end", 0.0}}}}}}), FG_INVALID_CONFIG, "before start");
     EXPECT_FG_ERROR(parse({{"sparsity", {{"fractions", {{"matrix", 0.0}}}}}}), FG_INVALID_CONFIG, "fractions.matrix");
+    EXPECT_FG_ERROR(parse({{"sparsity", {{"levels", {{"count", 2}, {"ratio", 2.0}}}}}}), FG_INVALID_CONFIG,
+                    "train.sparsity.levels.settle");
+    EXPECT_FG_ERROR(parse({{"sparsity", {{"revive", {{"weights", 0}}}}}}), FG_INVALID_CONFIG, "revive.weights");
+    EXPECT_FG_ERROR(parse({{"distill", {{"weight", 1.5}}}}), FG_INVALID_CONFIG, "train.distill.weight");
 }
 
 TEST_F(Training, RefusesSequencesLongerThanTheModelTakes) {

@@ -17,6 +17,7 @@ import dev.filigree.json.Json;
  * @param weightDecay per step, times the learning rate; applied after the projection
  * @param gradient what is done about the size of gradients
  * @param sparsity which weights are kept
+ * @param distill what a teacher contributes
  */
 public record TrainConfig(
     long steps,
@@ -28,7 +29,8 @@ public record TrainConfig(
     Adam adam,
     double weightDecay,
     Gradient gradient,
-    Sparsity sparsity) {
+    Sparsity sparsity,
+    Distill distill) {
   public TrainConfig {
     require(steps >= 1, "steps", "at least 1", steps);
     require(batchSize >= 1, "batch_size", "at least 1", batchSize);
@@ -36,6 +38,32 @@ public record TrainConfig(
     require(lr > 0 && Double.isFinite(lr), "lr", "above 0", lr);
     require(warmup >= 0 && warmup < 1, "warmup", "a fraction of the steps, below 1", warmup);
     require(weightDecay >= 0, "weight_decay", "at least 0", weightDecay);
+  }
+
+  /** Without a teacher. */
+  public TrainConfig(
+      long steps,
+      int batchSize,
+      int seqLen,
+      long seed,
+      double lr,
+      double warmup,
+      Adam adam,
+      double weightDecay,
+      Gradient gradient,
+      Sparsity sparsity) {
+    this(
+        steps,
+        batchSize,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        Distill.OFF);
   }
 
   /**
@@ -71,10 +99,83 @@ public record TrainConfig(
    * @param minimumAlive least live weights per channel or neuron of a block matrix, 0 for no such
    *     rule
    * @param sharkfin whether the learning rate is scaled by the root of final over present density
+   * @param revive whether units that were cut off get weights again
+   * @param levels whether several densities are trained at once
    */
-  public record Sparsity(Fractions fractions, Anneal anneal, int minimumAlive, boolean sharkfin) {
+  public record Sparsity(
+      Fractions fractions,
+      Anneal anneal,
+      int minimumAlive,
+      boolean sharkfin,
+      Revive revive,
+      Levels levels) {
     public Sparsity {
       require(minimumAlive >= 0, "minimum_alive", "at least 0", minimumAlive);
+    }
+
+    /** As published: dead units stay dead, one density at a time. */
+    public Sparsity(Fractions fractions, Anneal anneal, int minimumAlive, boolean sharkfin) {
+      this(fractions, anneal, minimumAlive, sharkfin, Revive.OFF, Levels.OFF);
+    }
+  }
+
+  /**
+   * Gives neurons and query, key and value channels without live weights new ones, of the median
+   * magnitude of their matrix, in place of its weakest.
+   *
+   * @param every steps from one time to the next, 0 for never
+   * @param until fraction of the steps after which it is over
+   * @param weights that an empty row or column of a unit gets
+   * @param share most of a matrix's live weights that may be replaced at a time
+   */
+  public record Revive(long every, double until, int weights, double share) {
+    /** Never; the other values are a start for who wants it. */
+    public static final Revive OFF = new Revive(0, 0.8, 4, 0.02);
+
+    public Revive {
+      require(every >= 0, "every", "at least 0", every);
+      require(until >= 0 && until <= 1, "until", "a fraction of the steps", until);
+      require(weights >= 1, "weights", "at least 1", weights);
+      require(share >= 0 && share <= 1, "share", "a fraction", share);
+    }
+  }
+
+  /**
+   * Trains several densities at once: each step sees the weights as one of them, drawn at random,
+   * would leave them, and keeps what the densest does. They are the final fractions times 1, ratio,
+   * ratio^2, ...
+   *
+   * @param count number of them, 1 for the final one alone
+   * @param ratio of two neighbours
+   * @param settle fraction of the steps, at the end, with the final one alone
+   */
+  public record Levels(int count, double ratio, double settle) {
+    /** One density; the other values are a start for who wants more. */
+    public static final Levels OFF = new Levels(1, 2, 0.3);
+
+    public Levels {
+      require(count >= 1 && count <= 16, "count", "1 to 16", count);
+      require(count == 1 ? ratio >= 1 : ratio > 1, "ratio", "above 1", ratio);
+      require(settle >= 0 && settle <= 1, "settle", "a fraction of the steps", settle);
+      require(count == 1 || settle > 0, "settle", "above 0 with several levels", settle);
+    }
+  }
+
+  /**
+   * Learns from the predictions of another model, beside those of the text: {@link
+   * Trainer#teacher}.
+   *
+   * @param weight of the teacher in the objective, 0 for no teacher, 1 for nothing else
+   * @param temperature that the logits of both are divided by
+   */
+  public record Distill(double weight, double temperature) {
+    /** No teacher. */
+    public static final Distill OFF = new Distill(0, 1);
+
+    public Distill {
+      require(weight >= 0 && weight <= 1, "weight", "0 to 1", weight);
+      require(
+          temperature > 0 && Double.isFinite(temperature), "temperature", "above 0", temperature);
     }
   }
 
@@ -135,22 +236,27 @@ public record TrainConfig(
 
   public TrainConfig withSteps(long steps) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity);
+        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
   }
 
   public TrainConfig withSeed(long seed) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity);
+        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
   }
 
   public TrainConfig withLr(double lr) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity);
+        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
   }
 
   public TrainConfig withSparsity(Sparsity sparsity) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity);
+        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+  }
+
+  public TrainConfig withDistill(Distill distill) {
+    return new TrainConfig(
+        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
   }
 
   /** Read what {@link #toJson} wrote. */

@@ -86,6 +86,19 @@ public final class Trainer extends NativeObject {
   }
 
   /**
+   * Learn from a teacher as the configuration says; needed before the first step, also of a resumed
+   * trainer, when {@code distill.weight} is above 0. The teacher may be closed afterwards, and must
+   * not be used by another thread during a step.
+   *
+   * @throws EngineException.InvalidArgument when it has another vocabulary or device or too short a
+   *     context, is not the one the run was started with, or there is no use for one
+   */
+  public void teacher(Model teacher) {
+    teacher.requireOpen();
+    run(() -> Status.check(Filigree.fg_trainer_set_teacher(segment(), teacher.segment())));
+  }
+
+  /**
    * Do some steps, fewer when the configured number is reached.
    *
    * @throws EngineException.InvalidState when all steps are done

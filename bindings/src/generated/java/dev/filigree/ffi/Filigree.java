@@ -1678,6 +1678,67 @@ public class Filigree extends Filigree$shared {
         }
     }
 
+    private static class fg_trainer_set_teacher {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_trainer_set_teacher");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_set_teacher(fg_trainer *trainer, fg_model *teacher)
+     * }
+     */
+    public static FunctionDescriptor fg_trainer_set_teacher$descriptor() {
+        return fg_trainer_set_teacher.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_set_teacher(fg_trainer *trainer, fg_model *teacher)
+     * }
+     */
+    public static MethodHandle fg_trainer_set_teacher$handle() {
+        return fg_trainer_set_teacher.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_trainer_set_teacher(fg_trainer *trainer, fg_model *teacher)
+     * }
+     */
+    public static MemorySegment fg_trainer_set_teacher$address() {
+        return fg_trainer_set_teacher.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_trainer_set_teacher(fg_trainer *trainer, fg_model *teacher)
+     * }
+     */
+    public static int fg_trainer_set_teacher(MemorySegment trainer, MemorySegment teacher) {
+        var mh$ = fg_trainer_set_teacher.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_trainer_set_teacher", trainer, teacher);
+            }
+            return (int)mh$.invokeExact(trainer, teacher);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class fg_trainer_step {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Filigree.C_INT,

@@ -77,7 +77,7 @@ final class QuickstartCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     tasks.forEach(Tasks::named);
-    Path folder = options.run == null ? RunFolder.RUNS.resolve("quickstart") : options.run;
+    Path folder = options.newRun("quickstart");
     Presets from = Presets.named(preset);
     RunConfig config =
         from.config().withAll(settings.stream().map(RunConfig.Setting::parse).toList());

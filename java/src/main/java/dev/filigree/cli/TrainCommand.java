@@ -97,6 +97,14 @@ final class TrainCommand implements Callable<Integer> {
   private String plan;
 
   @Option(
+      names = "--teacher",
+      paramLabel = "RUN",
+      description =
+          "Learn from the predictions of this run's model too, as far as train.distill.weight says."
+              + " It has to read the same tokens: give both the same text and vocabulary.")
+  private Path teacher;
+
+  @Option(
       names = "--resume",
       description = "Go on with the run from its last checkpoint, bit for bit as if never stopped.")
   private boolean resume;
@@ -128,12 +136,13 @@ final class TrainCommand implements Callable<Integer> {
     if (preset != null
         || seed != null
         || plan != null
+        || teacher != null
         || !settings.isEmpty()
         || !corpora.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
           "--resume goes on with the configuration in run.json; it does not go with --preset,"
-              + " --set, --corpus, --seed or --plan");
+              + " --set, --corpus, --seed, --plan or --teacher");
     }
     return options.experiment();
   }
@@ -154,8 +163,14 @@ final class TrainCommand implements Callable<Integer> {
       config = config.with("init.plan", plan);
     }
     config = config.withAll(settings.stream().map(RunConfig.Setting::parse).toList());
-    Path folder = options.run == null ? RunFolder.RUNS.resolve(from.key()) : options.run;
-    return Experiment.create(folder, config, from);
+    Path folder = options.newRun(from.key());
+    RunFolder learnt = teacher == null ? null : RunFolder.open(teacher);
+    Experiment made = Experiment.create(folder, config, from, learnt);
+    if (learnt != null) {
+      // The same text in the same tokens.
+      made.folder().takeData(learnt);
+    }
+    return made;
   }
 
   private List<Source> sources() {

@@ -237,7 +237,8 @@ public final class Checkpoints {
     }
   }
 
-  private static void delete(Path folder) throws IOException {
+  /** Delete a folder with all that is in it; one that is not there is no error. */
+  static void delete(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }

@@ -56,6 +56,21 @@ public final class Experiment {
 
   /** Make a run folder, and remember the preset its configuration came from. */
   public static Experiment create(Path folder, RunConfig config, Presets preset) {
+    return create(folder, config, preset, null);
+  }
+
+  /**
+   * Make a run folder for a model that learns from another one, beside the text.
+   *
+   * @param teacher its run, whose last checkpoint is taken; null for none
+   * @throws ConfigException when {@code train.distill.weight} is above 0 and there is no teacher,
+   *     or the other way round
+   */
+  public static Experiment create(
+      Path folder, RunConfig config, Presets preset, RunFolder teacher) {
+    if (config.train().distill().weight() > 0 != (teacher != null)) {
+      throw new ConfigException(teacher == null ? Teacher.MISSING : Teacher.IDLE);
+    }
     ObjectNode manifest = Json.object();
     manifest.put("format", FORMAT);
     manifest.put("preset", preset == null ? null : preset.key());
@@ -63,6 +78,9 @@ public final class Experiment {
     manifest.put("seed", config.train().seed());
     manifest.set("config", Json.tree(config));
     ObjectNode versions = manifest.putObject("versions");
+    if (teacher != null) {
+      manifest.set("teacher", Json.tree(Teacher.of(teacher)));
+    }
     versions.put("filigree", version());
     versions.put("java", System.getProperty("java.vm.version"));
     manifest.put("git", git());
@@ -102,6 +120,19 @@ public final class Experiment {
   /** The task or control of a name, or one's own. */
   public Task task(String name) {
     return Tasks.named(name, own);
+  }
+
+  /**
+   * Open the model that comes with Filigree, with its circuits and their evidence: an ordinary run,
+   * see {@link ShippedModel}.
+   */
+  public static Experiment shipped() {
+    return packed(ShippedModel.NAME);
+  }
+
+  /** Open a packed model: the path of a file that {@link ShippedModel#write} made. */
+  public static Experiment packed(String name) {
+    return new Experiment(ShippedModel.open(name));
   }
 
   public RunFolder folder() {

@@ -10,6 +10,7 @@ import dev.filigree.PruneConfig;
 import dev.filigree.TrainConfig;
 import dev.filigree.TrainConfig.Adam;
 import dev.filigree.TrainConfig.Anneal;
+import dev.filigree.TrainConfig.Distill;
 import dev.filigree.TrainConfig.Fractions;
 import dev.filigree.TrainConfig.Gradient;
 import dev.filigree.TrainConfig.Shape;
@@ -153,14 +154,14 @@ public enum Presets {
   public static RunConfig dense(RunConfig sparse, double stopLoss) {
     ModelConfig model = sparse.model();
     int width = Math.max(1, Math.round(model.dModel() * 3 / 8f / model.dHead())) * model.dHead();
-    TrainConfig train = sparse.train();
+    RunConfig dense = dense(sparse, width);
     Cadence run = sparse.run();
     return new RunConfig(
-        ModelConfig.dense(model.nLayer(), width, model.blockSize(), model.vocabSize()),
-        sparse.init(),
-        train.withLr(DENSE_LR).withSparsity(DENSE),
-        sparse.data(),
-        sparse.prune(),
+        dense.model(),
+        dense.init(),
+        dense.train(),
+        dense.data(),
+        dense.prune(),
         new Cadence(
             run.logEvery(),
             DENSE_EVAL_EVERY,
@@ -169,6 +170,28 @@ public enum Presets {
             run.checkpointEvery(),
             run.keepCheckpoints(),
             stopLoss));
+  }
+
+  /**
+   * Return a dense model of another width with the layers, text, schedule and search of a sparse
+   * one.
+   *
+   * @param width a whole number of heads of 16 channels
+   */
+  static RunConfig dense(RunConfig sparse, int width) {
+    ModelConfig model = sparse.model();
+    if (width % model.dHead() != 0) {
+      throw new ConfigException(
+          "dense width %d is not a whole number of heads of %d channels"
+              .formatted(width, model.dHead()));
+    }
+    return new RunConfig(
+        ModelConfig.dense(model.nLayer(), width, model.blockSize(), model.vocabSize()),
+        sparse.init(),
+        sparse.train().withLr(DENSE_LR).withSparsity(DENSE).withDistill(Distill.OFF),
+        sparse.data(),
+        sparse.prune(),
+        sparse.run());
   }
 
   /** Power-law annealing over 1 to 30% of the steps, which the paper's own ablation allows. */

@@ -151,6 +151,11 @@ public final class RunFolder {
     }
   }
 
+  /** A folder that holds the tokenizer and the token files of runs, and no run. */
+  static RunFolder forText(Path path) {
+    return new RunFolder(path);
+  }
+
   public Path path() {
     return path;
   }
@@ -239,6 +244,14 @@ public final class RunFolder {
     return RunConfig.fromJson(config.toString());
   }
 
+  /** Return the model that this one learns from. */
+  Optional<Teacher> teacher() {
+    JsonNode teacher = manifest().path("teacher");
+    return teacher.isObject()
+        ? Optional.of(Json.read(teacher.toString(), Teacher.class))
+        : Optional.empty();
+  }
+
   /**
    * What came of a run.
    *
@@ -275,7 +288,7 @@ public final class RunFolder {
    * Take over the tokenizer and the token files of another run, so that both train on the same
    * text. The files are shared where the file system can.
    */
-  void takeData(RunFolder other) {
+  public void takeData(RunFolder other) {
     for (Path from : List.of(other.tokenizer(), other.data())) {
       Path to = path.resolve(from.getFileName());
       try (Stream<Path> files = Files.list(from)) {

@@ -67,6 +67,7 @@ public final class TrainRun {
       folder.truncateMetrics(-1);
       try (Model model = engine.createModel(config.model(), config.init());
           Trainer trainer = model.trainer(config.train(), data.trainStreams())) {
+        teach(trainer, data);
         recordPlan(trainer.profile());
         return loop(model, trainer, data, 0, begin);
       }
@@ -87,8 +88,23 @@ public final class TrainRun {
       progress.phase("going on from step " + from.step());
       try (Model model = engine.loadModel(from.path(), config.init().execution());
           Trainer trainer = model.resume(from.path(), data.trainStreams())) {
+        teach(trainer, data);
         return loop(model, trainer, data, from.step(), begin);
       }
+    }
+  }
+
+  /** Give the trainer the teacher that run.json names, if the configuration asks for one. */
+  private void teach(Trainer trainer, PreparedData data) {
+    if (config.train().distill().weight() == 0) {
+      return;
+    }
+    Teacher teacher = folder.teacher().orElseThrow(() -> new ConfigException(Teacher.MISSING));
+    progress.phase("learning from " + teacher.run());
+    Checkpoint checkpoint = teacher.checkpoint(data.tokenizer());
+    // The trainer keeps it alive.
+    try (Model model = engine.loadModel(checkpoint.path(), config.init().execution())) {
+      trainer.teacher(model);
     }
   }
 
