@@ -104,3 +104,74 @@ function scatter({title, colour, points, note}) {
       frame,
       svg('g', {class: colour}, shown.map(p => svg('circle', {class: 'point', cx: x(p[0]), cy: y(p[1]), r: 2.6})))));
 }
+
+// Places for ticks on an axis from low to high: powers of ten and their parts, or round numbers.
+function axisTicks({log, values}, low, high) {
+  if (values) {
+    return [...new Set(values)];
+  }
+  const powers = log ? powersOfTen(low, high) : [];
+  return powers.length > 2 ? powers : ticks(low, high, 4);
+}
+
+/**
+ * Points with two axes of any kind, joined in the order they are given.
+ * x, y: {name, log, format, values (ticks, else round numbers)}
+ * series: [{label, colour (class), dashed, points: [{x, y, low, high, label}]}]; low and high are the ends of an interval
+ * note: one sentence on what to see; reference: a y at which to draw a line
+ */
+function pointChart({title, unit, x, y, series, note, reference}) {
+  const [width, height, left, right, top, bottom] = [420, 300, 50, 18, 14, 44];
+  const fits = p => isNumber(p.x) && isNumber(p.y) && (!x.log || p.x > 0) && (!y.log || p.y > 0);
+  const drawn = series.map(s => ({...s, points: s.points.filter(fits)})).filter(s => s.points.length > 0);
+  const caption = element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, unit));
+  if (drawn.length === 0) {
+    return element('figure', {class: 'chart'}, caption, element('p', {class: 'quiet'}, 'No figures: no task is in common.'));
+  }
+  const all = drawn.flatMap(s => s.points);
+  const span = ({log}, values, margin) => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    if (log) {
+      const room = high > low ? (high / low) ** margin : 1.5;
+      return [low / room, high * room];
+    }
+    const room = high > low ? (high - low) * margin : Math.abs(high) * 0.1 || 1;
+    return [low - room, high + room];
+  };
+  const [xMin, xMax] = span(x, all.map(p => p.x), 0.08);
+  const [yMin, yMax] = span(y, [...all.flatMap(p => [p.y, p.low, p.high].filter(isNumber)),
+    ...isNumber(reference) ? [reference] : []], 0.1);
+  const scale = ({log}, value, low, high) => log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+  const px = v => left + (width - left - right) * scale(x, v, xMin, xMax);
+  const py = v => height - bottom - (height - top - bottom) * scale(y, v, yMin, yMax);
+  const frame = svg('g', {class: 'frame'});
+  for (const value of axisTicks(y, yMin, yMax)) {
+    frame.append(
+      svg('line', {x1: left, x2: width - right, y1: py(value), y2: py(value)}),
+      svg('text', {x: left - 6, y: py(value) + 4, 'text-anchor': 'end'}, y.format(value)));
+  }
+  for (const value of axisTicks(x, xMin, xMax)) {
+    frame.append(
+      svg('line', {x1: px(value), x2: px(value), y1: top, y2: height - bottom}),
+      svg('text', {x: px(value), y: height - bottom + 16, 'text-anchor': 'middle'}, x.format(value)));
+  }
+  if (isNumber(reference)) {
+    frame.append(svg('line', {class: 'zero', x1: left, x2: width - right, y1: py(reference), y2: py(reference)}));
+  }
+  frame.append(
+    svg('text', {x: width - right, y: height - 8, 'text-anchor': 'end'}, x.name),
+    svg('text', {x: left + 5, y: top + 11, class: 'halo'}, y.name));
+  const marks = drawn.map(s => svg('g', {class: s.colour},
+    svg('path', {class: s.dashed ? 'line dashed' : 'line', d: 'M' + s.points.map(p => `${px(p.x).toFixed(1)} ${py(p.y).toFixed(1)}`).join('L')}),
+    s.points.map(p => [
+      isNumber(p.low) && isNumber(p.high)
+        && svg('line', {class: 'interval', x1: px(p.x), x2: px(p.x), y1: py(p.low), y2: py(p.high)}),
+      svg('circle', {class: 'dot', cx: px(p.x), cy: py(p.y), r: 3.6}, svg('title', {}, p.title || '')),
+      p.label && svg('text', {class: 'halo', x: px(p.x), y: py(p.y) - 8, 'text-anchor': px(p.x) > width - 60 ? 'end' : 'middle'}, p.label)])));
+  const summary = drawn.map(s => `${s.label}: ${s.points.map(p => `${x.format(p.x)}, ${y.format(p.y)}`).join('; ')}`);
+  return element('figure', {class: 'chart'}, caption,
+    svg('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}. ${summary.join('. ')}`}, frame, marks),
+    element('ul', {class: 'keys'}, drawn.map(s => element('li', {class: s.colour},
+      element('i', {class: 'swatch dotted'}), s.label))),
+    note && element('p', {class: 'hint quiet'}, note));
+}

@@ -78,3 +78,15 @@ function duration(seconds) {
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s} s` : `${s} s`;
 }
+
+// System, light, dark, and round again.
+function themeButton() {
+  const button = document.getElementById('theme');
+  const themes = ['system', 'light', 'dark'];
+  let at = 0;
+  button.addEventListener('click', () => {
+    at = (at + 1) % themes.length;
+    document.documentElement.dataset.theme = themes[at];
+    button.textContent = `Theme: ${themes[at]}`;
+  });
+}

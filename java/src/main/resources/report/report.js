@@ -322,17 +322,6 @@ function taskSection(task, index) {
 
 // ---- The page ------------------------------------------------------------------------------------------------------
 
-function themeButton() {
-  const button = document.getElementById('theme');
-  const themes = ['system', 'light', 'dark'];
-  let at = 0;
-  button.addEventListener('click', () => {
-    at = (at + 1) % themes.length;
-    document.documentElement.dataset.theme = themes[at];
-    button.textContent = `Theme: ${themes[at]}`;
-  });
-}
-
 function build() {
   const main = document.getElementById('main');
   if (page === null) {

@@ -17,11 +17,13 @@ import picocli.CommandLine.IVersionProvider;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       QuickstartCommand.class,
+      CompareCommand.class,
       TrainCommand.class,
       EvalCommand.class,
       PruneCommand.class,
       EvidenceCommand.class,
       ReportCommand.class,
+      ShipCommand.class,
       GenerateCommand.class,
       RunsCommand.class,
       TokenizeCommand.class,

@@ -2,8 +2,10 @@
 package dev.filigree.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
+import dev.filigree.report.CompareReport;
 import dev.filigree.report.Report;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -26,7 +28,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  filigree report",
       "  filigree report runs/quickstart",
-      "  filigree report runs/tiny --out tiny.html"
+      "  filigree report runs/compare",
+      "  filigree report --model shipped --out shipped.html"
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -42,8 +45,15 @@ final class ReportCommand implements Callable<Integer> {
       paramLabel = "DIR",
       arity = "0..1",
       description =
-          "A run folder, or a folder with the runs sparse and dense. Default: the newest in runs/.")
+          "A run folder, a folder with the runs sparse and dense, or that of a comparison. Default:"
+              + " the newest run in runs/.")
   private Path folder;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      description = "A packed model in place of a folder: shipped, or a file of filigree ship.")
+  private String model;
 
   @Option(
       names = "--out",
@@ -58,7 +68,11 @@ final class ReportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Report report = folder == null ? Report.newest(RunFolder.RUNS) : Report.of(folder);
+    if (folder != null && CompareReport.exists(folder)) {
+      return comparison();
+    }
+    Path place = model == null ? folder : Experiment.packed(model).folder().path();
+    Report report = place == null ? Report.newest(RunFolder.RUNS) : Report.of(place);
     Path file = out == null ? report.folder().resolve(Report.FILE) : out;
     report.write(file);
     PrintWriter output = spec.commandLine().getOut();
@@ -67,6 +81,18 @@ final class ReportCommand implements Callable<Integer> {
       result.put("report", file.toString());
       result.set("tasks", Json.tree(report.tasks()));
       output.println(result);
+    } else {
+      output.println(file);
+    }
+    return ExitCodes.OK;
+  }
+
+  private int comparison() {
+    Path file = out == null ? folder.resolve(Report.FILE) : out;
+    CompareReport.of(folder).write(file);
+    PrintWriter output = spec.commandLine().getOut();
+    if (json) {
+      output.println(Json.object().put("report", file.toString()));
     } else {
       output.println(file);
     }

@@ -88,7 +88,7 @@ public final class Report {
 
   /** Return the page. */
   public String html() {
-    return Template.fill(Json.tree(page));
+    return Template.REPORT.fill(Json.tree(page));
   }
 
   /** Write the page: it appears complete or not at all. */

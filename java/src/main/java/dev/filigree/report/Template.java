@@ -9,8 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * Makes the page out of {@code report.html}, which opens by itself beside its style and scripts:
- * puts those and the data into it.
+ * Makes a page out of its template, which opens by itself beside its style and scripts: puts those
+ * and the data into it.
  *
  * <p>This is the one place that escapes. Everything from outside is in the data block, and the
  * scripts of the page show it as text only.
@@ -19,13 +19,25 @@ final class Template {
   private static final String DATA = "<script type=\"application/json\" id=\"data\">null</script>";
   private static final String POLICY = "<!-- policy -->";
   private static final List<String> STYLES = List.of("report.css");
-  private static final List<String> SCRIPTS =
-      List.of("element.js", "charts.js", "circuit.js", "report.js");
 
-  private Template() {}
+  /** About a run or two: its circuits one by one. */
+  static final Template REPORT =
+      new Template("report.html", "element.js", "charts.js", "circuit.js", "report.js");
 
-  static String fill(JsonNode data) {
-    String page = resource("report.html");
+  /** About a comparison of many models. */
+  static final Template COMPARE =
+      new Template("compare.html", "element.js", "charts.js", "compare.js");
+
+  private final String name;
+  private final List<String> scripts;
+
+  private Template(String name, String... scripts) {
+    this.name = name;
+    this.scripts = List.of(scripts);
+  }
+
+  String fill(JsonNode data) {
+    String page = resource(name);
     for (String style : STYLES) {
       page =
           replace(
@@ -33,7 +45,7 @@ final class Template {
               "<link rel=\"stylesheet\" href=\"" + style + "\">",
               "<style>\n" + resource(style) + "</style>");
     }
-    for (String script : SCRIPTS) {
+    for (String script : scripts) {
       page =
           replace(
               page,
@@ -61,10 +73,10 @@ final class Template {
         .replace("\u2029", "\\u2029");
   }
 
-  private static String replace(String page, String marker, String content) {
+  private String replace(String page, String marker, String content) {
     int at = page.indexOf(marker);
     if (at < 0) {
-      throw new IllegalStateException("report.html has no " + marker);
+      throw new IllegalStateException(name + " has no " + marker);
     }
     return page.substring(0, at) + content + page.substring(at + marker.length());
   }

@@ -4,89 +4,32 @@ package dev.filigree.report;
 import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.microsoft.playwright.Browser;
-import com.microsoft.playwright.BrowserContext;
-import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
-import com.microsoft.playwright.Page;
-import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.options.ColorScheme;
-import java.io.File;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Opens the page in Chromium; what it looks like is left in target/report. */
-class ReportPageTest {
-  private static final Path PICTURES = Path.of("target", "report");
-
+/** Opens the page of a quickstart. */
+class ReportPageTest extends BrowserTest {
   @TempDir static Path folder;
 
-  private static Playwright playwright;
-  private static Browser browser;
   private static Path file;
 
-  private final List<String> complaints = new ArrayList<>();
-  private final List<String> requests = new ArrayList<>();
-  private BrowserContext context;
-  private Page page;
-
   @BeforeAll
-  static void openBrowser() throws IOException {
-    Optional<Path> chromium = chromium();
-    if (chromium.isEmpty()) {
-      String missing = "no chromium on PATH: nobody looks at the report (apt-get install chromium)";
-      System.err.println("ReportPageTest is skipped, " + missing); // Surefire is silent about it
-      Assumptions.abort(missing);
-    }
+  static void writePage() throws IOException {
     SampleRuns.quickstart(folder);
     file = PICTURES.resolve("sample.html").toAbsolutePath();
     Report.of(folder).write(file);
-    playwright =
-        Playwright.create(
-            new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
-    browser =
-        playwright
-            .chromium()
-            .launch(
-                new BrowserType.LaunchOptions()
-                    .setExecutablePath(chromium.get())
-                    // Chromium refuses its sandbox to root, which containers like to run as.
-                    .setArgs(List.of("--no-sandbox")));
   }
 
-  @AfterAll
-  static void closeBrowser() {
-    if (playwright != null) {
-      playwright.close();
-    }
-  }
-
-  @BeforeEach
-  void openContext() {
-    show(1280, ColorScheme.LIGHT);
-  }
-
-  @AfterEach
-  void pageWasQuiet() {
-    context.close();
-    assertThat(complaints).isEmpty();
-    assertThat(requests).containsOnly(file.toUri().toString());
+  @Override
+  Path file() {
+    return file;
   }
 
   @ParameterizedTest
@@ -94,11 +37,7 @@ class ReportPageTest {
   void fitsTheWindow(int width, ColorScheme scheme) {
     show(width, scheme);
     assertThat(page.locator("svg.graph")).hasCount(5);
-    assertThat(page.evaluate("document.documentElement.scrollWidth")).isEqualTo(width);
-    page.screenshot(
-        new Page.ScreenshotOptions()
-            .setFullPage(true)
-            .setPath(PICTURES.resolve("%d-%s.png".formatted(width, scheme.name().toLowerCase()))));
+    picture("", width, scheme);
   }
 
   @Test
@@ -199,30 +138,5 @@ class ReportPageTest {
     assertThat(background()).isNotEqualTo(light);
     show(390, ColorScheme.DARK);
     assertThat(background()).isNotEqualTo(light);
-  }
-
-  private String background() {
-    return page.evaluate("getComputedStyle(document.body).backgroundColor").toString();
-  }
-
-  private void show(int width, ColorScheme scheme) {
-    if (context != null) {
-      context.close();
-    }
-    context =
-        browser.newContext(
-            new Browser.NewContextOptions().setViewportSize(width, 900).setColorScheme(scheme));
-    page = context.newPage();
-    page.onConsoleMessage(message -> complaints.add(message.text()));
-    page.onPageError(complaints::add);
-    page.onRequest(request -> requests.add(request.url()));
-    page.navigate(file.toUri().toString());
-  }
-
-  private static Optional<Path> chromium() {
-    return Arrays.stream(System.getenv("PATH").split(File.pathSeparator))
-        .flatMap(place -> Stream.of("chromium", "chromium-browser").map(Path.of(place)::resolve))
-        .filter(Files::isExecutable)
-        .findFirst();
   }
 }

@@ -83,6 +83,11 @@ final class SampleRuns {
     samples.found(folder.resolve("dense"), TASKS.get(3), 64, 90, 310);
   }
 
+  /** Fill an empty folder with a sparse run that has no circuits. */
+  static void sparse(Path folder) throws IOException {
+    new SampleRuns().run(folder, 128, 0.04, 20_000);
+  }
+
   private void run(Path folder, int width, double density, double speed) throws IOException {
     RunConfig config = Presets.TINY.config().with("model.afrac", density == 1 ? "null" : "0.25");
     Experiment.create(folder, config, Presets.TINY);

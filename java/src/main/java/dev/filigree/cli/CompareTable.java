@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import dev.filigree.experiment.CompareResult;
+import dev.filigree.experiment.CompareResult.Cell;
+import dev.filigree.experiment.CompareResult.CurvePoint;
+import dev.filigree.experiment.CompareResult.TaskRow;
+import java.util.List;
+
+/** Writes the comparison of a grid as text, at most 100 columns wide. */
+final class CompareTable {
+  private static final String MODEL = "%-30s %6s %8s %9s %5s %7s %7s  %s%n";
+  private static final String TASK = "%-24s %7s %7s %7s %8s %8s  %s%n";
+
+  private CompareTable() {}
+
+  static String of(CompareResult result) {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        MODEL.formatted(
+            "", "loss", "tokens", "nonzeros", "tasks", "nodes", "edges", "dense / sparse edges"));
+    result.cells().forEach(cell -> text.append(line(cell)));
+    text.append("%n%s against a dense model of its loss%n".formatted(result.middle()));
+    text.append(
+        TASK.formatted("task", "model", "nodes", "edges", "nodes", "edges", "ratio of edges"));
+    result.tasks().forEach(row -> text.append(line(row)));
+    if (!result.curve().isEmpty()) {
+      text.append(
+          "%nedges against loss, geometric means over %d tasks%n"
+              .formatted(result.curveTasks().size()));
+      for (CurvePoint point : result.curve()) {
+        text.append(
+            "  loss %-6s sparse %,9.0f  dense %,9.0f  %s%n"
+                .formatted(
+                    point.target(),
+                    point.sparseEdges(),
+                    point.denseEdges(),
+                    ratio(point.denseEdges() / point.sparseEdges())));
+      }
+    }
+    text.append('\n');
+    result.limits().forEach(limit -> text.append("- ").append(limit).append('\n'));
+    text.append('\n').append(headline(result)).append('\n');
+    text.append("Took %s of work.%n".formatted(ConsoleProgress.time(result.seconds())));
+    return text.toString();
+  }
+
+  private static String headline(CompareResult result) {
+    if (result.edgeRatio() == null) {
+      return "No ratio: no task counts.";
+    }
+    return "At a loss of %s a dense circuit has %s the edges%s and %s the nodes%s."
+        .formatted(
+            result.target(),
+            ratio(result.edgeRatio()),
+            interval(result.interval()),
+            ratio(result.nodeRatio()),
+            interval(result.nodeInterval()));
+  }
+
+  private static String line(Cell cell) {
+    String ratio;
+    if (cell.model().diverged() != null) {
+      ratio = "diverged";
+    } else if (cell.place() == null) {
+      ratio = "";
+    } else if (cell.edgeRatio() != null) {
+      ratio =
+          "%s%s over %d"
+              .formatted(ratio(cell.edgeRatio()), interval(cell.interval()), cell.counted());
+    } else {
+      ratio =
+          switch (cell.place()) {
+            case INSIDE -> "no task in common";
+            case ABOVE, BELOW -> "outside of the ladder";
+            case EMPTY -> "no ladder";
+          };
+    }
+    return MODEL.formatted(
+        cell.model().name(),
+        cell.model().loss() == null ? "" : "%.3f".formatted(cell.model().loss()),
+        ConsoleProgress.compact(cell.model().tokens()),
+        "%,d".formatted(cell.model().nonzeros()),
+        cell.done(),
+        whole(cell.nodes()),
+        whole(cell.edges()),
+        ratio);
+  }
+
+  private static String line(TaskRow row) {
+    return TASK.formatted(
+        row.task(),
+        row.modelLoss() == null ? "" : "%.3f".formatted(row.modelLoss()),
+        row.sparse() == null ? "" : "%,d".formatted(row.sparse().nodes()),
+        row.sparse() == null ? "" : "%,d".formatted(row.sparse().edges()),
+        row.dense() == null ? "" : whole(row.dense().nodes()),
+        row.dense() == null ? "" : whole(row.dense().edges()),
+        row.reason() == null ? ratio(row.edgeRatio()) : row.reason());
+  }
+
+  private static String whole(Double value) {
+    return value == null ? "" : "%,.0f".formatted(value);
+  }
+
+  private static String ratio(double value) {
+    return "%.1fx".formatted(value);
+  }
+
+  private static String interval(List<Double> interval) {
+    return interval == null
+        ? ""
+        : " (95%%: %.1f to %.1f)".formatted(interval.getFirst(), interval.getLast());
+  }
+}

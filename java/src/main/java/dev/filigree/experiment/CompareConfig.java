@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.ModelConfig;
+import dev.filigree.TrainConfig.Fractions;
+import dev.filigree.experiment.CompareCellResult.Kind;
+import dev.filigree.experiment.RunConfig.Setting;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * What is compared: a ladder of dense models, and a grid of sparse ones over width and number of
+ * kept weights. All read the same text and are searched in the same way.
+ *
+ * <p>Models of one kept fraction have as many nonzeros at every width: that fraction is of the
+ * preset's width, block matrices of another one keep (preset's width / width)^2 of it, and the
+ * other tensors preset's width / width.
+ *
+ * @param preset that the models are variations of
+ * @param base configuration of the preset's sparse model
+ * @param widths of the sparse models
+ * @param kept fractions of the block matrices at the preset's width
+ * @param denseWidths of the dense models
+ * @param steps of training; the first is that of the grid, with each further one the middle of the
+ *     grid is trained once more
+ * @param tasks whose circuits are searched
+ * @param target loss of the circuits that are counted, nats per sequence
+ * @param curve further losses, at which circuits of the dense models and of the middle of the grid
+ *     are searched as well
+ * @param variants the middle of the grid, trained otherwise; one with a weight of distillation
+ *     learns from the widest dense model
+ */
+public record CompareConfig(
+    Presets preset,
+    RunConfig base,
+    List<Integer> widths,
+    List<Double> kept,
+    List<Integer> denseWidths,
+    List<Long> steps,
+    List<String> tasks,
+    double target,
+    List<Double> curve,
+    List<Variant> variants) {
+  /** Loss at which the paper counts. */
+  public static final double TARGET = 0.15;
+
+  /** Losses of the curve of edges against loss, from guessing down. */
+  public static final List<Double> CURVE = List.of(0.4, 0.25, 0.08, 0.04);
+
+  public CompareConfig {
+    widths = distinct("width", widths);
+    kept = distinct("kept fraction", kept);
+    denseWidths = distinct("dense width", denseWidths);
+    steps = distinct("number of steps", steps);
+    tasks = distinct("task", tasks);
+    curve = curve.stream().filter(loss -> loss != target).distinct().toList();
+    variants = List.copyOf(variants);
+    if (!(target > 0)) {
+      throw new ConfigException("the target loss is above 0, not " + target);
+    }
+    for (double fraction : kept) {
+      if (!(fraction > 0 && fraction <= 1)) {
+        throw new ConfigException("a kept fraction is above 0 and at most 1, not " + fraction);
+      }
+    }
+  }
+
+  /**
+   * A sparse model that is trained otherwise.
+   *
+   * @param name in tables
+   * @param settings changes of its configuration
+   */
+  public record Variant(String name, List<Setting> settings) {
+    public Variant {
+      settings = List.copyOf(settings);
+    }
+
+    /**
+     * Read {@code name:key=value,key=value}.
+     *
+     * @throws ConfigException when it has not that form
+     */
+    public static Variant parse(String text) {
+      int colon = text.indexOf(':');
+      if (colon < 1) {
+        throw new ConfigException("\"" + text + "\" is not of the form name:key=value");
+      }
+      return new Variant(
+          text.substring(0, colon),
+          Stream.of(text.substring(colon + 1).split(",")).map(Setting::parse).toList());
+    }
+  }
+
+  /** The grid of a preset: half, once and twice its width and its weights, three dense widths. */
+  public static CompareConfig of(Presets preset, RunConfig base, List<String> tasks) {
+    ModelConfig model = base.model();
+    double matrix = base.train().sparsity().fractions().matrix();
+    List<Integer> widths =
+        Stream.of(0.5, 1.0, 2.0).map(scale -> width(model, scale * model.dModel())).toList();
+    List<Integer> dense = new ArrayList<>();
+    for (double scale : new double[] {1 / 8.0, 1 / 4.0, 1 / 2.0}) {
+      int least = dense.isEmpty() ? 0 : dense.getLast();
+      dense.add(Math.max(least + model.dHead(), width(model, scale * model.dModel())));
+    }
+    return new CompareConfig(
+        preset,
+        base,
+        widths,
+        Stream.of(2.0, 1.0, 0.5).map(scale -> Math.min(1, scale * matrix)).toList(),
+        dense,
+        List.of(base.train().steps(), Math.max(1, base.train().steps() / 2)),
+        tasks,
+        TARGET,
+        CURVE,
+        List.of());
+  }
+
+  /** The width nearest to a wanted one that is a whole number of heads. */
+  private static int width(ModelConfig model, double wanted) {
+    return Math.max(1, (int) Math.round(wanted / model.dHead())) * model.dHead();
+  }
+
+  /**
+   * Name of the sparse model that the headline is about: the preset's own, where the grid has it.
+   */
+  public String middle() {
+    return name(middleWidth(), middleKept());
+  }
+
+  private int middleWidth() {
+    int own = base.model().dModel();
+    return widths.contains(own) ? own : widths.get(widths.size() / 2);
+  }
+
+  private double middleKept() {
+    double own = base.train().sparsity().fractions().matrix();
+    return kept.contains(own) ? own : kept.get(kept.size() / 2);
+  }
+
+  /** Losses at which circuits of a cell are searched, the counted one last. */
+  List<Double> targets(CompareCell cell) {
+    boolean onCurve = cell.kind() == Kind.DENSE || cell.name().equals(middle());
+    return onCurve ? Stream.concat(curve.stream(), Stream.of(target)).toList() : List.of(target);
+  }
+
+  /** Every model, in the order in which they are best made: what others need comes first. */
+  List<CompareCell> cells() {
+    List<CompareCell> cells = new ArrayList<>();
+    for (int width : denseWidths) {
+      RunConfig config = prepared(Presets.dense(base, width), steps.getFirst());
+      cells.add(
+          new CompareCell(
+              dense(width), Kind.DENSE, width, null, steps.getFirst(), null, null, config));
+    }
+    for (int width : widths) {
+      for (double fraction : kept) {
+        cells.add(sparse(name(width, fraction), width, fraction, steps.getFirst(), null));
+      }
+    }
+    for (long more : steps.subList(1, steps.size())) {
+      String name = middle() + ", %,d steps".formatted(more);
+      cells.add(sparse(name, middleWidth(), middleKept(), more, null));
+    }
+    for (Variant variant : variants) {
+      String name = middle() + ", " + variant.name();
+      cells.add(sparse(name, middleWidth(), middleKept(), steps.getFirst(), variant));
+    }
+    if (new LinkedHashSet<>(cells.stream().map(CompareCell::name).toList()).size() < cells.size()) {
+      throw new ConfigException("two variants have the same name");
+    }
+    return cells;
+  }
+
+  private CompareCell sparse(
+      String name, int width, double fraction, long trainSteps, Variant variant) {
+    ModelConfig model = base.model();
+    if (width % model.dHead() != 0) {
+      throw new ConfigException(
+          "width %d is not a whole number of heads of %d channels".formatted(width, model.dHead()));
+    }
+    double narrower = (double) model.dModel() / width;
+    Fractions own = base.train().sparsity().fractions();
+    double scale = fraction / own.matrix();
+    List<Setting> settings = new ArrayList<>();
+    set(settings, "model.d_model", width);
+    set(settings, "model.n_head", (long) model.nHead() * width / model.dModel());
+    set(settings, "model.d_mlp", (long) model.dMlp() * width / model.dModel());
+    String fractions = "train.sparsity.fractions.";
+    set(settings, fractions + "matrix", share(fraction * narrower * narrower));
+    set(settings, fractions + "embedding", share(own.embedding() * scale * narrower));
+    set(settings, fractions + "unembedding", share(own.unembedding() * scale * narrower));
+    set(settings, fractions + "bias", share(own.bias() * scale * narrower));
+    set(settings, fractions + "position", share(own.position() * scale * narrower));
+    if (variant != null) {
+      settings.addAll(variant.settings());
+    }
+    RunConfig config = prepared(base.withAll(settings), trainSteps);
+    boolean distilled = config.train().distill().weight() > 0;
+    return new CompareCell(
+        name,
+        Kind.SPARSE,
+        width,
+        fraction,
+        trainSteps,
+        variant == null ? null : variant.name(),
+        distilled ? dense(denseWidths.stream().max(Integer::compare).orElseThrow()) : null,
+        config);
+  }
+
+  /** What all cells have in common. */
+  private RunConfig prepared(RunConfig config, long trainSteps) {
+    List<Setting> settings = new ArrayList<>();
+    set(settings, "train.steps", trainSteps);
+    set(settings, "run.keep_checkpoints", 1);
+    set(settings, "prune.target_loss", target);
+    return config.withAll(settings);
+  }
+
+  private static void set(List<Setting> settings, String key, Object value) {
+    settings.add(new Setting(key, value.toString()));
+  }
+
+  private static double share(double fraction) {
+    return Math.min(1, fraction);
+  }
+
+  private static String dense(int width) {
+    return "dense " + width;
+  }
+
+  private static String name(int width, double fraction) {
+    return "sparse %d, %s".formatted(width, fraction(fraction));
+  }
+
+  /** Such as 1/16; a fraction that is none of a whole number in decimals. */
+  public static String fraction(double value) {
+    double inverse = 1 / value;
+    return Math.abs(inverse - Math.rint(inverse)) < 1e-9 * inverse
+        ? "1/" + Math.round(inverse)
+        : "%.4g".formatted(value);
+  }
+
+  private static <T> List<T> distinct(String what, List<T> values) {
+    if (values.isEmpty()) {
+      throw new ConfigException("a comparison needs one " + what + " at least");
+    }
+    return List.copyOf(new LinkedHashSet<>(values));
+  }
+}

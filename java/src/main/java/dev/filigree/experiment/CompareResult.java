@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.filigree.experiment.CompareCellResult.Kind;
+import dev.filigree.experiment.CompareCellResult.Outcome;
+import dev.filigree.experiment.CompareCellResult.Point;
+import dev.filigree.experiment.CompareCellResult.Search;
+import dev.filigree.experiment.DenseLadder.Pair;
+import dev.filigree.experiment.DenseLadder.Rung;
+import dev.filigree.experiment.DenseLadder.Size;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * Sparse models against a ladder of dense ones.
+ *
+ * <p>A ratio says how many times as large the circuit of a dense model with the sparse one's
+ * held-out loss is: its size is interpolated between the two dense models around that loss, task by
+ * task. It is taken over the tasks that all three do, as a geometric mean, with the 95% interval
+ * that resampling of the tasks gives. Where the loss lies outside of the ladder there is none.
+ *
+ * @param preset that the models are variations of
+ * @param target two-way loss at which circuits are counted, nats per sequence
+ * @param middle name of the sparse model that the ratios are about
+ * @param edgeRatio edges of dense over those of sparse; null where there is none
+ * @param interval its 95% interval; null with fewer than two tasks
+ * @param nodeRatio the same of nodes
+ * @param nodeInterval its 95% interval
+ * @param tasks one row for each, about the middle of the grid
+ * @param cells every model
+ * @param curve sizes against loss, of the middle of the grid and of its dense match
+ * @param curveTasks that the curve is over: those with a circuit on both sides at every loss
+ * @param common tasks that the sizes of cells are over: those with a circuit in all cells that do
+ *     at least half as many tasks as the best
+ * @param limits what keeps this from saying more, in sentences
+ * @param seconds of work
+ */
+public record CompareResult(
+    String preset,
+    double target,
+    String middle,
+    Double edgeRatio,
+    List<Double> interval,
+    Double nodeRatio,
+    List<Double> nodeInterval,
+    List<TaskRow> tasks,
+    List<Cell> cells,
+    List<CurvePoint> curve,
+    List<String> curveTasks,
+    List<String> common,
+    List<String> limits,
+    double seconds) {
+  private static final int FEW_TASKS = 6;
+
+  public CompareResult {
+    tasks = List.copyOf(tasks);
+    cells = List.copyOf(cells);
+    curve = List.copyOf(curve);
+    limits = List.copyOf(limits);
+  }
+
+  /**
+   * One task of the middle of the grid.
+   *
+   * @param sparse its circuit
+   * @param modelLoss of the whole sparse model on validation examples
+   * @param dense size in a dense model of the same held-out loss
+   * @param edgeRatio dense over sparse; null when the task does not count
+   * @param nodeRatio the same of nodes
+   * @param reason why it does not count; null when it does
+   */
+  public record TaskRow(
+      String task,
+      Point sparse,
+      Double modelLoss,
+      DenseSize dense,
+      Double edgeRatio,
+      Double nodeRatio,
+      String reason) {}
+
+  /**
+   * An interpolated circuit.
+   *
+   * @param below name of the dense model with the lower loss
+   * @param above of the one with the higher loss
+   */
+  public record DenseSize(double nodes, double edges, String below, String above) {}
+
+  /**
+   * One model.
+   *
+   * @param model what came of it
+   * @param done tasks with a circuit
+   * @param edges geometric mean over the common tasks; null where there is none
+   * @param nodes the same
+   * @param place of its loss on the dense ladder; null for a dense model
+   * @param edgeRatio dense over sparse; null for a dense model and outside of the ladder
+   * @param interval of it
+   * @param nodeRatio the same of nodes
+   * @param nodeInterval of it
+   * @param counted number of tasks that the ratio is over
+   */
+  public record Cell(
+      CompareCellResult model,
+      int done,
+      Double edges,
+      Double nodes,
+      Place place,
+      Double edgeRatio,
+      List<Double> interval,
+      Double nodeRatio,
+      List<Double> nodeInterval,
+      int counted) {}
+
+  /** Where a held-out loss lies on the dense ladder. */
+  public enum Place {
+    @JsonProperty("inside")
+    INSIDE,
+    /** Worse than every dense model. */
+    @JsonProperty("above")
+    ABOVE,
+    /** Better than every dense model. */
+    @JsonProperty("below")
+    BELOW,
+    /** There is no dense model. */
+    @JsonProperty("empty")
+    EMPTY
+  }
+
+  /** Geometric means at one target loss. */
+  public record CurvePoint(
+      double target,
+      double sparseEdges,
+      double denseEdges,
+      double sparseNodes,
+      double denseNodes) {}
+
+  /** Work out a comparison from what came of its cells. */
+  static CompareResult of(CompareConfig plan, List<CompareCellResult> models, double seconds) {
+    return new Maker(plan, models).make(seconds);
+  }
+
+  private static final class Maker {
+    private final CompareConfig plan;
+    private final List<CompareCellResult> models;
+
+    Maker(CompareConfig plan, List<CompareCellResult> models) {
+      this.plan = plan;
+      this.models = models;
+    }
+
+    CompareResult make(double seconds) {
+      DenseLadder ladder = ladder(plan.target());
+      List<String> common = common();
+      List<Cell> cells = models.stream().map(model -> cell(model, ladder, common)).toList();
+      Cell middle =
+          cells.stream()
+              .filter(cell -> cell.model().name().equals(plan.middle()))
+              .findFirst()
+              .orElseThrow();
+      List<TaskRow> rows = plan.tasks().stream().map(task -> row(task, middle, ladder)).toList();
+      List<String> curveTasks = curveTasks(middle.model());
+      return new CompareResult(
+          plan.preset().key(),
+          plan.target(),
+          plan.middle(),
+          middle.edgeRatio(),
+          middle.interval(),
+          middle.nodeRatio(),
+          middle.nodeInterval(),
+          rows,
+          cells,
+          curve(middle.model(), curveTasks),
+          curveTasks,
+          common,
+          limits(middle, rows, cells, common),
+          seconds);
+    }
+
+    private DenseLadder ladder(double target) {
+      List<Rung> rungs = new ArrayList<>();
+      for (CompareCellResult model : models) {
+        if (model.kind() == Kind.DENSE && model.loss() != null) {
+          Map<String, Size> sizes = new LinkedHashMap<>();
+          for (String task : plan.tasks()) {
+            model
+                .circuit(task, target)
+                .ifPresent(c -> sizes.put(task, new Size(c.nodes(), c.edges())));
+          }
+          rungs.add(new Rung(model.name(), model.loss(), sizes));
+        }
+      }
+      return new DenseLadder(rungs);
+    }
+
+    private long done(CompareCellResult model) {
+      return plan.tasks().stream()
+          .filter(task -> model.circuit(task, plan.target()).isPresent())
+          .count();
+    }
+
+    /** A model that does little would leave nothing in common with the others. */
+    private boolean plotted(CompareCellResult model) {
+      long best = models.stream().mapToLong(this::done).max().orElse(0);
+      return done(model) > 0 && 2 * done(model) >= best;
+    }
+
+    private List<String> common() {
+      List<CompareCellResult> plotted = models.stream().filter(this::plotted).toList();
+      return plotted.isEmpty()
+          ? List.of()
+          : plan.tasks().stream()
+              .filter(
+                  task ->
+                      plotted.stream().allMatch(m -> m.circuit(task, plan.target()).isPresent()))
+              .toList();
+    }
+
+    private Cell cell(CompareCellResult model, DenseLadder ladder, List<String> common) {
+      List<Double> edges = new ArrayList<>();
+      List<Double> nodes = new ArrayList<>();
+      if (plotted(model)) {
+        for (String task : common) {
+          Point circuit = model.circuit(task, plan.target()).orElseThrow();
+          edges.add((double) circuit.edges());
+          nodes.add((double) circuit.nodes());
+        }
+      }
+      boolean compared = model.kind() == Kind.SPARSE && model.loss() != null;
+      List<Double> edgeRatios = new ArrayList<>();
+      List<Double> nodeRatios = new ArrayList<>();
+      if (compared) {
+        for (String task : plan.tasks()) {
+          Optional<Point> own = model.circuit(task, plan.target());
+          Optional<Size> dense = ladder.around(model.loss()).flatMap(pair -> pair.size(task));
+          if (own.isPresent() && dense.isPresent()) {
+            edgeRatios.add(dense.get().edges() / own.get().edges());
+            nodeRatios.add(dense.get().nodes() / own.get().nodes());
+          }
+        }
+      }
+      return new Cell(
+          model,
+          (int) done(model),
+          Bootstrap.geometricMean(edges).orElse(null),
+          Bootstrap.geometricMean(nodes).orElse(null),
+          compared ? ladder.place(model.loss()) : null,
+          Bootstrap.geometricMean(edgeRatios).orElse(null),
+          Bootstrap.interval(edgeRatios).orElse(null),
+          Bootstrap.geometricMean(nodeRatios).orElse(null),
+          Bootstrap.interval(nodeRatios).orElse(null),
+          edgeRatios.size());
+    }
+
+    private TaskRow row(String task, Cell middle, DenseLadder ladder) {
+      CompareCellResult model = middle.model();
+      Double loss = model.search(task).map(Search::modelLoss).orElse(null);
+      Optional<Point> own = model.search(task).flatMap(search -> search.at(plan.target()));
+      Optional<Pair> around = model.loss() == null ? Optional.empty() : ladder.around(model.loss());
+      Optional<Size> dense = around.flatMap(pair -> pair.size(task));
+      Optional<DenseSize> size =
+          dense.map(
+              s ->
+                  new DenseSize(
+                      s.nodes(),
+                      s.edges(),
+                      around.get().below().name(),
+                      around.get().above().name()));
+      String reason = reason(model, task, own, around, dense);
+      return new TaskRow(
+          task,
+          own.orElse(null),
+          loss,
+          size.orElse(null),
+          reason != null ? null : Double.valueOf(dense.get().edges() / own.get().edges()),
+          reason != null ? null : Double.valueOf(dense.get().nodes() / own.get().nodes()),
+          reason);
+    }
+
+    private String reason(
+        CompareCellResult model,
+        String task,
+        Optional<Point> own,
+        Optional<Pair> around,
+        Optional<Size> dense) {
+      Optional<String> missing = missing(model, task, own);
+      if (missing.isPresent()) {
+        return missing.get();
+      }
+      if (around.isEmpty()) {
+        return "the loss of the sparse model lies outside of the dense ladder";
+      }
+      if (dense.isPresent()) {
+        return null;
+      }
+      List<String> without = new ArrayList<>();
+      for (Rung rung : List.of(around.get().below(), around.get().above())) {
+        if (!rung.sizes().containsKey(task) && !without.contains(rung.name())) {
+          without.add(rung.name());
+        }
+      }
+      return "no circuit in " + String.join(" and ", without);
+    }
+
+    private static Optional<String> missing(
+        CompareCellResult model, String task, Optional<Point> own) {
+      if (model.diverged() != null) {
+        return Optional.of("training of the sparse model has diverged");
+      }
+      Outcome outcome = model.search(task).map(Search::outcome).orElseThrow();
+      return switch (outcome) {
+        case IMPOSSIBLE -> Optional.of("the vocabulary cannot express it");
+        case NOT_LEARNT -> Optional.of("the sparse model does not do it");
+        case SEARCHED -> {
+          if (own.isEmpty()) {
+            yield Optional.of("no circuit of the sparse model reaches the loss");
+          }
+          // A ratio to nothing says nothing.
+          yield own.get().edges() == 0
+              ? Optional.of("the circuit of the sparse model has no edge")
+              : Optional.empty();
+        }
+      };
+    }
+
+    private List<Double> losses() {
+      List<Double> losses = new ArrayList<>(plan.curve());
+      losses.add(plan.target());
+      losses.sort(null);
+      return losses;
+    }
+
+    private List<String> curveTasks(CompareCellResult middle) {
+      return plan.tasks().stream()
+          .filter(
+              task ->
+                  losses().stream()
+                      .allMatch(
+                          loss ->
+                              middle.circuit(task, loss).isPresent()
+                                  && match(middle, task, loss).isPresent()))
+          .toList();
+    }
+
+    private Optional<Size> match(CompareCellResult middle, String task, double target) {
+      return middle.loss() == null
+          ? Optional.empty()
+          : ladder(target).around(middle.loss()).flatMap(pair -> pair.size(task));
+    }
+
+    private List<CurvePoint> curve(CompareCellResult middle, List<String> tasks) {
+      List<CurvePoint> points = new ArrayList<>();
+      if (tasks.isEmpty()) {
+        return points;
+      }
+      for (double loss : losses()) {
+        List<Point> own = tasks.stream().map(t -> middle.circuit(t, loss).orElseThrow()).toList();
+        List<Size> dense = tasks.stream().map(t -> match(middle, t, loss).orElseThrow()).toList();
+        points.add(
+            new CurvePoint(
+                loss,
+                mean(own.stream().map(p -> (double) p.edges()).toList()),
+                mean(dense.stream().map(Size::edges).toList()),
+                mean(own.stream().map(p -> (double) p.nodes()).toList()),
+                mean(dense.stream().map(Size::nodes).toList())));
+      }
+      return points;
+    }
+
+    private static double mean(List<Double> values) {
+      return Bootstrap.geometricMean(values).orElseThrow();
+    }
+
+    private List<String> limits(
+        Cell middle, List<TaskRow> rows, List<Cell> cells, List<String> common) {
+      List<String> limits = new ArrayList<>();
+      int counted = middle.counted();
+      limits.add(
+          "%d of %d tasks count: %s."
+              .formatted(
+                  counted,
+                  rows.size(),
+                  counted == rows.size() ? "all" : "the table says why the others do not"));
+      if (counted > 0 && counted < FEW_TASKS) {
+        limits.add(
+            "With fewer than %d tasks an interval from resampling is too narrow."
+                .formatted(FEW_TASKS));
+      }
+      limits.add(
+          "The interval is over tasks alone: every model has one seed, and so has every search.");
+      for (Cell cell : cells) {
+        if (cell.model().diverged() != null) {
+          limits.add(
+              "%s has diverged: %s.".formatted(cell.model().name(), cell.model().diverged()));
+        } else if (cell.place() == Place.ABOVE || cell.place() == Place.BELOW) {
+          limits.add(
+              "%s, loss %.3f, predicts %s than every dense model, so it has no match; %s dense model"
+                      .formatted(
+                          cell.model().name(),
+                          cell.model().loss(),
+                          cell.place() == Place.ABOVE ? "worse" : "better",
+                          cell.place() == Place.ABOVE ? "a narrower" : "a wider")
+                  + " would give one.");
+        } else if (cell.place() == Place.EMPTY) {
+          limits.add(cell.model().name() + " has no match: there is no dense model.");
+        }
+      }
+      OptionalInt fewest =
+          cells.stream()
+              .filter(cell -> cell.edges() == null && cell.model().loss() != null)
+              .mapToInt(Cell::done)
+              .min();
+      if (common.isEmpty()) {
+        limits.add("No task is done by all models, so there is nothing to draw over the grid.");
+      } else {
+        limits.add(
+            "Sizes over the grid are over the %d tasks that all its models do%s."
+                .formatted(
+                    common.size(),
+                    fewest.isPresent()
+                        ? "; models that do fewer than half as many as the best are left out"
+                        : ""));
+      }
+      long loose =
+          rows.stream()
+              .filter(row -> row.reason() == null)
+              .filter(row -> row.sparse().lossFinal() > plan.target())
+              .count();
+      if (loose > 0) {
+        limits.add(
+            "Sizes are chosen on validation examples; %d of the counted sparse circuits are above %s"
+                    .formatted(loose, plan.target())
+                + " on final ones.");
+      }
+      limits.add(
+          "Learning rates are those of the preset at every width and fraction, not searched for"
+              + " each.");
+      return limits;
+    }
+  }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.filigree.experiment.CompareCellResult.Kind;
+import dev.filigree.experiment.CompareCellResult.Outcome;
+import dev.filigree.experiment.CompareCellResult.Point;
+import dev.filigree.experiment.CompareCellResult.Search;
+import dev.filigree.experiment.CompareConfig.Variant;
+import dev.filigree.experiment.CompareResult.Cell;
+import dev.filigree.experiment.CompareResult.CurvePoint;
+import dev.filigree.experiment.CompareResult.Place;
+import dev.filigree.experiment.CompareResult.TaskRow;
+import dev.filigree.json.Json;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Ratios of made-up circuits, worked out by hand. */
+class CompareResultTest {
+  private static final double TARGET = 0.15;
+  private static final List<String> TASKS = List.of("a", "b", "c");
+  private static final CompareConfig PLAN =
+      new CompareConfig(
+          Presets.TINY,
+          Presets.TINY.config(),
+          List.of(128),
+          List.of(1.0 / 16, 1.0 / 32),
+          List.of(16, 32),
+          List.of(6000L),
+          TASKS,
+          TARGET,
+          List.of(0.4),
+          List.of());
+
+  private static final String MIDDLE = "sparse 128, 1/16";
+  private static final String SPARSER = "sparse 128, 1/32";
+
+  /** A circuit that reaches its loss; at 0.4 with half the edges. */
+  private static Search found(String task, int nodes, int edges) {
+    return new Search(
+        task,
+        Outcome.SEARCHED,
+        0.05,
+        List.of(
+            new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41, 1),
+            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, 0.16, 1)));
+  }
+
+  private static Search notLearnt(String task) {
+    return new Search(task, Outcome.NOT_LEARNT, 0.6, List.of());
+  }
+
+  private static CompareCellResult model(
+      String name, Kind kind, int width, Double kept, double loss, Search... searches) {
+    return new CompareCellResult(
+        name,
+        kind,
+        width,
+        kept,
+        6000,
+        null,
+        "cells/x",
+        null,
+        1_000,
+        loss,
+        10,
+        2,
+        List.of(searches));
+  }
+
+  private static List<CompareCellResult> models(double middleLoss) {
+    return List.of(
+        model(
+            "dense 16",
+            Kind.DENSE,
+            16,
+            null,
+            3.0,
+            found("a", 40, 400),
+            found("b", 20, 100),
+            notLearnt("c")),
+        model(
+            "dense 32",
+            Kind.DENSE,
+            32,
+            null,
+            2.0,
+            found("a", 40, 1600),
+            found("b", 20, 400),
+            found("c", 8, 80)),
+        model(
+            MIDDLE,
+            Kind.SPARSE,
+            128,
+            1.0 / 16,
+            middleLoss,
+            found("a", 10, 80),
+            found("b", 10, 10),
+            found("c", 8, 8)),
+        model(
+            SPARSER,
+            Kind.SPARSE,
+            128,
+            1.0 / 32,
+            3.5,
+            found("a", 6, 20),
+            found("b", 6, 5),
+            notLearnt("c")));
+  }
+
+  @Test
+  void ratioIsTheGeometricMeanOverTasksThatAllThreeDo() {
+    CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
+    // Halfway: a dense circuit of a has sqrt(400 * 1600) = 800 edges, of b 200: 10 and 20 times.
+    assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(10 * 20), within(1e-9));
+    assertThat(result.nodeRatio()).isCloseTo(Math.sqrt(4 * 2), within(1e-9));
+    // Two tasks: the resamples are one, the other or their mean.
+    assertThat(result.interval().getFirst()).isCloseTo(10, within(1e-9));
+    assertThat(result.interval().getLast()).isCloseTo(20, within(1e-9));
+    assertThat(result.middle()).isEqualTo(MIDDLE);
+    assertThat(result.tasks()).extracting(TaskRow::task).isEqualTo(TASKS);
+    TaskRow a = result.tasks().getFirst();
+    assertThat(a.edgeRatio()).isCloseTo(10, within(1e-9));
+    assertThat(a.dense().edges()).isCloseTo(800, within(1e-9));
+    assertThat(List.of(a.dense().below(), a.dense().above()))
+        .containsExactly("dense 32", "dense 16");
+    assertThat(a.reason()).isNull();
+    TaskRow c = result.tasks().getLast();
+    assertThat(c.edgeRatio()).isNull();
+    assertThat(c.reason()).isEqualTo("no circuit in dense 16");
+  }
+
+  @Test
+  void aLossOutsideOfTheLadderHasNoRatioAndSaysSo() {
+    CompareResult result = CompareResult.of(PLAN, models(1.9), 7);
+    assertThat(result.edgeRatio()).isNull();
+    assertThat(result.interval()).isNull();
+    Cell middle = cell(result, MIDDLE);
+    assertThat(middle.place()).isEqualTo(Place.BELOW);
+    assertThat(cell(result, SPARSER).place()).isEqualTo(Place.ABOVE);
+    assertThat(cell(result, SPARSER).edgeRatio()).isNull();
+    assertThat(result.tasks())
+        .extracting(TaskRow::reason)
+        .containsOnly("the loss of the sparse model lies outside of the dense ladder");
+    assertThat(String.join("\n", result.limits()))
+        .contains(MIDDLE + ", loss 1.900, predicts better than every dense model")
+        .contains(SPARSER + ", loss 3.500, predicts worse than every dense model");
+  }
+
+  @Test
+  void sizesOfCellsAreOverTheTasksInCommon() {
+    CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
+    assertThat(result.common()).containsExactly("a", "b");
+    assertThat(cell(result, "dense 32").edges()).isCloseTo(800, within(1e-9));
+    assertThat(cell(result, MIDDLE).edges()).isCloseTo(Math.sqrt(80 * 10), within(1e-9));
+    assertThat(cell(result, SPARSER).edges()).isCloseTo(10, within(1e-9));
+  }
+
+  @Test
+  void aModelThatDoesLittleIsLeftOutOfTheSizesInCommon() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.set(
+        3,
+        model(
+            SPARSER,
+            Kind.SPARSE,
+            128,
+            1.0 / 32,
+            2.8,
+            notLearnt("a"),
+            found("b", 6, 5),
+            notLearnt("c")));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.common()).containsExactly("a", "b");
+    assertThat(cell(result, SPARSER).edges()).isNull();
+    assertThat(cell(result, SPARSER).counted()).isEqualTo(1);
+    assertThat(cell(result, SPARSER).interval()).isNull();
+  }
+
+  @Test
+  void theCurveIsOverTheSameTasksAtEveryLoss() {
+    CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
+    assertThat(result.curveTasks()).containsExactly("a", "b");
+    assertThat(result.curve()).extracting(CurvePoint::target).containsExactly(TARGET, 0.4);
+    assertThat(result.curve().getFirst().sparseEdges()).isCloseTo(Math.sqrt(80 * 10), within(1e-9));
+    assertThat(result.curve().getFirst().denseEdges())
+        .isCloseTo(Math.sqrt(800 * 200), within(1e-9));
+    assertThat(result.curve().getLast().denseEdges()).isCloseTo(Math.sqrt(400 * 100), within(1e-9));
+  }
+
+  @Test
+  void aCircuitWithoutEdgesOrBelowItsLossDoesNotCount() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    Search missed =
+        new Search(
+            "b",
+            Outcome.SEARCHED,
+            0.1,
+            List.of(new Point(TARGET, false, 900, 900, 900, 0.2, 0.2, 1)));
+    models.set(
+        2,
+        model(MIDDLE, Kind.SPARSE, 128, 1.0 / 16, 2.5, found("a", 3, 0), missed, found("c", 8, 8)));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.tasks().get(0).reason()).contains("has no edge");
+    assertThat(result.tasks().get(1).reason()).contains("reaches the loss");
+    assertThat(result.edgeRatio()).isNull();
+  }
+
+  @Test
+  void aModelThatDivergedIsNamed() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.set(
+        3,
+        new CompareCellResult(
+            SPARSER,
+            Kind.SPARSE,
+            128,
+            1.0 / 32,
+            6000,
+            null,
+            "cells/y",
+            "the loss is not finite",
+            0,
+            null,
+            0,
+            0,
+            List.of()));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(200), within(1e-9));
+    assertThat(result.limits()).contains(SPARSER + " has diverged: the loss is not finite.");
+  }
+
+  @Test
+  void theFileReadsBackAsItWas() {
+    CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
+    assertThat(Json.read(Json.write(result), CompareResult.class)).isEqualTo(result);
+  }
+
+  @Test
+  void theGridKeepsAsManyWeightsAtEveryWidth() {
+    CompareConfig grid = CompareConfig.of(Presets.TINY, Presets.TINY.config(), TASKS);
+    assertThat(grid.widths()).containsExactly(64, 128, 256);
+    assertThat(grid.denseWidths()).containsExactly(16, 32, 64);
+    List<CompareCell> cells = grid.cells();
+    assertThat(cells).hasSize(3 + 9 + 1);
+    assertThat(grid.middle()).isEqualTo(MIDDLE);
+    CompareCell own = named(cells, MIDDLE);
+    assertThat(own.config().model()).isEqualTo(Presets.TINY.config().model());
+    assertThat(own.config().train()).isEqualTo(Presets.TINY.config().train());
+    for (String name : List.of("sparse 64, 1/16", "sparse 256, 1/16")) {
+      CompareCell cell = named(cells, name);
+      assertThat(cell.config().model().nHead()).isEqualTo(cell.width() / 16);
+      assertThat(cell.config().model().dMlp()).isEqualTo(4 * cell.width());
+      assertThat(matrixWeights(cell)).isCloseTo(matrixWeights(own), within(1e-6));
+      assertThat(embeddingWeights(cell)).isCloseTo(embeddingWeights(own), within(1e-6));
+    }
+    assertThat(named(cells, "dense 32").config().train().sparsity().fractions().matrix()).isOne();
+    assertThat(named(cells, MIDDLE + ", 3,000 steps").config().train().steps()).isEqualTo(3000);
+  }
+
+  @Test
+  void variantsChangeTheMiddleAndDistilledOnesHaveTheWidestTeacher() {
+    CompareConfig plan =
+        new CompareConfig(
+            Presets.TINY,
+            Presets.TINY.config(),
+            List.of(64, 128),
+            List.of(1.0 / 16),
+            List.of(32, 16),
+            List.of(6000L),
+            TASKS,
+            TARGET,
+            List.of(),
+            List.of(
+                Variant.parse("revive:train.sparsity.revive.every=200"),
+                Variant.parse("taught:train.distill.weight=0.5,train.distill.temperature=2")));
+    List<CompareCell> cells = plan.cells();
+    CompareCell revived = named(cells, MIDDLE + ", revive");
+    assertThat(revived.config().train().sparsity().revive().every()).isEqualTo(200);
+    assertThat(revived.teacher()).isNull();
+    CompareCell taught = named(cells, MIDDLE + ", taught");
+    assertThat(taught.config().train().distill().temperature()).isEqualTo(2);
+    assertThat(taught.teacher()).isEqualTo("dense 32");
+  }
+
+  private static double matrixWeights(CompareCell cell) {
+    return cell.config().train().sparsity().fractions().matrix() * cell.width() * cell.width();
+  }
+
+  private static double embeddingWeights(CompareCell cell) {
+    return cell.config().train().sparsity().fractions().embedding() * cell.width();
+  }
+
+  private static CompareCell named(List<CompareCell> cells, String name) {
+    return cells.stream().filter(cell -> cell.name().equals(name)).findFirst().orElseThrow();
+  }
+
+  private static Cell cell(CompareResult result, String name) {
+    return result.cells().stream()
+        .filter(cell -> cell.model().name().equals(name))
+        .findFirst()
+        .orElseThrow();
+  }
+}
