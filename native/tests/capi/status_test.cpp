@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -176,6 +177,27 @@ TEST_F(Status, NullArgumentsAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_differences", fg_circuit_differences(model_, pairs, nullptr, 4, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "keep", fg_circuit_edges(model_, nullptr, TEST_NODES, &buffer));
     EXPECT_EQ(buffer, nullptr);
+}
+
+TEST_F(Status, ATeacherHasToFitAndToBeThere) {
+    auto config = nlohmann::json::parse(TEST_TRAINER);
+    config["distill"]["weight"] = 0.5;
+    fg_trainer* taught = trainer(config.dump().c_str());
+    fg_train_stats stats{};
+    stats.struct_size = sizeof(stats);
+    EXPECT_STATUS(FG_INVALID_STATE, "teacher", fg_trainer_step(taught, 1, &stats));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_trainer_set_teacher(taught, nullptr));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "its own teacher", fg_trainer_set_teacher(taught, model_));
+    fg_model* teacher = nullptr;
+    ASSERT_OK(fg_model_create(TEST_MODEL, TEST_INIT, "cpu", &teacher));
+    fg_trainer* plain = trainer();
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "distill.weight is 0", fg_trainer_set_teacher(plain, teacher));
+    ASSERT_OK(fg_trainer_set_teacher(taught, teacher));
+    fg_model_destroy(teacher);
+    EXPECT_STATUS(FG_INVALID_STATE, "closed", fg_trainer_set_teacher(plain, teacher));
+    ASSERT_OK(fg_trainer_step(taught, 1, &stats));  // the trainer keeps it alive
+    fg_trainer_destroy(plain);
+    fg_trainer_destroy(taught);
 }
 
 TEST_F(Status, DestroyingNullDoesNothing) {

@@ -205,6 +205,25 @@ class EngineTest {
   }
 
   @Test
+  void aTeacherIsNeededFittingAndKeptAlive() {
+    TrainConfig config = TestModels.training(10).withDistill(new TrainConfig.Distill(0.5, 2));
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 4000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(1));
+        Trainer trainer = model.trainer(config, List.of(new TokenStream(text, 1)))) {
+      assertThatThrownBy(() -> trainer.step(1))
+          .isInstanceOf(EngineException.InvalidState.class)
+          .hasMessageContaining("teacher");
+      assertThatThrownBy(() -> trainer.teacher(model))
+          .isInstanceOf(EngineException.InvalidArgument.class);
+      try (Model teacher = engine.createModel(TestModels.model(), ModelInit.seeded(2))) {
+        trainer.teacher(teacher);
+      }
+      assertThat(trainer.step(2).step()).isEqualTo(2);
+    }
+  }
+
+  @Test
   void tokensThatDoNotFitTheVocabularyAreRefused() {
     ModelConfig small = ModelConfig.sparse(1, 32, 16, TestModels.VOCABULARY - 1);
     try (Engine engine = open();

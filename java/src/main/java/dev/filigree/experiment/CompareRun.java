@@ -400,7 +400,7 @@ public final class CompareRun {
           if (stop) {
             throw new Stopped();
           }
-          write(file(place, task, target), text(find(search, run, task, target), place, target));
+          write(file(place, task, target), text(find(search, place, task, target), place, target));
         }
       } catch (EngineException.Cancelled _) {
         throw new Stopped();
@@ -410,23 +410,39 @@ public final class CompareRun {
     }
   }
 
+  /** Make the circuits of the run those that count: another plan may have left its own there. */
+  private void showCounted(Place place) {
+    RunFolder run = RunFolder.open(place.path());
+    try {
+      for (String task : plan.tasks()) {
+        Path counted = circuitFile(place, task);
+        Path shown = run.circuit(task);
+        if (Files.exists(counted)
+            && (!Files.exists(shown) || Files.mismatch(counted, shown) >= 0)) {
+          AtomicFile.write(shown, Files.readAllBytes(counted));
+          Files.deleteIfExists(run.evidence(task));
+        }
+      }
+    } catch (IOException e) {
+      throw new RunException("cannot write to " + run.path() + ": " + e.getMessage(), e);
+    }
+  }
+
   private static RunConfig searchConfig(Place place, double target) {
     return place.cell().config().with("prune.target_loss", String.valueOf(target));
   }
 
-  /** Search one circuit. The file of the run stays that of the counted loss. */
-  private Search find(CircuitSearch search, RunFolder run, String task, double target) {
-    boolean counted = target == plan.target();
-    Optional<Circuit> kept = counted ? Optional.empty() : run.readCircuit(task);
+  /** Search one circuit; one that counts is kept beside its figures. */
+  private Search find(CircuitSearch search, Place place, String task, double target) {
+    RunFolder run = RunFolder.open(place.path());
     long begin = System.nanoTime();
     try {
       Circuit circuit = search.prune(Tasks.named(task).name());
       double seconds = (System.nanoTime() - begin) / 1e9;
-      if (kept.isPresent()) {
-        kept.get().write(run.circuit(task));
-      } else if (!counted) {
-        Files.delete(run.circuit(task));
+      if (target == plan.target()) {
+        circuit.write(circuitFile(place, task));
       }
+      Files.delete(run.circuit(task)); // until all are found
       Point point =
           new Point(
               target,
@@ -452,6 +468,12 @@ public final class CompareRun {
 
   private static Path file(Place place, String task, double target) {
     return place.path().resolve("searches").resolve("%s@%s.json".formatted(task, target));
+  }
+
+  /** The circuit of the search that counts. */
+  private Path circuitFile(Place place, String task) {
+    String name = file(place, task, plan.target()).getFileName().toString();
+    return place.path().resolve("searches").resolve("circuits").resolve(name);
   }
 
   /** A search as it is kept, with the hash of how it was made. */
@@ -480,9 +502,15 @@ public final class CompareRun {
     }
     try {
       JsonNode tree = Json.parse(Files.readString(file));
-      return tree.path("made_by").asText().equals(searchHash(place, target))
-          ? Optional.of(Json.read(tree.path("search").toString(), Search.class))
-          : Optional.empty();
+      if (!tree.path("made_by").asText().equals(searchHash(place, target))) {
+        return Optional.empty();
+      }
+      Search search = Json.read(tree.path("search").toString(), Search.class);
+      boolean complete =
+          target != plan.target()
+              || search.outcome() != Outcome.SEARCHED
+              || Files.exists(circuitFile(place, task));
+      return complete ? Optional.of(search) : Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
     }
@@ -506,6 +534,7 @@ public final class CompareRun {
       Optional<WorkLock> lock = WorkLock.tryTake(folder.resolve(FILE + ".lock"));
       if (lock.isPresent()) {
         try (WorkLock _ = lock.get()) {
+          places.forEach(this::showCounted);
           write(folder.resolve(FILE), Json.tree(result).toPrettyString() + "\n");
           return result;
         }

@@ -9,6 +9,9 @@ import com.fasterxml.jackson.databind.node.TextNode;
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
 import dev.filigree.TrainConfig;
+import dev.filigree.TrainConfig.Distill;
+import dev.filigree.TrainConfig.Levels;
+import dev.filigree.TrainConfig.Revive;
 import dev.filigree.json.Json;
 import java.util.ArrayList;
 import java.util.List;
@@ -126,6 +129,24 @@ public record RunConfig(
               e)
           : e;
     }
+  }
+
+  /**
+   * Read the configuration of a run, which may be older than the keys of some options: those are
+   * off.
+   */
+  static RunConfig ofRun(JsonNode config) {
+    ObjectNode tree = config.deepCopy();
+    if (tree.path("train") instanceof ObjectNode train) {
+      if (!train.has("distill")) {
+        train.set("distill", Json.tree(Distill.OFF));
+      }
+      if (train.path("sparsity") instanceof ObjectNode sparsity && !sparsity.has("revive")) {
+        sparsity.set("revive", Json.tree(Revive.OFF));
+        sparsity.set("levels", Json.tree(Levels.OFF));
+      }
+    }
+    return fromJson(tree.toString());
   }
 
   /** Read a configuration; every key must be there and no other. */

@@ -241,7 +241,7 @@ public final class RunFolder {
     if (config == null) {
       throw new RunException(path.resolve(MANIFEST) + " has no \"config\"");
     }
-    return RunConfig.fromJson(config.toString());
+    return RunConfig.ofRun(config);
   }
 
   /** Return the model that this one learns from. */

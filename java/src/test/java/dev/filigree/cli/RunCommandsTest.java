@@ -99,6 +99,27 @@ class RunCommandsTest {
   }
 
   @Test
+  void aModelLearnsFromTheOneItsTeacherIs() throws IOException {
+    Path taught = folder.resolve("taught");
+    String teacher = "--teacher=" + run;
+    String weight = "--set=train.distill.weight=0.5";
+    Outcome none = train(taught, "--set=train.steps=4", weight);
+    assertThat(none.code()).isEqualTo(ExitCodes.USAGE);
+    assertThat(none.err()).contains("--teacher");
+    Outcome idle = train(taught, "--set=train.steps=4", teacher);
+    assertThat(idle.err()).contains("train.distill.weight is 0");
+    assertThat(taught).doesNotExist();
+
+    Outcome outcome = train(taught, "--set=train.steps=4", weight, teacher);
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    JsonNode manifest = Json.parse(Files.readString(taught.resolve("run.json")));
+    assertThat(manifest.at("/teacher/step").asInt()).isEqualTo(STEPS);
+    Outcome resumed = execute("train", "--resume", "--checkpoint=2", "--run=" + taught);
+    assertThat(resumed.code()).as(resumed.err()).isEqualTo(ExitCodes.OK);
+    assertThat(resumed.json().path("test_xent")).isEqualTo(outcome.json().path("test_xent"));
+  }
+
+  @Test
   void evidenceIsWrittenAsItIsPrintedAndFailsWithTheModel() throws IOException {
     assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
     Outcome outcome = execute("evidence", "--run", run.toString());

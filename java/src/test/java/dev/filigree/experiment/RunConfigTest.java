@@ -4,8 +4,10 @@ package dev.filigree.experiment;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.TrainConfig;
 import dev.filigree.experiment.RunConfig.Setting;
+import dev.filigree.json.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,6 +34,16 @@ class RunConfigTest {
     // Four of every row of c_fc must fit into what is left of it.
     assertThat(sparsity.fractions().matrix() * Presets.PAPER.config().model().dModel())
         .isGreaterThanOrEqualTo(4);
+  }
+
+  @Test
+  void aRunThatIsOlderThanAnOptionHasItOff() {
+    ObjectNode older = (ObjectNode) Json.tree(NANO);
+    older.withObject("/train").remove("distill");
+    older.withObject("/train/sparsity").remove(List.of("revive", "levels"));
+    assertThat(RunConfig.ofRun(older)).isEqualTo(NANO);
+    older.withObject("/train").remove("lr");
+    assertThatThrownBy(() -> RunConfig.ofRun(older)).hasMessageContaining("train.lr");
   }
 
   @Test
