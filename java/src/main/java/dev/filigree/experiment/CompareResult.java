@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Sparse models against a ladder of dense ones.
@@ -55,7 +57,7 @@ public record CompareResult(
     List<String> common,
     List<String> limits,
     double seconds) {
-  private static final int FEW_TASKS = 6;
+  private static final int FEW_TASKS = 10;
 
   public CompareResult {
     tasks = List.copyOf(tasks);
@@ -298,13 +300,26 @@ public record CompareResult(
       if (dense.isPresent()) {
         return null;
       }
-      List<String> without = new ArrayList<>();
-      for (Rung rung : List.of(around.get().below(), around.get().above())) {
-        if (!rung.sizes().containsKey(task) && !without.contains(rung.name())) {
-          without.add(rung.name());
-        }
+      return Stream.of(around.get().below(), around.get().above())
+          .map(Rung::name)
+          .distinct()
+          .map(name -> denseReason(name, task))
+          .flatMap(Optional::stream)
+          .collect(Collectors.joining("; "));
+    }
+
+    /** Why a dense model has no circuit of a task; empty when it has one. */
+    private Optional<String> denseReason(String name, String task) {
+      CompareCellResult dense =
+          models.stream().filter(model -> model.name().equals(name)).findFirst().orElseThrow();
+      if (dense.circuit(task, plan.target()).isPresent()) {
+        return Optional.empty();
       }
-      return "no circuit in " + String.join(" and ", without);
+      Search search = dense.search(task).orElseThrow();
+      return Optional.of(
+          search.outcome() == Outcome.NOT_LEARNT
+              ? name + " does not do it"
+              : "no circuit of " + name + " reaches the loss");
     }
 
     private static Optional<String> missing(

@@ -12,10 +12,12 @@ import dev.filigree.circuit.Circuit;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.data.Hashes;
 import dev.filigree.data.TokenFileInfo;
+import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.CompareCellResult.Outcome;
 import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.json.Json;
+import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.TaskException;
 import dev.filigree.task.Tasks;
 import java.io.IOException;
@@ -23,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,6 +63,7 @@ public final class CompareRun {
   private final Path folder;
   private final CompareConfig plan;
   private final Progress progress;
+  private final Map<String, String> examples = new HashMap<>(); // what they are, by task
   private String waitingFor = "";
   private volatile boolean stop;
   private volatile TrainRun training;
@@ -123,6 +127,7 @@ public final class CompareRun {
     try {
       RunFolder text = text();
       List<Place> places = places(cells, text);
+      hashExamples(text);
       Map<Place, Double> costs = new LinkedHashMap<>();
       begun.accept(estimate(places, text, costs));
       work(places, text, costs);
@@ -186,6 +191,21 @@ public final class CompareRun {
       places.add(new Place(cell, path));
     }
     return places;
+  }
+
+  /** Searches of other examples are other searches: a task may have changed. */
+  private void hashExamples(RunFolder text) {
+    progress.phase("making the examples of %d tasks".formatted(plan.tasks().size()));
+    Tokenizer tokenizer = Tokenizer.load(text.tokenizer());
+    int longest = plan.base().model().blockSize();
+    for (String task : plan.tasks()) {
+      ExampleBuilder builder = new ExampleBuilder(Tasks.named(task), tokenizer, longest);
+      try {
+        examples.put(task, Json.write(TaskExamples.hashes(builder, plan.base().prune())));
+      } catch (TaskException e) {
+        examples.put(task, e.getMessage());
+      }
+    }
   }
 
   private static String hash(String text) {
@@ -394,7 +414,7 @@ public final class CompareRun {
       }
       RunConfig config = searchConfig(place, target);
       try (CircuitSearch search =
-          CircuitSearch.open(engine, run, config, OptionalLong.empty(), progress)) {
+          CircuitSearch.open(engine, run, config, List.of(), OptionalLong.empty(), progress)) {
         searching = search;
         for (String task : open) {
           if (stop) {
@@ -477,20 +497,21 @@ public final class CompareRun {
   }
 
   /** A search as it is kept, with the hash of how it was made. */
-  private static String text(Search search, Place place, double target) {
+  private String text(Search search, Place place, double target) {
     ObjectNode tree = Json.object();
-    tree.put("made_by", searchHash(place, target));
+    tree.put("made_by", searchHash(place, search.task(), target));
     tree.set("search", Json.tree(search));
     return tree.toPrettyString() + "\n";
   }
 
-  private static String searchHash(Place place, double target) {
+  private String searchHash(Place place, String task, double target) {
     return hash(
-        "%d %d %s %s"
+        "%d %d %s %s %s"
             .formatted(
                 FORMAT,
                 Circuit.FORMAT,
                 Experiment.version(),
+                examples.get(task),
                 Json.write(searchConfig(place, target).prune())));
   }
 
@@ -502,7 +523,7 @@ public final class CompareRun {
     }
     try {
       JsonNode tree = Json.parse(Files.readString(file));
-      if (!tree.path("made_by").asText().equals(searchHash(place, target))) {
+      if (!tree.path("made_by").asText().equals(searchHash(place, task, target))) {
         return Optional.empty();
       }
       Search search = Json.read(tree.path("search").toString(), Search.class);

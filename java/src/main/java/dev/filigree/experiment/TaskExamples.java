@@ -30,6 +30,14 @@ final class TaskExamples implements AutoCloseable {
     }
   }
 
+  /** Hash the examples that a search would have, without a model. */
+  static SplitHashes hashes(ExampleBuilder builder, CircuitConfig search) {
+    return new SplitHashes(
+        builder.build(Split.TRAIN, search.trainPairs(), search.seed()).hash(),
+        builder.build(Split.VALIDATION, search.validationPairs(), search.seed()).hash(),
+        builder.build(Split.FINAL, search.finalPairs(), search.seed()).hash());
+  }
+
   /** Make the examples of a search; the same configuration makes the same ones. */
   static TaskExamples make(Model model, ExampleBuilder builder, CircuitConfig search) {
     ExampleSet train = builder.build(Split.TRAIN, search.trainPairs(), search.seed());

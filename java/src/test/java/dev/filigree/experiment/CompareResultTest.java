@@ -130,7 +130,7 @@ class CompareResultTest {
     assertThat(a.reason()).isNull();
     TaskRow c = result.tasks().getLast();
     assertThat(c.edgeRatio()).isNull();
-    assertThat(c.reason()).isEqualTo("no circuit in dense 16");
+    assertThat(c.reason()).isEqualTo("dense 16 does not do it");
   }
 
   @Test

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.filigree.Engine;
+import dev.filigree.EngineOptions;
+import dev.filigree.PruneStats;
+import dev.filigree.TrainStats;
+import dev.filigree.experiment.CompareRun.Estimate;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Stops a comparison in the middle of things, and goes on with it. */
+@Tag("native")
+class CompareRunTest {
+  private static final int STEPS = 12;
+
+  @TempDir private Path folder;
+
+  private static CompareConfig plan() {
+    RunConfig base =
+        Presets.NANO
+            .config()
+            .with("data.corpora.0.bytes", "200000")
+            .with("train.batch_size", "4")
+            .with("train.steps", "" + STEPS)
+            .with("prune.train_pairs", "32")
+            .with("prune.final_pairs", "16")
+            .with("prune.mean_sequences", "8");
+    return new CompareConfig(
+        Presets.NANO,
+        base,
+        List.of(32),
+        List.of(0.25),
+        List.of(16),
+        List.of((long) STEPS),
+        List.of("single_double_quote"),
+        1, // guessing meets it
+        List.of(),
+        List.of());
+  }
+
+  /** Stops the run when something happens for the n-th time. */
+  private static final class Stopping implements Progress {
+    private final Consumer<Stopping> stop;
+    private int trained;
+    private int pruned;
+
+    Stopping(Consumer<Stopping> stop) {
+      this.stop = stop;
+    }
+
+    @Override
+    public void trained(TrainStats stats, long steps, double tokensPerSecond) {
+      trained++;
+      stop.accept(this);
+    }
+
+    @Override
+    public void pruned(PruneStats stats, long steps) {
+      pruned++;
+      stop.accept(this);
+    }
+  }
+
+  @Test
+  void stoppedInTrainingOrInASearchItGoesOnToTheSameResult() {
+    try (Engine engine = Engine.open(new EngineOptions("cpu", 1))) {
+      CompareResult whole =
+          new CompareRun(engine, folder.resolve("whole"), plan(), Progress.SILENT)
+              .run(estimate -> {})
+              .orElseThrow();
+      Path stopped = folder.resolve("stopped");
+      // In the second step of the first model, then in its search, then in the next model.
+      assertThat(interrupted(engine, stopped, s -> s.trained == 2)).isEmpty();
+      assertThat(interrupted(engine, stopped, s -> s.pruned == 2)).isEmpty();
+      assertThat(interrupted(engine, stopped, s -> s.trained == 1)).isEmpty();
+      assertThat(stopped.resolve(CompareRun.FILE)).doesNotExist();
+
+      List<Estimate> left = new ArrayList<>();
+      CompareResult result =
+          new CompareRun(engine, stopped, plan(), Progress.SILENT).run(left::add).orElseThrow();
+      assertThat(left.getFirst().cells()).isEqualTo(1);
+      assertThat(left.getFirst().allCells()).isEqualTo(2);
+      assertThat(Files.exists(stopped.resolve(CompareRun.FILE))).isTrue();
+      for (int i = 0; i < 2; i++) {
+        CompareCellResult expected = whole.cells().get(i).model();
+        CompareCellResult actual = result.cells().get(i).model();
+        assertThat(actual.run()).isEqualTo(expected.run());
+        assertThat(actual.loss()).isEqualTo(expected.loss());
+        var point = actual.searches().getFirst().points().getFirst();
+        var wanted = expected.searches().getFirst().points().getFirst();
+        assertThat(point.edges()).isEqualTo(wanted.edges());
+        assertThat(point.lossFinal()).isEqualTo(wanted.lossFinal());
+      }
+    }
+  }
+
+  private static Optional<CompareResult> interrupted(
+      Engine engine, Path folder, Predicate<Stopping> when) {
+    CompareRun[] run = new CompareRun[1];
+    run[0] =
+        new CompareRun(
+            engine,
+            folder,
+            plan(),
+            new Stopping(
+                stopping -> {
+                  if (when.test(stopping)) {
+                    run[0].stop();
+                  }
+                }));
+    return run[0].run(estimate -> {});
+  }
+}
