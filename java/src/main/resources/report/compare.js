@@ -26,6 +26,10 @@ function times(value) {
   return isNumber(value) ? decimal(value, value >= 100 ? 0 : 1) + '×' : '–';
 }
 
+function tasks(names) {
+  return names.length === 1 ? '1 task' : `${count(names.length)} tasks`;
+}
+
 function interval(ends) {
   return ends === null ? '' : `${decimal(ends[0], 1)} to ${decimal(ends[1], 1)}`;
 }
@@ -83,7 +87,7 @@ function edgesAgainstLoss() {
   const side = key => result.curve.map(p => ({x: p.target, y: p[key]}));
   return pointChart({
     title: 'Edges against loss',
-    unit: `geometric means over ${count(result.curve_tasks.length)} tasks`,
+    unit: `geometric means over ${tasks(result.curve_tasks)}`,
     x: {name: 'loss of the circuit, nats', log: true, format: v => String(v), values: result.curve.map(p => p.target)},
     y: {name: 'edges', log: true, format: short},
     series: [
@@ -97,7 +101,7 @@ function edgesAgainstPretraining() {
   const point = m => ({x: m.loss, y: m.edges, label: m.kept === null ? String(m.width) : fraction(m.kept), title: visible(m.name)});
   return pointChart({
     title: 'Edges against held-out loss',
-    unit: `geometric means over ${count(result.common.length)} tasks`,
+    unit: `geometric means over ${tasks(result.common)}`,
     x: {name: 'held-out loss, nats per token', format: v => decimal(v, 2)},
     y: {name: 'edges', log: true, format: short},
     series: [
