@@ -3,10 +3,13 @@ package dev.filigree.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
+import dev.filigree.circuit.Evidence;
 import dev.filigree.experiment.EvalRun;
 import dev.filigree.experiment.Experiment;
+import dev.filigree.experiment.TaskScore;
 import dev.filigree.json.Json;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,13 +20,16 @@ import picocli.CommandLine.Spec;
 /** {@code filigree eval}. */
 @Command(
     name = "eval",
-    description = "Measure the loss of a checkpoint on all held-out text, by corpus.",
+    description =
+        "Measure the loss of a checkpoint on all held-out text, by corpus; or how well it does"
+            + " every task.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
     footer = {
       "  filigree eval",
       "  filigree eval --run runs/tiny --checkpoint 1000",
+      "  filigree eval --tasks",
       "  filigree eval --json | jq .test_xent"
     },
     exitCodeListHeading = "%nExit codes:%n",
@@ -43,10 +49,60 @@ final class EvalCommand implements Callable<Integer> {
       description = "The checkpoint to measure. Default: the last.")
   private Long checkpoint;
 
+  @Option(
+      names = "--tasks",
+      description =
+          "The two-way loss of the whole model on every task and control instead, calibrated on the"
+              + " training examples: guessing is 0.693.")
+  private boolean tasks;
+
+  @Mixin private TaskFileOption ownTasks;
+
   @Mixin private RunOptions options;
 
   @Override
   public Integer call() {
+    return tasks ? scoreTasks() : measureLoss();
+  }
+
+  private int scoreTasks() {
+    Experiment experiment = ownTasks.addTo(options.experiment());
+    List<TaskScore> scores;
+    try (Engine engine = options.engine(experiment);
+        ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {
+      scores = experiment.taskScores(engine, RunOptions.step(checkpoint), progress);
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    if (options.json) {
+      ObjectNode json = Json.object();
+      json.put("run", experiment.folder().path().toString());
+      json.set("tasks", Json.tree(scores));
+      out.println(json);
+      return ExitCodes.OK;
+    }
+    out.printf("%-26s  %6s %6s  %6s%n", "task", "valid.", "final", "right");
+    for (TaskScore score : scores) {
+      if (score.model() == null) {
+        out.printf("%-26s  %s%n", score.task(), "the vocabulary cannot express it");
+      } else {
+        out.printf(
+            "%-26s  %6.3f %6.3f  %5.1f%%  %s%n",
+            score.task(),
+            score.model().validation().loss(),
+            score.model().last().loss(),
+            100 * score.model().last().accuracy(),
+            score.learnt() ? "does it" : "");
+      }
+    }
+    out.printf(
+        "%d of %d tasks done: a loss of at most %.2f on validation and on final examples%n",
+        scores.stream().filter(score -> score.learnt() && !score.control()).count(),
+        scores.stream().filter(score -> !score.control()).count(),
+        Evidence.GATE_LIMIT);
+    return ExitCodes.OK;
+  }
+
+  private int measureLoss() {
     Experiment experiment = options.experiment();
     EvalRun.Result result;
     try (Engine engine = options.engine(experiment)) {

@@ -13,6 +13,7 @@ import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.Checkpoints.Checkpoint;
 import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.Task;
+import dev.filigree.task.TaskException;
 import dev.filigree.task.Tasks;
 import java.util.HashMap;
 import java.util.List;
@@ -89,6 +90,16 @@ public final class CircuitSearch implements AutoCloseable {
    */
   public Evidence evidence(String task) {
     return new EvidenceRun(this).run(Tasks.named(task, own));
+  }
+
+  /** Score the whole model on a task. */
+  public TaskScore score(String name) {
+    Task task = Tasks.named(name, own);
+    try (TaskExamples examples = examples(task, config.prune())) {
+      return TaskScore.of(task, whole(examples));
+    } catch (TaskException e) {
+      return TaskScore.impossible(task, e.getMessage());
+    }
   }
 
   /** Stop what runs now; it throws {@link EngineException.Cancelled}. Any thread. */

@@ -154,6 +154,21 @@ public final class Experiment {
     return new EvalRun(engine, folder).run(step);
   }
 
+  /**
+   * Score a checkpoint on every task, one's own and the controls, in this order.
+   *
+   * @param step of the checkpoint, the last one if none is asked for
+   */
+  public List<TaskScore> taskScores(Engine engine, OptionalLong step, Progress progress) {
+    try (CircuitSearch search =
+        CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
+      return Stream.of(Tasks.all(), own, Tasks.controls())
+          .flatMap(List::stream)
+          .map(task -> search.score(task.name()))
+          .toList();
+    }
+  }
+
   /** Find the circuit of a task in the last checkpoint, silently. */
   public Circuit prune(Engine engine, String task) {
     return prune(engine, task, List.of(), OptionalLong.empty(), Progress.SILENT);

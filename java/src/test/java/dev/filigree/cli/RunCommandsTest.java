@@ -7,7 +7,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Prompt;
+import dev.filigree.data.Tokenizer;
 import dev.filigree.json.Json;
+import dev.filigree.task.ExampleBuilder;
+import dev.filigree.task.Split;
+import dev.filigree.task.Task;
+import dev.filigree.task.TaskFile;
+import dev.filigree.task.Tasks;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -15,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -57,6 +64,76 @@ class RunCommandsTest {
     assertThat(outcome.json().path("nonzeros").asLong())
         .isPositive()
         .isLessThan(outcome.json().path("parameters").asLong());
+  }
+
+  @Test
+  void evalScoresTheModelOnEveryTask() throws IOException {
+    Path file = marksOfMyOwn();
+    Outcome outcome = execute("eval", "--tasks", "--task-file=" + file, "--run", run.toString());
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    JsonNode tasks = outcome.json().path("tasks");
+    assertThat(tasks.valueStream().map(task -> task.path("task").asText()))
+        .containsExactlyElementsOf(
+            Stream.of(
+                    Tasks.all().stream().map(Task::name),
+                    Stream.of("my_marks"),
+                    Tasks.controls().stream().map(Task::name))
+                .flatMap(names -> names)
+                .toList());
+    assertThat(tasks.valueStream().filter(task -> task.path("control").asBoolean()))
+        .hasSize(Tasks.controls().size());
+    for (JsonNode task : tasks) {
+      assertThat(task.path("learnt").asBoolean(true)).isFalse();
+      // Either it is scored, or it says why it cannot be.
+      assertThat(task.path("model").isNull()).isEqualTo(task.path("reason").isTextual());
+    }
+    assertThat(tasks.at("/0/model/validation/loss").asDouble()).isBetween(0.5, 0.75);
+  }
+
+  @Test
+  void circuitsAreFoundOfTasksOfOnesOwn() throws IOException {
+    Path file = marksOfMyOwn();
+    Path circuit = run.resolve("circuits/my_marks.json");
+    try {
+      Outcome found =
+          execute(
+              "prune",
+              "--task=my_marks",
+              "--task-file=" + file,
+              "--run=" + run,
+              "--set=prune.target_loss=1");
+      assertThat(found.code()).as(found.err()).isEqualTo(ExitCodes.OK);
+      assertThat(found.json().at("/circuit/task").asText()).isEqualTo("my_marks");
+      assertThat(circuit).isRegularFile();
+
+      Outcome checked =
+          execute("evidence", "--task=my_marks", "--task-file=" + file, "--run=" + run);
+      assertThat(checked.code()).as(checked.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+      assertThat(checked.json().at("/tasks/0/task").asText()).isEqualTo("my_marks");
+
+      Outcome without = execute("evidence", "--task=my_marks", "--run=" + run);
+      assertThat(without.code()).isEqualTo(ExitCodes.USAGE);
+      assertThat(without.err()).contains("there is no task 'my_marks'", "--task-file");
+    } finally {
+      Files.deleteIfExists(circuit);
+      Files.deleteIfExists(run.resolve("evidence/my_marks.json"));
+    }
+  }
+
+  /** The pairs of a task of Filigree under a name of one's own. */
+  private static Path marksOfMyOwn() throws IOException {
+    ExampleBuilder builder =
+        new ExampleBuilder(
+            Tasks.named("single_double_quote"), Tokenizer.load(run.resolve("tokenizer")), 64);
+    StringBuilder lines = new StringBuilder();
+    for (Split split : Split.values()) {
+      lines.append(
+          builder
+              .build(split, TaskFile.LEAST_PAIRS, 1)
+              .toJsonLines()
+              .replace("\"task\":\"single_double_quote\"", "\"task\":\"my_marks\""));
+    }
+    return Files.writeString(folder.resolve("marks.jsonl"), lines);
   }
 
   @Test
