@@ -5,6 +5,7 @@ module dev.filigree {
   requires transitive com.fasterxml.jackson.databind;
   requires dev.filigree.bindings;
   requires info.picocli;
+  requires java.xml;
   requires jtokkit;
   requires me.tongfei.progressbar;
   requires org.apache.commons.text;

@@ -71,10 +71,10 @@ function figures() {
   const checked = page.tasks.some(task => task.sides.some(s => s.evidence));
   for (const run of page.runs) {
     const found = page.tasks.map(task => side(task, run.label).summary).filter(s => s.edges !== null);
-    const good = found.filter(s => s.gate && s.holds && s.sufficient && s.necessary);
+    const good = found.filter(s => s.grade !== null && s.grade <= 'C');
     const name = page.runs.length === 2 ? `${visible(run.label)}: ` : '';
     items.push([`${(checked ? good : found).length} of ${page.tasks.length}`,
-      `${name}tasks with a circuit${checked ? ' that passes all checks' : ''}`]);
+      `${name}tasks with a circuit${checked ? ' of grade C or better' : ''}`]);
   }
   const ratios = page.tasks.map(edgeRatio).filter(isNumber);
   if (ratios.length > 0) {
@@ -118,7 +118,8 @@ function taskTable() {
           class: 'fill', style: `width:${(100 * Math.log(Math.max(1.15, row.edges)) / Math.log(most)).toFixed(1)}%`,
         }))),
       found && row.gate !== false
-        ? [cell('sufficient', mark(row.sufficient)), cell('necessary', mark(row.necessary)), cell('holds', mark(row.holds))]
+        ? [cell('sufficient', mark(row.sufficient)), cell('necessary', mark(row.necessary)),
+          cell('grade', row.grade === null ? mark(null) : element('b', {class: 'grade'}, row.grade))]
         : element('td', {colspan: 3, class: 'quiet none', 'data-name': 'checks'}, found ? 'does not count: ' : 'no circuit: ', reason(s)));
   })));
   return element('table', {class: 'tasks'},
@@ -127,12 +128,12 @@ function taskTable() {
       element('th', {scope: 'col'}, 'task'),
       pair && element('th', {scope: 'col'}, element('span', {class: 'unseen'}, 'model')),
       ['whole model', 'circuit, validation', 'circuit, final', 'nodes'].map(n => element('th', {scope: 'col', class: 'n'}, n)),
-      ['edges', 'sufficient', 'necessary', 'holds'].map(n => element('th', {scope: 'col'}, n)))),
+      ['edges', 'sufficient', 'necessary', 'grade'].map(n => element('th', {scope: 'col'}, n)))),
     bodies);
 }
 
 function reason(s) {
-  const gate = s.evidence && s.evidence.gate;
+  const gate = s.evidence && s.evidence.checks.gate;
   return gate && gate.passed === false
     ? 'the whole model does not do the task'
     : page.seconds !== null && s.evidence === null ? 'this vocabulary cannot express the task'
@@ -201,40 +202,94 @@ function verdict(s) {
       s.circuit && s.circuit.reached === false && 'The search did not reach its target.']);
 }
 
+// A mean with its 95% interval.
+function interval(loss, digits = 3) {
+  return `${decimal(loss.mean, digits)} (${decimal(loss.low, digits)} to ${decimal(loss.high, digits)})`;
+}
+
+const GRADES = {
+  A: 'It has passed every check.',
+  B: 'It stands interventions other than the one it was found by; a costly check failed or was not run.',
+  C: 'It is enough and it is needed, by mean ablation; it fails a harder check.',
+  D: 'It does the task on other wordings, but is not shown to be enough, or to be needed.',
+  F: 'It explains nothing: the model does not do the task, or the circuit does not on other wordings.',
+};
+
 function checks(task) {
   const known = task.sides.filter(s => s.evidence);
   if (known.length === 0) {
     return element('p', {class: 'quiet'}, 'These circuits have not been checked yet: filigree evidence does that.');
   }
-  const block = (title, sentence, result) => element('div', {class: 'check'}, element('h4', {}, title),
-    element('p', {}, sentence), element('ul', {}, known.map(s => {
-      const [passed, text] = result(s.evidence) || [null, ''];
-      return element('li', {class: colourOf(s.label)},
-        page.runs.length === 2 && element('span', {class: 'side'}, element('i', {class: 'swatch'}), visible(s.label)),
-        passed !== undefined && mark(passed, 'passed', 'failed', 'no circuit'), element('span', {class: 'numbers'}, text));
-    })));
-  return element('div', {class: 'checks'},
-    block('Learnt', 'The whole model does the task on wordings it was not tuned on; without that a circuit says little.',
-      e => e.gate && [e.gate.passed, `loss ${decimal(e.model.validation.loss, 3)} on validation, `
-        + `${decimal(e.model.final.loss, 3)} on final examples; limit ${decimal(e.gate.limit, 2)}`]),
-    block('Sufficient', 'With everything outside the circuit held at its mean, the circuit still answers.',
-      e => e.sufficient && [e.sufficient.passed,
-        `loss ${decimal(e.sufficient.validation, 3)} on validation, target ${decimal(e.sufficient.target, 2)}; `
-        + `${decimal(e.sufficient.final, 3)} on final examples, limit ${decimal(e.sufficient.limit, 3)}`]),
-    block('Necessary', 'With only the circuit held at its mean the model is left guessing, while as many nodes picked'
-      + ' at random are not missed.',
-      e => e.necessary && [e.necessary.passed,
-        `loss ${decimal(e.necessary.loss, 3)} without the circuit, ${decimal(e.necessary.threshold, 2)} or more expected; `
-        + (e.necessary.random_mean === null ? 'there are not as many other nodes to compare with'
-          : `${decimal(e.necessary.random_mean, 3)} without random nodes (mean of ${count(e.necessary.random.length)} draws), `
-            + `within ${decimal(e.necessary.random_margin, 2)} of the model’s ${decimal(e.necessary.model, 3)} expected`)
-        + (e.necessary.live_mean === null ? '' : `; ${decimal(e.necessary.live_mean, 3)} without random live nodes`)]),
-    block('Faithful', 'Prompt by prompt the circuit leans the way the whole model leans, also where the model is wrong.'
-      + ' This one has no limit to pass.',
-      e => e.faithful && [undefined, `correlation ${decimal(e.faithful.correlation, 3)} over ${count(e.faithful.sequences)} prompts`
-        + (isNumber(e.faithful.wrong_correlation)
-          ? `, ${decimal(e.faithful.wrong_correlation, 3)} over the ${count(e.faithful.wrong_sequences)} that the model gets wrong`
-          : `; the model gets ${count(e.faithful.wrong_sequences)} wrong`)]));
+  const side = s => page.runs.length === 2
+    && element('span', {class: 'side'}, element('i', {class: 'swatch'}), visible(s.label));
+  // A check that has no verdict gives an undefined one; one that was not run is null.
+  const block = (title, sentence, name, result) => {
+    const rows = known.map(s => {
+      const check = s.evidence.checks[name];
+      const [passed, text] = check ? result(check, s.evidence) : [null, ''];
+      const missing = s.evidence.checks.sufficient === null ? 'no circuit' : 'not run';
+      return element('li', {class: colourOf(s.label)}, side(s),
+        passed !== undefined && mark(passed, 'passed', 'failed', missing),
+        element('span', {class: 'numbers'}, text));
+    });
+    return element('div', {class: 'check'}, element('h4', {}, title), element('p', {}, sentence), element('ul', {}, rows));
+  };
+  const rate = share => percent(share);
+  return [
+    element('ul', {class: 'grades'}, known.map(s => element('li', {class: colourOf(s.label)}, side(s),
+      element('b', {class: 'grade'}, `Grade ${s.evidence.grade}`), ' ',
+      element('span', {}, GRADES[s.evidence.grade]),
+      s.evidence.failed.length > 0 && element('span', {}, ` Fails: ${s.evidence.failed.map(words).join(', ')}.`),
+      s.evidence.checks.sufficient !== null && s.evidence.not_run.length > 0
+        && element('span', {class: 'quiet'}, ` Not run: ${s.evidence.not_run.map(words).join(', ')}.`)))),
+    element('p', {class: 'quiet'}, 'Grades go up only in order: D needs learnt and final, C sufficient and necessary, B the'
+      + ' next four, A the costly ones. Losses have a 95% interval in brackets, from resampled examples.'),
+    element('div', {class: 'checks'},
+      block('Learnt', 'The whole model does the task on wordings it was not tuned on; without that a circuit says little.',
+        'gate', (c, e) => [c.passed, `loss ${decimal(e.model.validation.loss, 3)} on validation, `
+          + `${decimal(e.model.final.loss, 3)} on final examples; limit ${decimal(c.limit, 2)}`]),
+      block('Final', 'The circuit does the task on wordings that had no part in the search for it.',
+        'final', c => [c.passed, `loss ${interval(c.loss)}, limit ${decimal(c.limit, 3)}`]),
+      block('Sufficient', 'With everything outside the circuit held at its mean, the circuit still answers.',
+        'sufficient', c => [c.passed, `loss ${interval(c.validation)} on validation, target ${decimal(c.target, 2)}; `
+          + `${decimal(c.final.mean, 3)} on final examples, limit ${decimal(c.limit, 3)}`]),
+      block('Necessary', 'With only the circuit held at its mean the model is left guessing, while as many nodes picked'
+        + ' at random are not missed.',
+      'necessary', c => [c.passed,
+        `loss ${interval(c.loss)} without the circuit, ${decimal(c.threshold, 2)} or more expected; `
+        + (c.random_mean === null ? 'there are not as many other nodes to compare with'
+          : `${decimal(c.random_mean, 3)} without random nodes (mean of ${count(c.random.length)} draws), `
+            + `within ${decimal(c.random_margin, 2)} of the model’s ${decimal(c.model, 3)} expected`)
+        + (c.live_mean === null ? '' : `; ${decimal(c.live_mean, 3)} without random live nodes`)]),
+      block('Resampled', 'The circuit still answers when everything outside it says, not its mean, but what it says on'
+        + ' another example.',
+      'resample', c => [c.passed, `loss ${interval(c.loss)}, limit ${decimal(c.limit, 3)}`]),
+      block('Interchanged', 'Given the circuit’s activations on the other prompt of the pair, the whole model gives that'
+        + ' prompt’s answer; given those of as many other nodes, it does not.',
+      'interchange', c => [c.passed, `${rate(c.flipped)} of ${count(c.sequences)} right answers turn, ${rate(c.threshold)} expected; `
+        + (c.random_flipped === null ? 'there are not as many other nodes to compare with'
+          : `${rate(c.random_flipped)} with other nodes, at most ${rate(c.random_limit)} expected`)]),
+      block('Faithful', 'Prompt by prompt the circuit answers as the whole model does, also where the model is wrong.',
+        'faithful', c => [c.passed, `answers diverge by ${interval(c.divergence)} nats, limit ${decimal(c.limit, 2)}; `
+          + `the same answer to ${rate(c.agreement)} of ${count(c.sequences)} prompts, correlation ${decimal(c.correlation, 3)}; `
+          + (c.wrong_agreement === null ? 'the model gets none wrong'
+            : `to ${rate(c.wrong_agreement)} of the ${count(c.wrong_sequences)} that the model gets wrong`)]),
+      block('Relaxed', 'Giving back a part of what was taken away does not upset the circuit.',
+        'relaxation', c => [c.passed, `loss ${c.steps.map(t => `${decimal(t.mean, 3)} with ${rate(t.share)}`).join(', ')} of`
+          + ` the other nodes; limit ${decimal(c.limit, 3)}`]),
+      block('Seeds agree', 'Searches that begin elsewhere find the same nodes.',
+        'seeds', c => [c.passed, `${count(c.found.length)} searches kept ${c.found.map(f => count(f.nodes)).join(', ')} nodes; `
+          + `any two share ${rate(c.agreement)} of what either kept, ${rate(c.threshold)} expected`]),
+      block('Untrained', 'In a model with random weights the same search finds nothing that does the task.',
+        'random_init', c => [c.passed, `${count(c.nodes)} nodes and ${count(c.edges)} edges with a loss of ${interval(c.final)}; `
+          + `above ${decimal(c.limit, 3)} expected`]),
+      block('Misled', 'The circuit foretells what misleading prompts do to the whole model.',
+        'variants', c => [c.passed, c.variants.length === 0 ? 'this task has no such prompts'
+          : c.variants.map(v => `${words(v.name)}, probability of the right answer, circuit and model: `
+            + v.levels.map(l => `${visible(l.label)} ${decimal(l.circuit.mean, 2)} and ${decimal(l.model.mean, 2)}`).join('; ')).join('. ')]),
+      block('Two-valued', 'How well the circuit does when each node may say one of two things only. No verdict.',
+        'binarised', c => [undefined, `loss ${interval(c.loss)}`])),
+  ];
 }
 
 // The part in which the prompts of a pair differ: [start, end of a, end of b], in letters.
@@ -304,7 +359,7 @@ function lists(task) {
 
 function taskSection(task, index) {
   const drawn = task.sides.filter(s => s.circuit && s.circuit.nodes.length > 0);
-  const scatters = task.sides.filter(s => s.evidence && s.evidence.faithful && s.evidence.faithful.differences.length > 0);
+  const scatters = task.sides.filter(s => s.evidence && s.evidence.checks.faithful && s.evidence.checks.faithful.differences.length > 0);
   return section('task-' + index, words(task.task),
     element('p', {class: 'lead'}, visible(task.description || '')),
     task.sides.map(verdict),
@@ -315,7 +370,7 @@ function taskSection(task, index) {
     scatters.length > 0 && element('div', {class: 'charts'}, scatters.map(s => scatter({
       title: page.runs.length === 2 ? `Circuit against model, ${visible(s.label)}` : 'Circuit against model',
       note: 'difference of the two answers’ logits, one dot a prompt; on the diagonal both agree',
-      colour: colourOf(s.label), points: s.evidence.faithful.differences,
+      colour: colourOf(s.label), points: s.evidence.checks.faithful.differences,
     }))),
     examples(task), lists(task));
 }

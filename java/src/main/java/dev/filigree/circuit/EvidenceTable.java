@@ -1,73 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.circuit;
 
-import dev.filigree.circuit.Evidence.Faithful;
-import dev.filigree.circuit.Evidence.Gate;
-import dev.filigree.circuit.Evidence.Necessary;
-import dev.filigree.circuit.Evidence.Sufficient;
+import dev.filigree.circuit.Checks.Ablations;
+import dev.filigree.circuit.Checks.Binarised;
+import dev.filigree.circuit.Checks.Faithful;
+import dev.filigree.circuit.Checks.Interchange;
+import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.NodeDelta;
+import dev.filigree.circuit.Checks.RandomInit;
+import dev.filigree.circuit.Checks.Relaxation;
+import dev.filigree.circuit.Checks.Resample;
+import dev.filigree.circuit.Checks.Seeds;
+import dev.filigree.circuit.Checks.Sufficient;
+import dev.filigree.circuit.Checks.Variants;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Lays evidence out as text: one line per check, its sentence below it. */
 final class EvidenceTable {
-  private EvidenceTable() {}
+  private static final int MOST_NODES = 5;
 
-  static String of(Evidence evidence) {
-    StringBuilder out = new StringBuilder();
-    if (evidence.sufficient() == null) {
-      line(out, "%s: no circuit, since the model does not do the task", evidence.task());
-    } else {
-      line(
-          out,
-          "%s: %,d nodes, %,d edges; the circuit %s on final examples",
-          evidence.task(),
-          evidence.nodes(),
-          evidence.edges(),
-          evidence.holds() ? "holds" : "does not hold");
-    }
-    gate(out, evidence);
-    if (evidence.sufficient() != null) {
-      sufficient(out, evidence.sufficient());
-      necessary(out, evidence.necessary(), evidence.nodes());
-      faithful(out, evidence.faithful());
-    }
-    return out.toString();
+  private final StringBuilder out = new StringBuilder();
+  private final Evidence evidence;
+  private final Checks checks;
+
+  private EvidenceTable(Evidence evidence) {
+    this.evidence = evidence;
+    this.checks = evidence.checks();
   }
 
-  private static void gate(StringBuilder out, Evidence evidence) {
-    Gate gate = evidence.gate();
-    check(out, "gate", gate.passed());
+  static String of(Evidence evidence) {
+    EvidenceTable table = new EvidenceTable(evidence);
+    table.write();
+    return table.out.toString();
+  }
+
+  private void write() {
+    if (checks.sufficient() == null) {
+      line("%s: grade F; no circuit, since the model does not do the task", evidence.task());
+      gate();
+      return;
+    }
     line(
-        out,
+        "%s: grade %s; %,d nodes, %,d edges%s%s",
+        evidence.task(),
+        evidence.grade(),
+        evidence.nodes(),
+        evidence.edges(),
+        names("; fails ", evidence.failed()),
+        names("; not run: ", evidence.notRun()));
+    gate();
+    check("final", checks.last().passed());
+    line(
+        "      The circuit's loss is %s on final examples, of wordings that had no part in the"
+            + " search (at most %.3f).",
+        checks.last().loss().text(), checks.last().limit());
+    sufficient(checks.sufficient());
+    necessary(checks.necessary());
+    if (checks.resample() != null) {
+      resample(checks.resample());
+    }
+    if (checks.interchange() != null) {
+      interchange(checks.interchange());
+    }
+    faithful(checks.faithful());
+    if (checks.relaxation() != null) {
+      relaxation(checks.relaxation());
+    }
+    if (checks.seeds() != null) {
+      seeds(checks.seeds());
+    }
+    if (checks.randomInit() != null) {
+      randomInit(checks.randomInit());
+    }
+    if (checks.variants() != null) {
+      variants(checks.variants());
+    }
+    if (checks.ablations() != null) {
+      ablations(checks.ablations());
+    }
+    if (checks.binarised() != null) {
+      binarised(checks.binarised());
+    }
+  }
+
+  private static String names(String before, List<String> names) {
+    return names.isEmpty() ? "" : before + String.join(", ", names);
+  }
+
+  private void gate() {
+    check("gate", checks.gate().passed());
+    line(
         "      The whole model's loss is %.3f on validation and %.3f on final examples; it counts"
             + " as doing the task up to %.2f.",
         evidence.model().validation().loss(),
         evidence.model().last().loss(),
-        gate.limit());
+        checks.gate().limit());
   }
 
-  private static void sufficient(StringBuilder out, Sufficient check) {
-    check(out, "sufficient", check.passed());
+  private void sufficient(Sufficient check) {
+    check("sufficient", check.passed());
     line(
-        out,
-        "      With everything else at its mean, the circuit's loss is %.3f on validation (asked"
+        "      With everything else at its mean, the circuit's loss is %s on validation (asked"
             + " for: %.2f) and %.3f on final examples (at most %.3f).",
-        check.validation(),
-        check.target(),
-        check.last(),
-        check.limit());
+        check.validation().text(), check.target(), check.last().mean(), check.limit());
   }
 
-  private static void necessary(StringBuilder out, Necessary check, int nodes) {
-    check(out, "necessary", check.passed());
+  private void necessary(Necessary check) {
+    check("necessary", check.passed());
     line(
-        out,
-        "      Without the circuit's %,d nodes the model's loss goes from %.3f to %.3f (at least"
+        "      Without the circuit's %,d nodes the model's loss goes from %.3f to %s (at least"
             + " %.2f; guessing is 0.693); without as many others it is %s to be within"
             + " %.2f of the model's; without as many live ones %s for comparison.",
-        nodes,
+        evidence.nodes(),
         check.model(),
-        check.loss(),
+        check.loss().text(),
         check.threshold(),
         draws(check.randomMean(), check.random()),
         check.randomMargin(),
@@ -81,26 +130,138 @@ final class EvidenceTable {
             .formatted(mean, losses.size(), Collections.max(losses));
   }
 
-  private static void faithful(StringBuilder out, Faithful check) {
-    line(out, "  %-11s %s", "faithful", correlation(check.correlation()));
+  private void resample(Resample check) {
+    check("resample", check.passed());
     line(
-        out,
-        "      That is how circuit and model correlate over %,d answers; over the %,d that the"
-            + " model gets wrong: %s.",
+        "      With everything else saying what it says on other examples, the circuit's loss is"
+            + " %s (at most %.3f).",
+        check.loss().text(), check.limit());
+  }
+
+  private void interchange(Interchange check) {
+    check("interchange", check.passed());
+    line(
+        "      Given the activations of the pair's other member, the circuit turns %.1f%% of %,d"
+            + " right answers of the model (at least %.0f%%); as many other nodes turn %s (at most"
+            + " %.0f%%).",
+        100 * check.flipped(),
         check.sequences(),
+        100 * check.threshold(),
+        check.randomFlipped() == null
+            ? "a part that is not known, for lack of nodes"
+            : "%.1f%%".formatted(100 * check.randomFlipped()),
+        100 * check.randomLimit());
+  }
+
+  private void faithful(Faithful check) {
+    check("faithful", check.passed());
+    line(
+        "      Circuit and model give the same answer to %.1f%% of %,d prompts; their answers"
+            + " diverge by %s nats (at most %.2f) and correlate by %s; over the %,d that the model"
+            + " gets wrong: same answer %s, correlation %s.",
+        100 * check.agreement(),
+        check.sequences(),
+        check.divergence().text(),
+        check.limit(),
+        correlation(check.correlation()),
         check.wrongSequences(),
+        check.wrongAgreement() == null
+            ? "cannot be said"
+            : "%.1f%%".formatted(100 * check.wrongAgreement()),
         correlation(check.wrongCorrelation()));
   }
 
-  private static void check(StringBuilder out, String name, boolean passed) {
-    line(out, "  %-11s %s", name, passed ? "yes" : "NO");
+  private void relaxation(Relaxation check) {
+    check("relaxation", check.passed());
+    line(
+        "      Given back %s of the other nodes, the circuit's loss is at most %.3f: %s.",
+        check.steps().stream()
+            .map(step -> "%.0f%%".formatted(100 * step.share()))
+            .collect(Collectors.joining(", ")),
+        check.limit(),
+        check.steps().stream()
+            .map(step -> "%.3f".formatted(step.mean()))
+            .collect(Collectors.joining(", ")));
+  }
+
+  private void seeds(Seeds check) {
+    check("seeds", check.passed());
+    line(
+        "      Searches with %d seeds keep %s nodes; two of them share %.0f%% of the nodes that"
+            + " either has (at least %.0f%%).",
+        check.found().size(),
+        check.found().stream()
+            .map(found -> "%,d".formatted(found.nodes()))
+            .collect(Collectors.joining(", ")),
+        100 * check.agreement(),
+        100 * check.threshold());
+  }
+
+  private void randomInit(RandomInit check) {
+    check("random_init", check.passed());
+    line(
+        "      In an untrained model the same search keeps %,d nodes and %,d edges, whose loss is"
+            + " %s on final examples (it should be above %.3f).",
+        check.nodes(), check.edges(), check.last().text(), check.limit());
+  }
+
+  private void variants(Variants check) {
+    check("variants", check.passed());
+    if (check.variants().isEmpty()) {
+      line("      This task has none.");
+    }
+    for (Variants.Outcome outcome : check.variants()) {
+      line(
+          "      %s, probability of the right answer %s, predicted by the circuit and observed on"
+              + " the model: %s (within %.2f).",
+          outcome.name(),
+          outcome.member(),
+          outcome.levels().stream()
+              .map(
+                  level ->
+                      "%s %.2f %.2f"
+                          .formatted(level.label(), level.circuit().mean(), level.model().mean()))
+              .collect(Collectors.joining("; ")),
+          outcome.margin());
+    }
+  }
+
+  private void ablations(Ablations check) {
+    line("  %-11s", "ablations");
+    line(
+        "      The model's loss rises most without these nodes of the circuit: %s%s.",
+        deltas(check.nodes()),
+        check.others() == null
+            ? ""
+            : "; of all other live nodes without these: " + deltas(check.others()));
+  }
+
+  private static String deltas(List<NodeDelta> nodes) {
+    return nodes.isEmpty()
+        ? "none"
+        : nodes.stream()
+            .sorted(Comparator.comparing(delta -> -delta.model()))
+            .limit(MOST_NODES)
+            .map(delta -> "%d by %+.3f".formatted(delta.node(), delta.model()))
+            .collect(Collectors.joining(", "));
+  }
+
+  private void binarised(Binarised check) {
+    line("  %-11s", "binarised");
+    line(
+        "      With each node saying one of two things, the circuit's loss is %s.",
+        check.loss().text());
+  }
+
+  private void check(String name, boolean passed) {
+    line("  %-11s %s", name, passed ? "yes" : "NO");
   }
 
   private static String correlation(Double value) {
     return value == null ? "cannot be said" : "%.3f".formatted(value);
   }
 
-  private static void line(StringBuilder out, String format, Object... values) {
-    out.append(format.formatted(values)).append('\n');
+  private void line(String format, Object... values) {
+    out.append(format.formatted(values).stripTrailing()).append('\n');
   }
 }

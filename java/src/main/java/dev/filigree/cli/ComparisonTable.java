@@ -95,7 +95,7 @@ final class ComparisonTable {
     checks.add(side.holds() ? "holds" : "does not hold");
     checks.add(side.sufficient() ? "sufficient" : "not sufficient");
     checks.add(side.necessary() ? "necessary" : "not necessary");
-    return String.join(", ", checks);
+    return side.grade() + ": " + String.join(", ", checks);
   }
 
   private static String loss(Double loss) {

@@ -3,7 +3,7 @@ package dev.filigree.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
-import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Checks;
 import dev.filigree.experiment.EvalRun;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.TaskScore;
@@ -98,7 +98,7 @@ final class EvalCommand implements Callable<Integer> {
         "%d of %d tasks done: a loss of at most %.2f on validation and on final examples%n",
         scores.stream().filter(score -> score.learnt() && !score.control()).count(),
         scores.stream().filter(score -> !score.control()).count(),
-        Evidence.GATE_LIMIT);
+        Checks.GATE_LIMIT);
     return ExitCodes.OK;
   }
 

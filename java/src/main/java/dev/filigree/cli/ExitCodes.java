@@ -24,6 +24,9 @@ public final class ExitCodes {
   /** Something this machine needs is missing. */
   public static final int UNAVAILABLE = 6;
 
+  /** A circuit does not explain another checkpoint as it did the one it was found in. */
+  public static final int DRIFTED = 7;
+
   /** Stopped with Ctrl-C after writing a checkpoint: 128 and the number of the signal. */
   public static final int INTERRUPTED = 130;
 

@@ -22,6 +22,8 @@ import picocli.CommandLine.IVersionProvider;
       EvalCommand.class,
       PruneCommand.class,
       EvidenceCommand.class,
+      CheckCommand.class,
+      TraceCommand.class,
       ReportCommand.class,
       ShipCommand.class,
       GenerateCommand.class,
@@ -46,6 +48,7 @@ import picocli.CommandLine.IVersionProvider;
       "4:Training has diverged; the last good checkpoint is kept.",
       "5:A corpus, run folder or checkpoint cannot be used.",
       "6:Something this machine needs is missing; see filigree doctor.",
+      "7:A circuit drifted.",
       "130:Stopped with Ctrl-C after writing a checkpoint."
     })
 final class FiligreeCommand {

@@ -39,6 +39,11 @@ public record CircuitConfig(
     }
   }
 
+  CircuitConfig withMasks(PruneConfig masks) {
+    return new CircuitConfig(
+        targetLoss, trainPairs, validationPairs, finalPairs, meanSequences, seed, masks);
+  }
+
   CircuitConfig withSeed(long seed) {
     return new CircuitConfig(
         targetLoss,

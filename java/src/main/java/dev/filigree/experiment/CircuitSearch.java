@@ -8,6 +8,7 @@ import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Trace;
 import dev.filigree.data.TokenFile;
 import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.Checkpoints.Checkpoint;
@@ -27,6 +28,7 @@ import java.util.OptionalLong;
  * <p>One thread at a time; close it before its engine.
  */
 public final class CircuitSearch implements AutoCloseable {
+  private final Engine engine;
   private final RunFolder folder;
   private final RunConfig config;
   private final List<Task> own;
@@ -37,6 +39,7 @@ public final class CircuitSearch implements AutoCloseable {
   private final Map<Integer, float[]> means = new HashMap<>(); // by windows of each corpus
 
   private CircuitSearch(
+      Engine engine,
       RunFolder folder,
       RunConfig config,
       List<Task> own,
@@ -44,6 +47,7 @@ public final class CircuitSearch implements AutoCloseable {
       Checkpoint checkpoint,
       PreparedData data,
       Model model) {
+    this.engine = engine;
     this.folder = folder;
     this.config = config;
     this.own = own;
@@ -62,10 +66,31 @@ public final class CircuitSearch implements AutoCloseable {
       Progress progress) {
     Checkpoint checkpoint =
         step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
+    return open(engine, folder, config, own, checkpoint, progress);
+  }
+
+  /**
+   * Open a checkpoint that may be one of another run.
+   *
+   * @throws RunException when its architecture is not the one of the configuration
+   */
+  static CircuitSearch open(
+      Engine engine,
+      RunFolder folder,
+      RunConfig config,
+      List<Task> own,
+      Checkpoint checkpoint,
+      Progress progress) {
     PreparedData data = PreparedData.open(folder, config);
     try {
       Model model = engine.loadModel(checkpoint.path(), config.init().execution());
-      return new CircuitSearch(folder, config, own, progress, checkpoint, data, model);
+      if (!model.config().equals(config.model())) {
+        model.close();
+        throw new RunException(
+            "the model in %s has another architecture than the run in %s"
+                .formatted(checkpoint.path(), folder.path()));
+      }
+      return new CircuitSearch(engine, folder, config, own, progress, checkpoint, data, model);
     } catch (RuntimeException e) {
       data.close();
       throw e;
@@ -78,18 +103,36 @@ public final class CircuitSearch implements AutoCloseable {
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
   public Circuit prune(String task) {
-    return new PruneRun(this).run(Tasks.named(task, own));
+    return new PruneRun(this).run(task(task));
   }
 
   /**
    * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
    * evidence/<task>.json}. Without a circuit that says that the model does not do the task.
    *
+   * @param effort how much is asked
    * @throws RunException when there is no circuit though the model does the task, or the circuit is
    *     one of another model, vocabulary or set of examples
    */
-  public Evidence evidence(String task) {
-    return new EvidenceRun(this).run(Tasks.named(task, own));
+  public Evidence evidence(String task, Effort effort) {
+    return new EvidenceRun(this).run(task(task), effort);
+  }
+
+  /**
+   * Follow a prompt through the circuit of a task, as {@code circuits/<task>.json} has it.
+   *
+   * @param prompt text that ends where the answer comes; of a long one the end counts
+   * @param answers the two answers, each one token; null for those of the task's examples
+   * @throws RunException when there is no circuit, or it is one of another model or vocabulary
+   * @throws IllegalArgumentException when an answer is not one token
+   */
+  public Trace trace(String task, String prompt, List<String> answers) {
+    return new TraceRun(this).run(task(task), prompt, answers);
+  }
+
+  /** The task of a name, of those of Filigree and those of one's own. */
+  Task task(String name) {
+    return Tasks.named(name, own);
   }
 
   /** Score the whole model on a task. */
@@ -138,6 +181,11 @@ public final class CircuitSearch implements AutoCloseable {
   }
 
   TaskExamples examples(Task task, CircuitConfig search) {
+    return examples(model, task, search);
+  }
+
+  /** The same for another model with this tokenizer. */
+  TaskExamples examples(Model model, Task task, CircuitConfig search) {
     progress.phase("making examples of " + task.name());
     return TaskExamples.make(
         model, new ExampleBuilder(task, tokenizer(), config.model().blockSize()), search);
@@ -159,10 +207,11 @@ public final class CircuitSearch implements AutoCloseable {
    * @param sequences windows of each corpus, 0 for all
    */
   float[] means(int sequences) {
-    return means.computeIfAbsent(sequences, this::measureMeans);
+    return means.computeIfAbsent(sequences, _ -> means(model, sequences));
   }
 
-  private float[] measureMeans(int sequences) {
+  /** The same for another model of this configuration, measured at every call. */
+  float[] means(Model model, int sequences) {
     progress.phase("averaging activations over the training text");
     float[] mean = new float[Math.toIntExact(config.model().nodes())];
     for (PreparedData.Part part : data.parts()) {
@@ -174,6 +223,11 @@ public final class CircuitSearch implements AutoCloseable {
       }
     }
     return mean;
+  }
+
+  /** Make a model of this configuration that has learnt nothing. */
+  Model untrained() {
+    return UntrainedModel.of(engine, model, config.init());
   }
 
   /** Score the whole model with the calibration that is fitted to the training examples. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Grade;
 import java.util.List;
 
 /**
@@ -57,6 +59,7 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
    * @param sufficient whether the circuit alone does the task
    * @param necessary whether the model without the circuit cannot
    * @param holds whether the circuit's loss on final examples is low enough
+   * @param grade of the evidence; null when the vocabulary cannot express the task
    */
   public record Side(
       Double modelLossFinal,
@@ -66,25 +69,29 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
       Integer edges,
       boolean sufficient,
       boolean necessary,
-      boolean holds) {
+      boolean holds,
+      Grade grade) {
     /** What the evidence says. A circuit counts only where the model does the task. */
     static Side of(Evidence evidence) {
       double model = evidence.model().last().loss();
-      if (evidence.sufficient() == null || !evidence.gate().passed()) {
-        return new Side(model, null, null, null, null, false, false, false);
+      Checks checks = evidence.checks();
+      if (checks.sufficient() == null || !checks.gate().passed()) {
+        return new Side(model, null, null, null, null, false, false, false, Grade.F);
       }
       return new Side(
           model,
-          evidence.sufficient().validation(),
-          evidence.sufficient().last(),
+          evidence.lossValidation(),
+          evidence.lossFinal(),
           evidence.nodes(),
           evidence.edges(),
-          evidence.sufficient().passed(),
-          evidence.necessary().passed(),
-          evidence.holds());
+          checks.sufficient().passed(),
+          checks.necessary().passed(),
+          evidence.holds(),
+          evidence.grade());
     }
 
     /** A task that the vocabulary cannot express. */
-    static final Side IMPOSSIBLE = new Side(null, null, null, null, null, false, false, false);
+    static final Side IMPOSSIBLE =
+        new Side(null, null, null, null, null, false, false, false, null);
   }
 }

@@ -1,28 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.BinarisationConfig;
+import dev.filigree.BinaryLevels;
 import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
+import dev.filigree.Discretized;
+import dev.filigree.Examples;
 import dev.filigree.Model;
 import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
+import dev.filigree.circuit.Checks.Ablations;
+import dev.filigree.circuit.Checks.Binarised;
+import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Faithful;
+import dev.filigree.circuit.Checks.Final;
+import dev.filigree.circuit.Checks.Gate;
+import dev.filigree.circuit.Checks.Interchange;
+import dev.filigree.circuit.Checks.Levels;
+import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.NodeDelta;
+import dev.filigree.circuit.Checks.RandomInit;
+import dev.filigree.circuit.Checks.Relaxation;
+import dev.filigree.circuit.Checks.Resample;
+import dev.filigree.circuit.Checks.Seeds;
+import dev.filigree.circuit.Checks.Sufficient;
+import dev.filigree.circuit.Checks.Variants;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Node;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Answers;
-import dev.filigree.circuit.Evidence.Difference;
-import dev.filigree.circuit.Evidence.Faithful;
-import dev.filigree.circuit.Evidence.Gate;
-import dev.filigree.circuit.Evidence.Necessary;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Evidence.Sufficient;
 import dev.filigree.circuit.LiveNodes;
+import dev.filigree.circuit.Loss;
 import dev.filigree.json.Json;
 import dev.filigree.task.Example;
+import dev.filigree.task.ExampleSet;
 import dev.filigree.task.Task;
+import dev.filigree.task.Variant;
+import dev.filigree.task.Variant.LevelExamples;
+import dev.filigree.task.Variant.Member;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,11 +56,20 @@ import java.util.function.IntPredicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 
-/** Checks the circuit of a task and writes {@code evidence/<task>.json}. */
+/** Checks circuits: those of a run in the checkpoint they were found in, or in another one. */
 final class EvidenceRun {
   private static final int DRAWS = 8;
   private static final int LIVE_DRAWS = 4;
+  private static final int RESAMPLES = 4;
+  private static final int INTERCHANGES = 4;
+  private static final List<Double> RELAXED_SHARES = List.of(0.25, 0.5, 0.75);
+  private static final int RELAXATIONS = 2;
+  private static final int ABLATION_PAIRS = 16;
+  private static final int OTHERS = 20;
+  private static final int SEEDS = 5;
+  private static final int VARIANT_PAIRS = 64;
   private static final int PROMPTS = 6;
+  private static final BinarisationConfig BINARISATION = new BinarisationConfig(150, 32, 32, 0.03);
 
   private final CircuitSearch session;
   private final Model model;
@@ -49,7 +79,8 @@ final class EvidenceRun {
     this.model = session.model();
   }
 
-  Evidence run(Task task) {
+  /** Check the circuit of a task and write {@code evidence/<task>.json}. */
+  Evidence run(Task task, Effort effort) {
     Circuit circuit = session.folder().readCircuit(task.name()).orElse(null);
     CircuitConfig search = circuit == null ? session.config().prune() : searchOf(circuit);
     try (TaskExamples examples = session.examples(task, search)) {
@@ -59,7 +90,8 @@ final class EvidenceRun {
         evidence = withoutCircuit(task, source, session.whole(examples));
       } else {
         requireSame(circuit, source);
-        evidence = check(circuit, examples, session.means(search.meanSequences()));
+        requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
+        evidence = check(task, circuit, search, source, examples, circuit.calibration(), effort);
       }
       evidence.write(session.folder().evidence(task.name()));
       return evidence;
@@ -68,8 +100,29 @@ final class EvidenceRun {
     }
   }
 
+  /**
+   * Check a circuit in the checkpoint at hand, which need not be the one it was found in. Its nodes
+   * are those of the file; means, edges and calibration are those of the checkpoint.
+   */
+  Evidence elsewhere(Task task, Circuit circuit, Effort effort) {
+    CircuitConfig search = searchOf(circuit);
+    try (TaskExamples examples = session.examples(task, search)) {
+      Source source = session.source(examples);
+      requireSame(circuit, source);
+      CircuitMask mask = maskOf(circuit, session.means(search.meanSequences()));
+      return check(
+          task,
+          circuit,
+          search,
+          source,
+          examples,
+          model.calibrate(examples.train(), mask).calibration(),
+          effort);
+    }
+  }
+
   /** How a circuit was searched, which is not always how the run says now. */
-  private CircuitConfig searchOf(Circuit circuit) {
+  CircuitConfig searchOf(Circuit circuit) {
     try {
       return Json.read(circuit.config().toString(), CircuitConfig.class);
     } catch (IllegalArgumentException e) {
@@ -91,7 +144,6 @@ final class EvidenceRun {
 
   private void requireSame(Circuit circuit, Source now) {
     Source then = circuit.source();
-    requireSame(circuit, "another model", then.modelHash(), now.modelHash());
     requireSame(circuit, "another tokenizer", then.tokenizerHash(), now.tokenizerHash());
     SplitHashes old = then.taskHashes();
     SplitHashes made = now.taskHashes();
@@ -115,68 +167,73 @@ final class EvidenceRun {
     }
   }
 
-  private Evidence check(Circuit circuit, TaskExamples examples, float[] means) {
+  private static CircuitMask maskOf(Circuit circuit, float[] means) {
     boolean[] inside = new boolean[means.length];
     for (Node node : circuit.nodes()) {
       inside[node.index()] = true;
     }
-    CircuitMask mask = new CircuitMask(inside, means);
-    session.progress().phase("scoring %s and its circuit".formatted(circuit.task()));
+    return new CircuitMask(inside, means);
+  }
+
+  private Evidence check(
+      Task task,
+      Circuit circuit,
+      CircuitConfig search,
+      Source source,
+      TaskExamples examples,
+      Calibration calibration,
+      Effort effort) {
+    progress("scoring %s and its circuit", circuit);
+    CircuitMask mask = maskOf(circuit, session.means(search.meanSequences()));
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
-    double scale = circuit.calibration().scale();
-    double shift = circuit.calibration().shift();
-    Sufficient sufficient =
-        Sufficient.of(
-            circuit.targetLoss(),
-            model.evaluate(examples.validation(), mask, scale, shift).loss(),
-            model.evaluate(examples.last(), mask, scale, shift).loss(),
-            whole);
+    float[] ofModel = model.differences(examples.last());
+    float[] ofCircuit = model.differences(examples.last(), mask);
+    Loss validation = Loss.of(calibration.losses(model.differences(examples.validation(), mask)));
+    Loss last = Loss.of(calibration.losses(ofCircuit));
     List<Difference> differences =
-        differences(
-            model.differences(examples.last()),
-            fit,
-            model.differences(examples.last(), mask),
-            circuit.calibration());
-    return new Evidence(
-        Evidence.FORMAT,
-        circuit.task(),
-        circuit.source(),
-        circuit.counts().nodes(),
-        circuit.counts().edges(),
-        whole,
-        Gate.of(whole),
-        sufficient,
-        necessary(circuit, examples, means, inside, whole.last().loss()),
-        Faithful.of(differences),
-        prompts(examples.lastSet().examples(), differences),
-        Gate.of(whole).passed() && sufficient.last() <= sufficient.limit());
+        IntStream.range(0, ofModel.length)
+            .mapToObj(
+                i -> new Difference(fit.calibration().z(ofModel[i]), calibration.z(ofCircuit[i])))
+            .toList();
+    boolean full = effort == Effort.FULL;
+    boolean[] live = LiveNodes.of(model, mask.means());
+    Checks checks =
+        new Checks(
+            Gate.of(whole),
+            Final.of(last, whole),
+            Sufficient.of(circuit.targetLoss(), validation, last, whole),
+            necessary(circuit, examples, mask, live, whole),
+            resample(circuit, examples, mask, whole),
+            interchange(circuit, examples, mask, live, ofModel, fit.calibration()),
+            Faithful.of(differences),
+            relaxation(circuit, examples, mask, whole),
+            ablations(circuit, examples, mask, calibration, fit.calibration(), live, full),
+            full ? seeds(circuit, search, examples, mask) : null,
+            full ? randomInit(task, circuit, search, whole) : null,
+            full ? binarised(circuit, examples, mask, calibration) : null,
+            full ? variants(task, circuit, mask, calibration, fit.calibration()) : null);
+    return Evidence.of(
+        circuit, source, whole, checks, prompts(examples.lastSet().examples(), differences));
   }
 
-  private static List<Difference> differences(
-      float[] whole, TaskStats fit, float[] circuit, Calibration calibration) {
-    return IntStream.range(0, whole.length)
-        .mapToObj(
-            i ->
-                new Difference(
-                    whole[i] * fit.scale() + fit.shift(),
-                    circuit[i] * calibration.scale() + calibration.shift()))
-        .toList();
+  private void progress(String format, Circuit circuit) {
+    session.progress().phase(format.formatted(circuit.task()));
   }
+
+  // ---- Necessary --------------------------------------------------------------------------------
 
   private Necessary necessary(
-      Circuit circuit, TaskExamples examples, float[] means, boolean[] inside, double whole) {
+      Circuit circuit, TaskExamples examples, CircuitMask mask, boolean[] live, Scores whole) {
+    progress("ablating the circuit of %s, and as many other nodes", circuit);
     int size = circuit.nodes().size();
-    session
-        .progress()
-        .phase("ablating the %,d nodes of %s, and others".formatted(size, circuit.task()));
-    boolean[] live = LiveNodes.of(model, means);
+    boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
     return Necessary.of(
-        lossWithout(inside, examples, means),
-        lossesWithout(i -> !inside[i], size, DRAWS, random, examples, means),
-        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, examples, means),
-        whole);
+        Loss.of(lossesOf(mask.inverted(), examples)),
+        lossesWithout(i -> !inside[i], size, DRAWS, random, examples, mask),
+        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, examples, mask),
+        whole.last().loss());
   }
 
   /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
@@ -186,20 +243,20 @@ final class EvidenceRun {
       int draws,
       RandomGenerator random,
       TaskExamples examples,
-      float[] means) {
-    int[] from = IntStream.range(0, means.length).filter(eligible).toArray();
+      CircuitMask mask) {
+    int[] from = IntStream.range(0, mask.keep().length).filter(eligible).toArray();
     List<Double> losses = new ArrayList<>();
     for (int draw = 0; draw < draws && size <= from.length; draw++) {
-      losses.add(lossWithout(draw(from, size, means.length, random), examples, means));
+      boolean[] ablated = draw(from, size, mask.keep().length, random);
+      losses.add(mean(lossesOf(new CircuitMask(ablated, mask.means()).inverted(), examples)));
     }
     return losses;
   }
 
-  /** Final loss of the model with nodes ablated, calibrated anew on the training examples. */
-  private double lossWithout(boolean[] ablated, TaskExamples examples, float[] means) {
-    CircuitMask rest = new CircuitMask(ablated, means).inverted();
-    TaskStats fit = model.calibrate(examples.train(), rest);
-    return model.evaluate(examples.last(), rest, fit.scale(), fit.shift()).loss();
+  /** Final losses of what is left of the model, calibrated anew on the validation examples. */
+  private double[] lossesOf(CircuitMask mask, TaskExamples examples) {
+    Calibration fit = model.calibrate(examples.validation(), mask).calibration();
+    return fit.losses(model.differences(examples.last(), mask));
   }
 
   /** Draw nodes without replacement: the first places of a Fisher-Yates shuffle. */
@@ -213,6 +270,332 @@ final class EvidenceRun {
     }
     return drawn;
   }
+
+  private static double mean(double[] values) {
+    return Arrays.stream(values).average().orElseThrow();
+  }
+
+  // ---- Other interventions ----------------------------------------------------------------------
+
+  private Resample resample(
+      Circuit circuit, TaskExamples examples, CircuitMask mask, Scores whole) {
+    progress("running the circuit of %s in the surroundings of other examples", circuit);
+    RandomGenerator random = new SplittableRandom(circuit.seed());
+    Calibration fit =
+        model.fit(
+            model.differencesWithDonors(
+                examples.validation(), mask, donors(examples.validationSet(), random)));
+    double[] total = new double[2 * examples.last().pairs()];
+    List<Double> draws = new ArrayList<>();
+    for (int draw = 0; draw < RESAMPLES; draw++) {
+      int[] donors = donors(examples.lastSet(), random);
+      double[] losses = fit.losses(model.differencesWithDonors(examples.last(), mask, donors));
+      draws.add(mean(losses));
+      Arrays.setAll(total, i -> total[i] + losses[i] / RESAMPLES);
+    }
+    return Resample.of(Loss.of(total), draws, whole);
+  }
+
+  /** For every sequence one of another pair that is no shorter, or else one of the longest. */
+  private static int[] donors(ExampleSet set, RandomGenerator random) {
+    int[] lengths = set.examples().stream().mapToInt(Example::evalPosition).toArray();
+    int[] longest =
+        IntStream.range(0, lengths.length)
+            .boxed()
+            .sorted(Comparator.comparing(i -> -lengths[i]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    int[] donors = new int[2 * lengths.length];
+    for (int i = 0; i < donors.length; i++) {
+      int pair = i / 2;
+      int[] others =
+          IntStream.of(longest)
+              .filter(other -> other != pair && lengths[other] >= lengths[pair])
+              .toArray();
+      int chosen =
+          others.length > 0
+              ? others[random.nextInt(others.length)]
+              : IntStream.of(longest).filter(other -> other != pair).findFirst().orElse(pair);
+      donors[i] = 2 * chosen + random.nextInt(2);
+    }
+    return donors;
+  }
+
+  private Interchange interchange(
+      Circuit circuit,
+      TaskExamples examples,
+      CircuitMask mask,
+      boolean[] live,
+      float[] ofModel,
+      Calibration fit) {
+    progress("interchanging the activations of %s within pairs", circuit);
+    boolean[] inside = mask.keep();
+    int size = circuit.nodes().size();
+    RandomGenerator random = new SplittableRandom(circuit.seed());
+    float[] swapped = interchanged(examples.last(), mask.inverted());
+    int[] liveOutside =
+        IntStream.range(0, inside.length).filter(i -> !inside[i] && live[i]).toArray();
+    int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
+    int[] from = liveOutside.length >= size ? liveOutside : outside;
+    List<Double> others = new ArrayList<>();
+    for (int draw = 0; draw < INTERCHANGES && size <= from.length; draw++) {
+      CircuitMask drawn = new CircuitMask(draw(from, size, inside.length, random), mask.means());
+      others.add(flipped(ofModel, interchanged(examples.last(), drawn.inverted()), fit));
+    }
+    float[] againstOther = new float[swapped.length];
+    for (int i = 0; i < swapped.length; i++) {
+      againstOther[i] = swapped[i ^ 1];
+    }
+    return Interchange.of(
+        flipped(ofModel, swapped, fit),
+        Math.toIntExact(rightOnes(ofModel, fit).count()),
+        others.isEmpty() ? null : others.stream().mapToDouble(x -> x).average().orElseThrow(),
+        Loss.of(fit.losses(againstOther)));
+  }
+
+  /** Differences when what the mask does not keep comes from the other member of the pair. */
+  private float[] interchanged(Examples examples, CircuitMask mask) {
+    int[] other = IntStream.range(0, 2 * examples.pairs()).map(i -> i ^ 1).toArray();
+    return model.differencesWithDonors(examples, mask, other);
+  }
+
+  private static IntStream rightOnes(float[] ofModel, Calibration fit) {
+    return IntStream.range(0, ofModel.length).filter(i -> isRight(i, fit.z(ofModel[i])));
+  }
+
+  private static boolean isRight(int sequence, double z) {
+    return sequence % 2 == 0 ? z > 0 : z < 0;
+  }
+
+  /** Share of the sequences that the model answers rightly and that are answered otherwise now. */
+  private static double flipped(float[] ofModel, float[] now, Calibration fit) {
+    return rightOnes(ofModel, fit)
+        .mapToDouble(i -> isRight(i, fit.z(now[i])) ? 0 : 1)
+        .average()
+        .orElse(0);
+  }
+
+  private Relaxation relaxation(
+      Circuit circuit, TaskExamples examples, CircuitMask mask, Scores whole) {
+    progress("giving %s back a part of the other nodes", circuit);
+    boolean[] inside = mask.keep();
+    int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
+    RandomGenerator random = new SplittableRandom(circuit.seed());
+    List<Relaxation.Step> steps = new ArrayList<>();
+    for (double share : RELAXED_SHARES) {
+      List<Double> losses = new ArrayList<>();
+      for (int draw = 0; draw < RELAXATIONS; draw++) {
+        int size = (int) Math.round(share * outside.length);
+        boolean[] keep = draw(outside, size, inside.length, random);
+        for (int i = 0; i < keep.length; i++) {
+          keep[i] |= inside[i];
+        }
+        losses.add(mean(lossesOf(new CircuitMask(keep, mask.means()), examples)));
+      }
+      steps.add(
+          new Relaxation.Step(
+              share, losses, losses.stream().mapToDouble(x -> x).average().orElseThrow()));
+    }
+    return Relaxation.of(steps, whole);
+  }
+
+  // ---- Nodes ------------------------------------------------------------------------------------
+
+  private Ablations ablations(
+      Circuit circuit,
+      TaskExamples examples,
+      CircuitMask mask,
+      Calibration calibration,
+      Calibration fit,
+      boolean[] live,
+      boolean full) {
+    progress("ablating the nodes of %s one by one", circuit);
+    boolean[] all = new boolean[mask.keep().length];
+    Arrays.fill(all, true);
+    CircuitMask everything = new CircuitMask(all, mask.means());
+    int[] nodes = circuit.nodes().stream().mapToInt(Node::index).toArray();
+    ExampleSet few = firstOf(examples.lastSet(), ABLATION_PAIRS);
+    try (Examples sample = model.examples(few)) {
+      double ofCircuit = mean(calibration.losses(model.differences(sample, mask)));
+      double ofModel = mean(fit.losses(model.differences(sample)));
+      List<NodeDelta> inside = new ArrayList<>();
+      if (nodes.length > 0) {
+        float[][] without = model.ablations(sample, mask, nodes);
+        float[][] modelWithout = model.ablations(sample, everything, nodes);
+        for (int i = 0; i < nodes.length; i++) {
+          inside.add(
+              new NodeDelta(
+                  nodes[i],
+                  mean(calibration.losses(without[i])) - ofCircuit,
+                  mean(fit.losses(modelWithout[i])) - ofModel));
+        }
+      }
+      List<NodeDelta> others = null;
+      if (full) {
+        int[] rest =
+            IntStream.range(0, all.length).filter(i -> live[i] && !mask.keep()[i]).toArray();
+        others = new ArrayList<>();
+        if (rest.length > 0) {
+          float[][] without = model.ablations(sample, everything, rest);
+          for (int i = 0; i < rest.length; i++) {
+            others.add(new NodeDelta(rest[i], null, mean(fit.losses(without[i])) - ofModel));
+          }
+        }
+        others.sort(Comparator.comparing(delta -> -delta.model()));
+        others = others.subList(0, Math.min(OTHERS, others.size()));
+      }
+      return new Ablations(2 * few.pairs(), inside, others);
+    }
+  }
+
+  private static ExampleSet firstOf(ExampleSet set, int pairs) {
+    return new ExampleSet(
+        set.task(),
+        set.split(),
+        set.seed(),
+        set.vocabularyHash(),
+        set.examples().subList(0, Math.min(pairs, set.pairs())),
+        Map.of());
+  }
+
+  private Binarised binarised(
+      Circuit circuit, TaskExamples examples, CircuitMask mask, Calibration calibration) {
+    if (circuit.nodes().isEmpty()) {
+      return null;
+    }
+    progress("letting every node of %s say one of two things", circuit);
+    BinaryLevels levels = model.binarise(examples.train(), mask, calibration, BINARISATION);
+    Calibration fit = model.fit(model.differences(examples.validation(), mask, levels));
+    return new Binarised(
+        Loss.of(fit.losses(model.differences(examples.last(), mask, levels))),
+        circuit.nodes().stream()
+            .map(
+                node ->
+                    new Levels(
+                        node.index(), levels.low()[node.index()], levels.high()[node.index()]))
+            .toList());
+  }
+
+  // ---- Other searches ---------------------------------------------------------------------------
+
+  private Seeds seeds(
+      Circuit circuit, CircuitConfig search, TaskExamples examples, CircuitMask mask) {
+    List<boolean[]> found = new ArrayList<>(List.of(mask.keep()));
+    List<Seeds.Found> rows = new ArrayList<>();
+    rows.add(
+        new Seeds.Found(
+            search.masks().seed(),
+            circuit.nodes().size(),
+            1,
+            circuit.losses().last().circuit().loss()));
+    for (int i = 1; i < SEEDS; i++) {
+      long seed = search.masks().seed() + i;
+      Discretized other =
+          PruneRun.learn(
+              model,
+              search.withMasks(search.masks().withSeed(seed)),
+              examples,
+              mask.means(),
+              session.progress());
+      CircuitMask kept = new CircuitMask(other.keep(), mask.means());
+      found.add(other.keep());
+      rows.add(
+          new Seeds.Found(
+              seed,
+              Math.toIntExact(other.stats().nodes()),
+              jaccard(mask.keep(), other.keep()),
+              mean(other.stats().calibration().losses(model.differences(examples.last(), kept)))));
+    }
+    double sum = 0;
+    int pairs = 0;
+    for (int i = 0; i < found.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        sum += jaccard(found.get(i), found.get(j));
+        pairs++;
+      }
+    }
+    double agreement = sum / pairs;
+    return new Seeds(rows, agreement, Checks.SEED_AGREEMENT, agreement >= Checks.SEED_AGREEMENT);
+  }
+
+  /** Nodes in both over nodes in either; 1 for two empty ones. */
+  private static double jaccard(boolean[] a, boolean[] b) {
+    int both = 0;
+    int either = 0;
+    for (int i = 0; i < a.length; i++) {
+      both += a[i] && b[i] ? 1 : 0;
+      either += a[i] || b[i] ? 1 : 0;
+    }
+    return either == 0 ? 1 : (double) both / either;
+  }
+
+  private RandomInit randomInit(Task task, Circuit circuit, CircuitConfig search, Scores whole) {
+    progress("searching an untrained model for a circuit of %s", circuit);
+    try (Model untrained = session.untrained();
+        TaskExamples examples = session.examples(untrained, task, search)) {
+      float[] means = session.means(untrained, search.meanSequences());
+      Discretized found = PruneRun.learn(untrained, search, examples, means, session.progress());
+      CircuitMask mask = new CircuitMask(found.keep(), means);
+      Calibration fit = found.stats().calibration();
+      return RandomInit.of(
+          untrained.calibrate(examples.last()).loss(),
+          Loss.of(fit.losses(untrained.differences(examples.validation(), mask))),
+          Loss.of(fit.losses(untrained.differences(examples.last(), mask))),
+          Math.toIntExact(found.stats().nodes()),
+          untrained.edges(found.keep()).size(),
+          whole);
+    }
+  }
+
+  // ---- Variants ---------------------------------------------------------------------------------
+
+  private Variants variants(
+      Task task, Circuit circuit, CircuitMask mask, Calibration calibration, Calibration fit) {
+    progress("misleading the circuit of %s, then its model", circuit);
+    List<Variants.Outcome> outcomes = new ArrayList<>();
+    for (Variant variant : task.variants()) {
+      List<Variants.Level> levels = new ArrayList<>();
+      for (LevelExamples level :
+          variant.examples(
+              session.tokenizer(),
+              session.config().model().blockSize(),
+              VARIANT_PAIRS,
+              circuit.seed())) {
+        try (Examples examples = model.examples(level.set())) {
+          // The prediction comes first: it is made from the circuit alone.
+          float[] predicted = model.differences(examples, mask);
+          float[] observed = model.differences(examples);
+          levels.add(
+              new Variants.Level(
+                  level.level().label(),
+                  level.level().amount(),
+                  level.set().pairs(),
+                  rightness(predicted, calibration, variant.member()),
+                  rightness(observed, fit, variant.member())));
+        }
+      }
+      outcomes.add(
+          Variants.Outcome.of(
+              variant.name(),
+              variant.description(),
+              variant.member() == Member.A ? "a" : "b",
+              levels));
+    }
+    return Variants.of(outcomes);
+  }
+
+  /** Probability of the right answer of one member of every pair. */
+  private static Loss rightness(float[] differences, Calibration calibration, Member member) {
+    double[] twice = new double[differences.length]; // both places of a pair hold its one value
+    for (int pair = 0; pair < differences.length / 2; pair++) {
+      double a = calibration.probability(differences[2 * pair]);
+      double b = 1 - calibration.probability(differences[2 * pair + 1]);
+      Arrays.fill(twice, 2 * pair, 2 * pair + 2, member == Member.A ? a : b);
+    }
+    return Loss.of(twice);
+  }
+
+  // ---- Prompts ----------------------------------------------------------------------------------
 
   /** Examples of as many templates as possible, one that the model gets wrong among them. */
   private List<Prompt> prompts(List<Example> examples, List<Difference> differences) {

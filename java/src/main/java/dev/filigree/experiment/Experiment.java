@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Trace;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import dev.filigree.task.TaskException;
@@ -206,7 +207,7 @@ public final class Experiment {
 
   /** Check the circuit of a task, see {@link CircuitSearch#evidence}, in its own checkpoint. */
   public Evidence evidence(Engine engine, String task, Progress progress) {
-    return evidence(engine, List.of(task), progress).getFirst();
+    return evidence(engine, List.of(task), Effort.QUICK, progress).getFirst();
   }
 
   /**
@@ -214,11 +215,13 @@ public final class Experiment {
    * circuit is looked at in the last one.
    *
    * @param tasks none for all that have a circuit
+   * @param effort how much is asked
    * @return in the order of the tasks
    * @throws RunException see {@link CircuitSearch#evidence}; also when none is named and none has a
    *     circuit
    */
-  public List<Evidence> evidence(Engine engine, List<String> tasks, Progress progress) {
+  public List<Evidence> evidence(
+      Engine engine, List<String> tasks, Effort effort, Progress progress) {
     if (tasks.isEmpty()) {
       List<String> found = folder.circuits();
       if (found.isEmpty()) {
@@ -226,7 +229,7 @@ public final class Experiment {
             "there is no circuit in %s yet; ./filigree prune --task NAME finds one"
                 .formatted(folder.path()));
       }
-      return evidence(engine, found, progress);
+      return evidence(engine, found, effort, progress);
     }
     Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
     for (String task : tasks) {
@@ -242,10 +245,36 @@ public final class Experiment {
         (step, members) -> {
           try (CircuitSearch search =
               CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
-            members.forEach(task -> found.put(task, search.evidence(task)));
+            members.forEach(task -> found.put(task, search.evidence(task, effort)));
           }
         });
     return tasks.stream().map(found::get).toList();
+  }
+
+  /**
+   * Follow a prompt through the circuit of a task, in the checkpoint it was found in, see {@link
+   * CircuitSearch#trace}.
+   */
+  public Trace trace(
+      Engine engine, String task, String prompt, List<String> answers, Progress progress) {
+    Circuit circuit =
+        folder
+            .readCircuit(task(task).name())
+            .orElseThrow(
+                () ->
+                    new RunException(
+                        "there is no circuit of %s in %s; ./filigree prune --task %s finds it"
+                            .formatted(task, folder.path(), task)));
+    try (CircuitSearch search =
+        CircuitSearch.open(
+            engine,
+            folder,
+            folder.config(),
+            own,
+            OptionalLong.of(circuit.source().step()),
+            progress)) {
+      return search.trace(task, prompt, answers);
+    }
   }
 
   /** Version of the module; on a class path, where there are no modules, none is known. */

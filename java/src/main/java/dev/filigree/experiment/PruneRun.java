@@ -8,6 +8,7 @@ import dev.filigree.Model;
 import dev.filigree.PruneStats;
 import dev.filigree.Pruner;
 import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Losses;
 import dev.filigree.circuit.Circuit.Pair;
@@ -62,13 +63,13 @@ public final class PruneRun {
   Circuit run(Task task) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double limit = Math.max(search.targetLoss(), Evidence.GATE_LIMIT);
+      double limit = Math.max(search.targetLoss(), Checks.GATE_LIMIT);
       if (whole.validation().loss() > limit) {
         throw notLearnt(task, whole.validation(), limit);
       }
       float[] means = session.means(search.meanSequences());
       progress.phase("learning which of %,d nodes %s needs".formatted(means.length, task.name()));
-      Discretized chosen = learn(examples, means);
+      Discretized chosen = learn(model, search, examples, means, progress);
       TaskStats stats = chosen.stats();
       progress.phase("scoring the circuit on the final examples");
       TaskStats result =
@@ -102,7 +103,9 @@ public final class PruneRun {
     }
   }
 
-  private Discretized learn(TaskExamples examples, float[] means) {
+  /** Search a model, whatever it can do. The examples are those of this model. */
+  static Discretized learn(
+      Model model, CircuitConfig search, TaskExamples examples, float[] means, Progress progress) {
     long steps = search.masks().steps();
     try (Pruner pruner = model.pruner(search.masks(), examples.train(), means)) {
       for (long step = 0; step < steps; ) {

@@ -194,7 +194,7 @@ public final class Quickstart {
     } catch (IOException e) {
       throw new RunException("cannot read what was found before: " + e.getMessage(), e);
     }
-    return Side.of(search.evidence(task));
+    return Side.of(search.evidence(task, Effort.QUICK));
   }
 
   /** Seconds that earlier calls have worked on this folder. */

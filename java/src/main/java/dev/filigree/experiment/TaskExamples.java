@@ -71,6 +71,10 @@ final class TaskExamples implements AutoCloseable {
     return last.uploaded();
   }
 
+  ExampleSet validationSet() {
+    return validation.set();
+  }
+
   ExampleSet lastSet() {
     return last.set();
   }

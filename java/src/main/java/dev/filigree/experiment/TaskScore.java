@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
-import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.task.Task;
 
@@ -12,13 +12,13 @@ import dev.filigree.task.Task;
  * @param control whether it is a control
  * @param model its scores on validation and final examples; null when the vocabulary cannot express
  *     the task
- * @param learnt whether that counts as doing the task ({@link Evidence.Gate})
+ * @param learnt whether that counts as doing the task ({@link Checks.Gate})
  * @param reason why the vocabulary cannot express the task, else null
  */
 public record TaskScore(String task, boolean control, Scores model, boolean learnt, String reason) {
   static TaskScore of(Task task, Scores model) {
     return new TaskScore(
-        task.name(), task.isControl(), model, Evidence.Gate.of(model).passed(), null);
+        task.name(), task.isControl(), model, Checks.Gate.of(model).passed(), null);
   }
 
   static TaskScore impossible(Task task, String reason) {

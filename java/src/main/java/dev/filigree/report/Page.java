@@ -4,8 +4,10 @@ package dev.filigree.report;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Grade;
 import dev.filigree.data.DataException;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Experiment;
@@ -74,6 +76,7 @@ record Page(
    * @param sufficient whether the circuit alone does the task
    * @param necessary whether the model without the circuit does not
    * @param holds whether the circuit's loss on the final examples is near the model's
+   * @param grade of the evidence
    */
   record Summary(
       Double modelLossFinal,
@@ -84,7 +87,8 @@ record Page(
       Integer edges,
       Boolean sufficient,
       Boolean necessary,
-      Boolean holds) {}
+      Boolean holds,
+      Grade grade) {}
 
   /** Collect what is known of runs, by their labels. */
   static Page of(String title, Map<String, RunFolder> runs, Comparison comparison) {
@@ -153,7 +157,7 @@ record Page(
     } else if (circuit != null) {
       summary = summary(circuit);
     } else {
-      summary = new Summary(null, null, null, null, null, null, null, null, null);
+      summary = new Summary(null, null, null, null, null, null, null, null, null, null);
     }
     return new Side(label, summary, circuit == null ? null : compact(circuit), evidence);
   }
@@ -176,20 +180,22 @@ record Page(
 
   private static Summary summary(Evidence evidence) {
     double model = evidence.model().last().loss();
-    boolean gate = evidence.gate().passed();
-    if (evidence.sufficient() == null) {
-      return new Summary(model, gate, null, null, null, null, null, null, null);
+    Checks checks = evidence.checks();
+    boolean gate = checks.gate().passed();
+    if (checks.sufficient() == null) {
+      return new Summary(model, gate, null, null, null, null, null, null, null, evidence.grade());
     }
     return new Summary(
         model,
         gate,
-        evidence.sufficient().validation(),
-        evidence.sufficient().last(),
+        evidence.lossValidation(),
+        evidence.lossFinal(),
         evidence.nodes(),
         evidence.edges(),
-        evidence.sufficient().passed(),
-        evidence.necessary().passed(),
-        evidence.holds());
+        checks.sufficient().passed(),
+        checks.necessary().passed(),
+        evidence.holds(),
+        evidence.grade());
   }
 
   private static Summary summary(Circuit circuit) {
@@ -200,6 +206,7 @@ record Page(
         circuit.losses().last().circuit().loss(),
         circuit.counts().nodes(),
         circuit.counts().edges(),
+        null,
         null,
         null,
         null);

@@ -6,17 +6,26 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks.Ablations;
+import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Faithful;
+import dev.filigree.circuit.Checks.Final;
+import dev.filigree.circuit.Checks.Gate;
+import dev.filigree.circuit.Checks.Interchange;
+import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.NodeDelta;
+import dev.filigree.circuit.Checks.RandomInit;
+import dev.filigree.circuit.Checks.Relaxation;
+import dev.filigree.circuit.Checks.Resample;
+import dev.filigree.circuit.Checks.Seeds;
+import dev.filigree.circuit.Checks.Sufficient;
+import dev.filigree.circuit.Checks.Variants;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Evidence.Answers;
-import dev.filigree.circuit.Evidence.Difference;
-import dev.filigree.circuit.Evidence.Faithful;
-import dev.filigree.circuit.Evidence.Gate;
-import dev.filigree.circuit.Evidence.Necessary;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Evidence.Sufficient;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,8 +60,11 @@ class EvidenceTest {
   @Test
   void modelThatFailsTheGateHasEvidenceWithoutChecks() {
     Evidence none = Evidence.gateFailed("quote", SOURCE, scores(0.1, 0.2));
-    assertThat(none.gate().passed()).isFalse();
+    assertThat(none.checks().gate().passed()).isFalse();
     assertThat(none.holds()).isFalse();
+    assertThat(none.grade()).isEqualTo(Grade.F);
+    assertThat(none.failed()).containsExactly("gate");
+    assertThat(none.notRun()).contains("necessary", "variants").doesNotContain("gate");
     assertThat(Evidence.fromJson(none.toJson())).isEqualTo(none);
     assertThat(none.toJson()).contains("\"necessary\" : null");
     assertThat(none.describe()).contains("no circuit").contains("0.100").contains("0.200");
@@ -68,27 +80,29 @@ class EvidenceTest {
   @Test
   void sufficientCircuitReachesTheTargetAndTheLimitOfTheFinalExamples() {
     Scores good = scores(0.01, 0.02);
-    assertThat(Sufficient.of(0.1, 0.1, 0.15, good).passed()).isTrue();
-    assertThat(Sufficient.of(0.1, 0.11, 0.15, good).passed()).isFalse();
-    assertThat(Sufficient.of(0.1, 0.1, 0.16, good).passed()).isFalse();
+    assertThat(Sufficient.of(0.1, loss(0.1), loss(0.15), good).passed()).isTrue();
+    assertThat(Sufficient.of(0.1, loss(0.11), loss(0.15), good).passed()).isFalse();
+    assertThat(Sufficient.of(0.1, loss(0.1), loss(0.16), good).passed()).isFalse();
+    assertThat(Final.of(loss(0.15), good).passed()).isTrue();
+    assertThat(Final.of(loss(0.151), good).passed()).isFalse();
     // A model that is not good itself moves the limit.
-    Sufficient moved = Sufficient.of(0.1, 0.1, 0.21, scores(0.1, 0.12));
+    Sufficient moved = Sufficient.of(0.1, loss(0.1), loss(0.21), scores(0.1, 0.12));
     assertThat(moved.limit()).isCloseTo(0.22, within(1e-12));
     assertThat(moved.passed()).isTrue();
   }
 
   @Test
   void necessaryCircuitIsMissedAndRandomNodesAreNot() {
-    assertThat(Necessary.of(0.5, List.of(0.02, 0.11), List.of(), 0.02).passed()).isTrue();
-    assertThat(Necessary.of(0.49, List.of(0.02), List.of(), 0.02).passed()).isFalse();
-    assertThat(Necessary.of(0.7, List.of(0.02, 0.2), List.of(), 0.02).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.5), List.of(0.02, 0.11), List.of(), 0.02).passed()).isTrue();
+    assertThat(Necessary.of(loss(0.49), List.of(0.02), List.of(), 0.02).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.7), List.of(0.02, 0.2), List.of(), 0.02).passed()).isFalse();
     // Nodes whose absence helps are no neutral comparison either.
-    assertThat(Necessary.of(0.7, List.of(0.02), List.of(), 0.12).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.7), List.of(0.02), List.of(), 0.12).passed()).isFalse();
   }
 
   @Test
   void withoutNodesToCompareWithNothingIsNecessary() {
-    Necessary alone = Necessary.of(0.7, List.of(), List.of(), 0.02);
+    Necessary alone = Necessary.of(loss(0.7), List.of(), List.of(), 0.02);
     assertThat(alone.randomMean()).isNull();
     assertThat(alone.passed()).isFalse();
   }
@@ -118,44 +132,99 @@ class EvidenceTest {
   @Test
   void tableHasASentenceForEveryCheck() {
     assertThat(evidence().describe())
-        .contains("quote: 3 nodes, 2 edges; the circuit holds on final examples")
+        .contains("quote: grade D; 3 nodes, 2 edges; fails necessary; not run: seeds")
         .contains("gate        yes")
         .contains("sufficient  yes")
-        .contains("0.090 on validation (asked for: 0.10) and 0.120 on final examples")
+        .contains(
+            "0.090 [0.072, 0.108] on validation (asked for: 0.10) and 0.120 on final examples")
         .contains("necessary   NO")
         .contains("without as many others it is 0.030, the mean of 2 draws up to 0.035,")
-        .contains("faithful    0.99")
+        .contains("faithful    yes")
+        .contains("correlate by 0.99")
+        .contains("turns 93.0% of 250 right answers")
         .contains("cannot be said");
   }
 
   @Test
   void filesThatDoNotHangTogetherAreRefused() throws IOException {
     String text = evidence().toJson();
-    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 1", "\"format\" : 2")))
-        .hasMessageContaining("format 2");
-    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"holds\"", "\"hold\"")))
-        .hasMessageContaining("hold");
-    Evidence whole = evidence();
+    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 2", "\"format\" : 1")))
+        .hasMessageContaining("format 1")
+        .hasMessageContaining("filigree evidence");
+    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"necessary\" : {", "\"need\" : {")))
+        .hasMessageContaining("need");
     assertThatThrownBy(
-            () ->
-                new Evidence(
-                    Evidence.FORMAT,
-                    "quote",
-                    SOURCE,
-                    3,
-                    2,
-                    whole.model(),
-                    whole.gate(),
-                    null,
-                    null,
-                    null,
-                    List.of(),
-                    false))
+            () -> Evidence.fromJson(text.replace("\"grade\" : \"D\"", "\"grade\" : \"A\"")))
+        .hasMessageContaining("the grade is A, the checks say D");
+    assertThatThrownBy(
+            () -> Evidence.gateFailed("quote", SOURCE, scores(0.1, 0.1))) // which passes the gate
         .hasMessageContaining("without checks");
     Path file = Files.writeString(folder.resolve("half.json"), text.substring(0, 100));
     assertThatThrownBy(() -> Evidence.read(file))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("half.json");
+  }
+
+  @Test
+  void gradeIsTheHighestOfWhichEveryCheckPassed() {
+    Scores model = scores(0.01, 0.02);
+    Necessary needed = Necessary.of(loss(0.6), List.of(0.025), List.of(), 0.02);
+    Seeds agreeing = new Seeds(List.of(), 0.6, 0.5, true);
+    RandomInit nothing = RandomInit.of(0.69, loss(0.6), loss(0.7), 9, 9, model);
+    assertThat(Grade.of(checks(0.12, needed, 0.2, agreeing, nothing))).isEqualTo(Grade.A);
+    // Not run is not passed.
+    assertThat(Grade.of(checks(0.12, needed, 0.2, null, nothing))).isEqualTo(Grade.B);
+    assertThat(Grade.of(checks(0.12, needed, 0.3, agreeing, nothing))).isEqualTo(Grade.C);
+    Necessary not = Necessary.of(loss(0.4), List.of(0.025), List.of(), 0.02);
+    // What a lower grade needs cannot be made up for.
+    assertThat(Grade.of(checks(0.12, not, 0.2, agreeing, nothing))).isEqualTo(Grade.D);
+    assertThat(Grade.of(checks(0.16, needed, 0.2, agreeing, nothing))).isEqualTo(Grade.F);
+    // A search that finds as much in an untrained model is worth nothing.
+    RandomInit much = RandomInit.of(0.69, loss(0.1), loss(0.1), 9, 9, model);
+    assertThat(Grade.of(checks(0.12, needed, 0.2, agreeing, much))).isEqualTo(Grade.B);
+  }
+
+  @Test
+  void interchangeNeedsTheAnswerToFollowTheCircuitAndNotOtherNodes() {
+    assertThat(Interchange.of(0.8, 10, 0.1, loss(0.1)).passed()).isTrue();
+    assertThat(Interchange.of(0.79, 10, 0.1, loss(0.1)).passed()).isFalse();
+    assertThat(Interchange.of(0.8, 10, 0.11, loss(0.1)).passed()).isFalse();
+    assertThat(Interchange.of(1, 10, null, loss(0.1)).passed()).isFalse();
+  }
+
+  @Test
+  void divergenceIsThatOfTheTwoAnswers() {
+    // By hand: p = 3/4 against q = 1/2.
+    double p = 0.75;
+    Difference point = new Difference(Math.log(3), 0);
+    assertThat(point.divergence())
+        .isCloseTo(p * Math.log(p / 0.5) + (1 - p) * Math.log((1 - p) / 0.5), within(1e-12));
+    assertThat(new Difference(5, 5).divergence()).isCloseTo(0, within(1e-12));
+    assertThat(new Difference(-1e6, 1e6).divergence()).isCloseTo(1e6, within(1e-6));
+    Faithful half = Faithful.of(points(2, 1, -2, 1, 1, 3, 1, -1));
+    assertThat(half.agreement()).isEqualTo(0.5);
+    assertThat(half.wrongAgreement()).isEqualTo(0);
+  }
+
+  @Test
+  void predictionIsConfirmedLevelByLevel() {
+    Variants.Level near = new Variants.Level("few", 5, 9, loss(0.9), loss(0.7));
+    Variants.Level far = new Variants.Level("many", 50, 9, loss(0.2), loss(0.5));
+    assertThat(Variants.Outcome.of("v", "d", "a", List.of(near, near)).confirmed()).isTrue();
+    assertThat(Variants.Outcome.of("v", "d", "a", List.of(near, far)).confirmed()).isFalse();
+    assertThat(Variants.of(List.of()).passed()).isTrue();
+  }
+
+  @Test
+  void intervalHoldsTheMeanAndComesFromPairs() {
+    double[] values = IntStream.range(0, 200).mapToDouble(i -> i / 2 % 10).toArray();
+    Loss loss = Loss.of(values);
+    assertThat(loss.mean()).isCloseTo(4.5, within(1e-12));
+    // 100 pairs of standard deviation 2.87: the mean has one of 0.287.
+    assertThat(loss.low()).isCloseTo(4.5 - 1.96 * 0.287, within(0.1));
+    assertThat(loss.high()).isCloseTo(4.5 + 1.96 * 0.287, within(0.1));
+    assertThat(Loss.of(values)).isEqualTo(loss);
+    assertThat(Loss.of(new double[] {1, 3})).isEqualTo(new Loss(2, 2, 2));
   }
 
   private static Evidence evidence() {
@@ -164,13 +233,21 @@ class EvidenceTest {
         Evidence.FORMAT,
         "quote",
         SOURCE,
+        0.02,
+        0.09,
+        0.12,
         3,
         2,
+        Grade.D,
+        List.of("necessary"),
+        List.of("seeds", "random_init", "variants"),
         model,
-        Gate.of(model),
-        Sufficient.of(0.1, 0.09, 0.12, model),
-        Necessary.of(0.3, List.of(0.025, 0.035), List.of(0.03), 0.02),
-        Faithful.of(points(2, 1.5, -2, -1.5, 1, 1, -1, -0.5)),
+        checks(
+            0.12,
+            Necessary.of(loss(0.3), List.of(0.025, 0.035), List.of(0.03), 0.02),
+            0.2,
+            null,
+            null),
         List.of(
             new Prompt(
                 "quote/final/0",
@@ -179,8 +256,31 @@ class EvidenceTest {
                 "print(\"a",
                 new Answers("')", "\")"),
                 new Probabilities(0.9, 0.8),
-                new Probabilities(0.7, 0.6))),
-        true);
+                new Probabilities(0.7, 0.6))));
+  }
+
+  /** Checks that pass but for what is given. Variants are run with seeds. */
+  private static Checks checks(
+      double last, Necessary necessary, double resampled, Seeds seeds, RandomInit randomInit) {
+    Scores model = scores(0.01, 0.02);
+    return new Checks(
+        Gate.of(model),
+        Final.of(loss(last), model),
+        Sufficient.of(0.1, loss(0.09), loss(last), model),
+        necessary,
+        Resample.of(loss(resampled), List.of(resampled), model),
+        Interchange.of(0.93, 250, 0.02, loss(0.2)),
+        Faithful.of(points(2, 1.5, -2, -1.5, 1, 1, -1, -0.5)),
+        Relaxation.of(List.of(new Relaxation.Step(0.5, List.of(0.1), 0.1)), model),
+        new Ablations(32, List.of(new NodeDelta(7, 0.4, 0.02)), null),
+        seeds,
+        randomInit,
+        null,
+        seeds == null ? null : Variants.of(List.of()));
+  }
+
+  private static Loss loss(double mean) {
+    return new Loss(mean, 0.8 * mean, 1.2 * mean);
   }
 
   private static Scores scores(double validation, double last) {

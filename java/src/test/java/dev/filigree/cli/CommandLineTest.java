@@ -33,6 +33,8 @@ class CommandLineTest {
         "eval",
         "prune",
         "evidence",
+        "check",
+        "trace",
         "report",
         "generate",
         "runs",
@@ -58,6 +60,10 @@ class CommandLineTest {
             "eval",
             "prune",
             "evidence",
+            "check",
+            "trace",
+            "check",
+            "trace",
             "report",
             "generate",
             "runs",
@@ -68,8 +74,8 @@ class CommandLineTest {
 
   @Test
   void misspeltVerbAndOptionAreUsageErrorsWithAHint() {
-    assertThat(run("trian")).isEqualTo(ExitCodes.USAGE);
-    assertThat(err.toString()).contains("trian").contains("train");
+    assertThat(run("evidense")).isEqualTo(ExitCodes.USAGE);
+    assertThat(err.toString()).contains("evidense").contains("filigree evidence");
     assertThat(run("train", "--presett", "nano")).isEqualTo(ExitCodes.USAGE);
     assertThat(err.toString()).contains("--preset");
     assertThat(run("prune")).isEqualTo(ExitCodes.USAGE);

@@ -2,11 +2,17 @@
 package dev.filigree.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Circuit.Losses;
+import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Prompt;
+import dev.filigree.circuit.Grade;
 import dev.filigree.data.Tokenizer;
 import dev.filigree.json.Json;
 import dev.filigree.task.ExampleBuilder;
@@ -20,12 +26,16 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
 import picocli.CommandLine;
 
 /** Runs the verbs on a model that was trained for a few steps: it can do nothing, they must. */
@@ -210,20 +220,232 @@ class RunCommandsTest {
     assertThat(evidence.source()).isEqualTo(circuit.source());
     assertThat(evidence.nodes()).isEqualTo(circuit.counts().nodes());
     assertThat(evidence.model().last()).isEqualTo(circuit.losses().last().model());
-    assertThat(evidence.sufficient().validation())
-        .isEqualTo(circuit.losses().validation().circuit().loss());
-    assertThat(evidence.sufficient().last()).isEqualTo(circuit.losses().last().circuit().loss());
-    assertThat(evidence.faithful().sequences()).isEqualTo(256);
+    // The core scores in doubles, the evidence from differences in floats.
+    assertThat(evidence.lossValidation())
+        .isCloseTo(circuit.losses().validation().circuit().loss(), within(1e-5));
+    assertThat(evidence.lossFinal())
+        .isCloseTo(circuit.losses().last().circuit().loss(), within(1e-5));
+    assertThat(evidence.grade()).isEqualTo(Grade.F);
+    assertThat(evidence.failed()).contains("gate");
+    assertThat(evidence.notRun()).containsExactly("seeds", "random_init", "variants");
+    assertThat(tasks.at("/0/checks/seeds").isNull()).isTrue();
+    assertThat(tasks.at("/0/grade").asText()).isEqualTo("F");
+    Checks checks = evidence.checks();
+    assertThat(checks.faithful().sequences()).isEqualTo(256);
+    assertThat(checks.ablations().nodes()).hasSameSizeAs(circuit.nodes());
+    assertThat(checks.relaxation().steps()).hasSize(3);
+    assertThat(checks.resample().draws()).hasSize(4);
     assertThat(evidence.examples()).hasSize(6).extracting(Prompt::template).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void fullEvidenceRunsEveryCheck() throws IOException {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Outcome outcome = execute("evidence", "--full", "--run", run.toString());
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    Evidence evidence = Evidence.read(run.resolve("evidence/single_double_quote.json"));
+    assertThat(evidence.notRun()).isEmpty();
+    Checks checks = evidence.checks();
+    assertThat(checks.seeds().found()).hasSize(5);
+    assertThat(checks.seeds().agreement()).isBetween(0.0, 1.0);
+    assertThat(checks.randomInit().modelLoss()).isGreaterThan(0.5);
+    assertThat(checks.variants().variants()).isEmpty();
+    assertThat(checks.variants().passed()).isTrue();
+    assertThat(checks.ablations().others())
+        .hasSizeBetween(1, 20)
+        .isSortedAccordingTo(Comparator.comparing(delta -> -delta.model()));
+  }
+
+  @Test
+  void checkOfTheSameCheckpointFindsNoDriftAndOfAnEarlierOneComparesIt() throws Exception {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Path circuit = run.resolve("circuits/single_double_quote.json");
+    Outcome evidence = execute("evidence", "--run", run.toString());
+    assertThat(evidence.code()).as(evidence.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    Path xml = folder.resolve("check.xml");
+    Outcome same =
+        execute("check", circuit.toString(), "--checkpoint=" + STEPS, "--junit-xml=" + xml);
+    assertThat(same.code()).as(same.err()).isEqualTo(ExitCodes.OK);
+    assertThat(same.json().path("drifted").asBoolean(true)).isFalse();
+    JsonNode found = same.json().at("/circuits/0");
+    assertThat(found.path("task").asText()).isEqualTo("single_double_quote");
+    assertThat(found.path("checked").path("model_hash"))
+        .isEqualTo(found.path("recorded").path("model_hash"));
+    Element suite = suites(xml).getFirst();
+    assertThat(suite.getAttribute("name")).isEqualTo("single_double_quote");
+    assertThat(suite.getAttribute("failures")).isEqualTo("0");
+    assertThat(suite.getElementsByTagName("testcase").getLength())
+        .isEqualTo(Integer.parseInt(suite.getAttribute("tests")))
+        .isEqualTo(found.path("items").size());
+
+    Path early = run.resolve("checkpoints/00000002");
+    Outcome other = execute("check", circuit.toString(), "--checkpoint=" + early);
+    assertThat(other.json().at("/circuits/0/checked/step").asLong()).isEqualTo(2);
+    assertThat(other.json().at("/circuits/0/checked/model_hash"))
+        .isNotEqualTo(found.path("recorded").path("model_hash"));
+    assertThat(other.code()).isIn(ExitCodes.OK, ExitCodes.DRIFTED);
+  }
+
+  @Test
+  void checkReportsDriftInItsExitCodeItsTextAndItsXml() throws Exception {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Path circuit = run.resolve("circuits/single_double_quote.json");
+    Files.deleteIfExists(run.resolve("evidence/single_double_quote.json"));
+    Circuit recorded = Circuit.read(circuit);
+    // Recorded as if the circuit had been nearly perfect: guessing is drift.
+    String text =
+        circuit(
+            recorded,
+            new Losses(
+                new Pair(
+                    better(recorded.losses().validation().circuit()),
+                    better(recorded.losses().validation().model())),
+                new Pair(
+                    better(recorded.losses().last().circuit()),
+                    better(recorded.losses().last().model()))));
+    Files.writeString(circuit, text);
+    Path xml = folder.resolve("drift.xml");
+    Outcome outcome =
+        execute("check", circuit.toString(), "--checkpoint=" + STEPS, "--junit-xml=" + xml);
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.DRIFTED);
+    assertThat(outcome.json().path("drifted").asBoolean()).isTrue();
+    Element suite = suites(xml).getFirst();
+    assertThat(Integer.parseInt(suite.getAttribute("failures"))).isGreaterThanOrEqualTo(3);
+    Element failure = (Element) suite.getElementsByTagName("failure").item(0);
+    assertThat(failure.getAttribute("message")).contains("model_loss was 0.010 and is 0.");
+
+    // Without evidence of the run the absolute limits hold.
+    assertThat(outcome.json().at("/circuits/0/items"))
+        .anySatisfy(
+            item -> {
+              assertThat(item.path("name").asText()).isEqualTo("check:gate");
+              assertThat(item.path("drifted").asBoolean()).isTrue();
+            });
+    Outcome tolerant =
+        execute("check", circuit.toString(), "--checkpoint=" + STEPS, "--tolerance=9");
+    assertThat(tolerant.json().at("/circuits/0/items/0/drifted").asBoolean(true)).isFalse();
+  }
+
+  @Test
+  void checkSaysWhatItCannotUse() throws IOException {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Path circuit = run.resolve("circuits/single_double_quote.json");
+    Outcome none = execute("check", circuit.toString(), "--checkpoint=77");
+    assertThat(none.code()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(none.err()).contains("there is no checkpoint of step 77");
+    assertThat(execute("check", circuit.toString(), "--checkpoint=" + folder).err())
+        .contains("is no checkpoint, run or step");
+    Path elsewhere = Files.copy(circuit, folder.resolve("copy.json"));
+    assertThat(execute("check", elsewhere.toString(), "--checkpoint=4").err())
+        .contains("lies in no run");
+    Outcome named = execute("check", elsewhere.toString(), "--run=" + run, "--checkpoint=" + STEPS);
+    assertThat(named.code()).as(named.err()).isEqualTo(ExitCodes.DRIFTED); // fails the gate
+    Path broken = Files.writeString(run.resolve("circuits/broken.json"), "{}");
+    try {
+      assertThat(execute("check", broken.toString(), "--checkpoint=" + STEPS).code())
+          .isEqualTo(ExitCodes.BAD_INPUT);
+    } finally {
+      Files.delete(broken);
+    }
+  }
+
+  @Test
+  void traceTellsTheStoryOfAnyPrompt() {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    Outcome outcome =
+        execute("trace", "--task=single_double_quote", "--run=" + run, "--prompt=print(\"the red");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    JsonNode trace = outcome.json();
+    int tokens = trace.path("tokens").size();
+    assertThat(tokens).isPositive();
+    assertThat(trace.path("answers")).hasSize(2);
+    assertThat(trace.at("/circuit/probability").asDouble()).isBetween(0.0, 1.0);
+    trace
+        .path("nodes")
+        .forEach(node -> assertThat(node.path("peak").asInt()).isBetween(0, tokens - 1));
+
+    Outcome chosen =
+        execute(
+            "trace",
+            "--task=single_double_quote",
+            "--run=" + run,
+            "--prompt=" + "x = 1\n".repeat(60),
+            "--answers",
+            "a",
+            "b");
+    assertThat(chosen.code()).as(chosen.err()).isEqualTo(ExitCodes.OK);
+    assertThat(chosen.json().path("answers"))
+        .extracting(JsonNode::asText)
+        .containsExactly("a", "b");
+    assertThat(chosen.json().path("tokens")).hasSize(64); // the end of a long prompt
+
+    Outcome two =
+        execute(
+            "trace",
+            "--task=single_double_quote",
+            "--run=" + run,
+            "--prompt=x",
+            "--answers",
+            "a",
+            "return nothing");
+    assertThat(two.code()).isEqualTo(ExitCodes.USAGE);
+    assertThat(two.err()).contains("is not one token");
+    Outcome none = execute("trace", "--task=with_as", "--run=" + run, "--prompt=x");
+    assertThat(none.code()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(none.err()).contains("there is no circuit of with_as");
+  }
+
+  private static TaskStats better(TaskStats stats) {
+    return new TaskStats(
+        stats.nodes(),
+        stats.sequences(),
+        0.01,
+        stats.rawLoss(),
+        stats.fullLoss(),
+        stats.accuracy(),
+        stats.scale(),
+        stats.shift());
+  }
+
+  private static String circuit(Circuit circuit, Losses losses) {
+    return new Circuit(
+            circuit.format(),
+            circuit.task(),
+            circuit.source(),
+            circuit.seed(),
+            circuit.targetLoss(),
+            circuit.reached(),
+            circuit.counts(),
+            circuit.calibration(),
+            losses,
+            circuit.nodes(),
+            circuit.edges(),
+            circuit.embeddings(),
+            circuit.unembeddings(),
+            circuit.config())
+        .toJson();
+  }
+
+  private static List<Element> suites(Path xml) throws Exception {
+    NodeList suites =
+        DocumentBuilderFactory.newInstance()
+            .newDocumentBuilder()
+            .parse(xml.toFile())
+            .getElementsByTagName("testsuite");
+    List<Element> all = new ArrayList<>();
+    for (int i = 0; i < suites.getLength(); i++) {
+      all.add((Element) suites.item(i));
+    }
+    return all;
   }
 
   @Test
   void evidenceOfATaskWithoutACircuitSaysThatTheModelFailsTheGate() {
     Outcome outcome = execute("evidence", "--task=set_or_string", "--run", run.toString());
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
-    assertThat(outcome.json().at("/tasks/0/gate/passed").asBoolean(true)).isFalse();
+    assertThat(outcome.json().at("/tasks/0/checks/gate/passed").asBoolean(true)).isFalse();
     assertThat(outcome.json().at("/tasks/0/nodes").asInt(-1)).isZero();
-    assertThat(outcome.json().at("/tasks/0/sufficient").isNull()).isTrue();
+    assertThat(outcome.json().at("/tasks/0/checks/sufficient").isNull()).isTrue();
   }
 
   @Test

@@ -4,6 +4,22 @@ package dev.filigree.report;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Calibration;
 import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
+import dev.filigree.circuit.Checks.Ablations;
+import dev.filigree.circuit.Checks.Binarised;
+import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Faithful;
+import dev.filigree.circuit.Checks.Final;
+import dev.filigree.circuit.Checks.Gate;
+import dev.filigree.circuit.Checks.Interchange;
+import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.NodeDelta;
+import dev.filigree.circuit.Checks.RandomInit;
+import dev.filigree.circuit.Checks.Relaxation;
+import dev.filigree.circuit.Checks.Resample;
+import dev.filigree.circuit.Checks.Seeds;
+import dev.filigree.circuit.Checks.Sufficient;
+import dev.filigree.circuit.Checks.Variants;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
@@ -15,14 +31,10 @@ import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Circuit.TokenWeight;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Answers;
-import dev.filigree.circuit.Evidence.Difference;
-import dev.filigree.circuit.Evidence.Faithful;
-import dev.filigree.circuit.Evidence.Gate;
-import dev.filigree.circuit.Evidence.Necessary;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Evidence.Sufficient;
+import dev.filigree.circuit.Loss;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Comparison.Pretraining;
 import dev.filigree.experiment.Comparison.Side;
@@ -66,7 +78,7 @@ final class SampleRuns {
     SampleRuns samples = new SampleRuns();
     samples.run(folder.resolve("sparse"), 128, 0.04, 20_000);
     samples.run(folder.resolve("dense"), 64, 1, 45_000);
-    Side unknown = new Side(null, null, null, null, null, false, false, false);
+    Side unknown = new Side(null, null, null, null, null, false, false, false, null);
     Comparison comparison =
         new Comparison(
             1312.4,
@@ -162,7 +174,7 @@ final class SampleRuns {
             tokenWeights(nodes, "_out", List.of("\")\n", "')\n")),
             Json.object())
         .write(run.resolve("circuits").resolve(task + ".json"));
-    evidence(run, task, nodeCount, edges.size());
+    evidence(run, task, nodeCount);
   }
 
   private List<Node> nodes(int width, int count, int choice) {
@@ -239,6 +251,10 @@ final class SampleRuns {
     return weights;
   }
 
+  private static Loss loss(double mean) {
+    return new Loss(mean, 0.8 * mean, 1.3 * mean);
+  }
+
   private static Scores scores(double validation, double last) {
     return new Scores(stats(2816, validation), stats(2816, last));
   }
@@ -252,28 +268,61 @@ final class SampleRuns {
         run.getFileName().toString(), 2000, "aa", "bb", new SplitHashes("c", "d", "e"));
   }
 
-  private void evidence(Path run, String task, int nodes, int edges) throws IOException {
+  private void evidence(Path run, String task, int nodes) throws IOException {
     Scores whole = scores(0.005, 0.042);
     List<Difference> differences = new ArrayList<>();
     for (int i = 0; i < 256; i++) {
       double model = (i % 2 == 0 ? 4 : -4) + 8 * signed(1);
       differences.add(new Difference(model, 0.7 * model + signed(2)));
     }
-    new Evidence(
-            Evidence.FORMAT,
-            task,
-            source(run),
-            nodes,
-            edges,
-            whole,
+    Checks checks =
+        new Checks(
             Gate.of(whole),
-            Sufficient.of(0.1, 0.087, 0.116, whole),
-            Necessary.of(0.69, List.of(0.05, 0.08, 0.3), List.of(0.09), 0.042),
+            Final.of(loss(0.116), whole),
+            Sufficient.of(0.1, loss(0.087), loss(0.116), whole),
+            Necessary.of(loss(0.69), List.of(0.05, 0.08, 0.3), List.of(0.09), 0.042),
+            Resample.of(loss(0.31), List.of(0.3, 0.32), whole),
+            Interchange.of(0.93, 250, 0.02, loss(0.2)),
             Faithful.of(differences),
+            Relaxation.of(
+                List.of(
+                    new Relaxation.Step(0.25, List.of(0.1, 0.12), 0.11),
+                    new Relaxation.Step(0.75, List.of(0.05, 0.07), 0.06)),
+                whole),
+            new Ablations(
+                32,
+                List.of(new NodeDelta(1000, 0.4, 0.02), new NodeDelta(1064, 0.1, -0.001)),
+                List.of(new NodeDelta(5, null, 0.3))),
+            task.startsWith("single")
+                ? new Seeds(
+                    List.of(new Seeds.Found(1, nodes, 1, 0.116), new Seeds.Found(2, 30, 0.6, 0.1)),
+                    0.6,
+                    0.5,
+                    true)
+                : null,
+            task.startsWith("single")
+                ? RandomInit.of(0.69, loss(0.6), loss(0.7), 900, 4000, whole)
+                : null,
+            task.startsWith("single") ? new Binarised(loss(0.3), List.of()) : null,
+            task.startsWith("single")
+                ? Variants.of(
+                    List.of(
+                        Variants.Outcome.of(
+                            HOSTILE,
+                            "The lists grow. " + HOSTILE,
+                            "a",
+                            List.of(
+                                new Variants.Level("5 elements", 5, 64, loss(0.9), loss(0.95)),
+                                new Variants.Level(HOSTILE, 40, 64, loss(0.4), loss(0.2))))))
+                : null);
+    Evidence.of(
+            Circuit.read(run.resolve("circuits").resolve(task + ".json")),
+            source(run),
+            whole,
+            checks,
             List.of(
                 prompt("print('the red house", "print(\"the red house", 0.93, 0.31),
-                prompt("x = '" + HOSTILE + "\n\t'", "x = \"" + HOSTILE + "\n\t\"", 0.6, 0.999)),
-            true)
+                prompt("x = '" + HOSTILE + "\n\t'", "x = \"" + HOSTILE + "\n\t\"", 0.6, 0.999)))
         .write(run.resolve("evidence").resolve(task + ".json"));
   }
 

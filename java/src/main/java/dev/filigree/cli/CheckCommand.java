@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Engine;
+import dev.filigree.circuit.Drift;
+import dev.filigree.experiment.CheckRun;
+import dev.filigree.experiment.Effort;
+import dev.filigree.experiment.Experiment;
+import dev.filigree.json.Json;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code filigree check}. */
+@Command(
+    name = "check",
+    description =
+        "Ask whether circuits still explain another checkpoint of their model: run the evidence"
+            + " there, compare it with what was recorded, say what drifted. Nothing in the run is"
+            + " changed.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  filigree check runs/tiny/circuits/for_while.json --checkpoint 5500",
+      "  filigree check runs/tiny/circuits/*.json --checkpoint runs/next/checkpoints/00006000",
+      "  filigree check runs/tiny/circuits/*.json --checkpoint runs/next --junit-xml check.xml"
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:Nothing drifted.",
+      "1:Something else failed, memory for example.",
+      "2:The command line is wrong.",
+      "5:A circuit, the run or the checkpoint cannot be used.",
+      "6:The native core or the device is missing; see filigree doctor.",
+      "7:A circuit drifted."
+    })
+final class CheckCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "CIRCUIT",
+      arity = "1..*",
+      description = "Files of circuits, all of one run: RUN/circuits/TASK.json.")
+  private List<Path> circuits;
+
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "CHECKPOINT",
+      required = true,
+      description =
+          "What to look at: a folder such as RUN/checkpoints/00002000, a run, whose last checkpoint"
+              + " is taken, or a step of the circuits' own run.")
+  private String checkpoint;
+
+  @Option(
+      names = "--tolerance",
+      paramLabel = "NATS",
+      description = "How much a loss may rise before it counts as drift. Default: 0.10.")
+  private double tolerance = Drift.LOSS_TOLERANCE;
+
+  @Option(
+      names = "--full",
+      description = "Run the costly checks too, see filigree evidence --full.")
+  private boolean full;
+
+  @Option(
+      names = "--junit-xml",
+      paramLabel = "FILE",
+      description = "Write the result in JUnit's form too, for a CI server.")
+  private Path junitXml;
+
+  @Mixin private TaskFileOption ownTasks;
+
+  @Mixin private RunOptions options;
+
+  @Override
+  public Integer call() {
+    if (!(tolerance >= 0)) {
+      throw new IllegalArgumentException("--tolerance is at least 0, not " + tolerance);
+    }
+    Path run = options.run == null ? CheckRun.runOf(circuits.getFirst()) : options.run;
+    CheckRun check = CheckRun.of(run, checkpoint);
+    List<JunitXml.Suite> suites = new ArrayList<>();
+    try (Engine engine = options.engine(Experiment.open(run));
+        ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json);
+        CheckRun.Session session = check.open(engine, ownTasks.read(check.folder()), progress)) {
+      for (Path circuit : circuits) {
+        long begin = System.nanoTime();
+        Drift drift = session.check(circuit, full ? Effort.FULL : Effort.QUICK, tolerance);
+        suites.add(new JunitXml.Suite(drift, (System.nanoTime() - begin) / 1e9));
+      }
+    }
+    if (junitXml != null) {
+      JunitXml.write(junitXml, suites);
+    }
+    List<Drift> drifts = suites.stream().map(JunitXml.Suite::drift).toList();
+    boolean drifted = drifts.stream().anyMatch(Drift::drifted);
+    print(check, drifts, drifted);
+    return drifted ? ExitCodes.DRIFTED : ExitCodes.OK;
+  }
+
+  private void print(CheckRun check, List<Drift> drifts, boolean drifted) {
+    PrintWriter out = spec.commandLine().getOut();
+    if (options.json) {
+      ObjectNode json = Json.object();
+      json.put("checkpoint", check.checkpoint().path().toString());
+      json.put("drifted", drifted);
+      json.set("circuits", Json.tree(drifts));
+      out.println(json);
+      return;
+    }
+    out.printf("Checkpoint %s%n%n", check.checkpoint().path());
+    out.printf(
+        "%-22s %-8s %16s %16s %14s  %s%n",
+        "", "", "model's loss", "circuit's loss", "edges", "grade now");
+    for (Drift drift : drifts) {
+      out.printf(
+          "%-22s %-8s %16s %16s %14s  %s%n",
+          drift.task(),
+          drift.drifted() ? "DRIFTED" : "holds",
+          change(drift, "model_loss"),
+          change(drift, "loss_final"),
+          item(drift, "edges").recorded() + " -> " + item(drift, "edges").now(),
+          drift.evidence().grade());
+    }
+    for (Drift drift : drifts) {
+      if (drift.drifted()) {
+        out.printf("%n%s drifted:%n", drift.task());
+        drift.beyond().forEach(item -> out.printf("  %s%n", item.message()));
+      }
+    }
+    out.flush();
+  }
+
+  private static String change(Drift drift, String name) {
+    Drift.Item item = item(drift, name);
+    return "%.3f -> %.3f"
+        .formatted(Double.parseDouble(item.recorded()), Double.parseDouble(item.now()));
+  }
+
+  private static Drift.Item item(Drift drift, String name) {
+    return drift.items().stream().filter(i -> i.name().equals(name)).findFirst().orElseThrow();
+  }
+}

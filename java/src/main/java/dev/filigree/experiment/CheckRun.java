@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.Edge;
+import dev.filigree.Engine;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Drift;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.data.DataException;
+import dev.filigree.data.Tokenizer;
+import dev.filigree.experiment.Checkpoints.Checkpoint;
+import dev.filigree.task.Task;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Asks whether circuits that were found in one checkpoint still explain another one of the same
+ * architecture. Text, tokenizer and examples are those of the run that the circuits belong to.
+ */
+public final class CheckRun {
+  private final RunFolder folder;
+  private final Checkpoint checkpoint;
+
+  private CheckRun(RunFolder folder, Checkpoint checkpoint) {
+    this.folder = folder;
+    this.checkpoint = checkpoint;
+  }
+
+  /**
+   * Prepare.
+   *
+   * @param run that the circuits were found in
+   * @param checkpoint a folder with config.json, model.safetensors and SHA256SUMS; a run, whose
+   *     last one is taken; or the step of one of the circuits' own run
+   * @throws RunException when there is no such checkpoint, or it is damaged, or of another
+   *     tokenizer
+   */
+  public static CheckRun of(Path run, String checkpoint) {
+    RunFolder folder = RunFolder.open(run);
+    if (checkpoint.matches("\\d+")) {
+      return new CheckRun(folder, folder.checkpoints().at(Long.parseLong(checkpoint)));
+    }
+    Path path = Path.of(checkpoint);
+    if (RunFolder.exists(path)) {
+      requireSameTokenizer(folder, path);
+      return new CheckRun(folder, RunFolder.open(path).checkpoints().last());
+    }
+    Path name = path.toAbsolutePath().normalize().getFileName();
+    Path other = path.toAbsolutePath().normalize().getParent().getParent();
+    if (!Files.isDirectory(path) || !name.toString().matches("\\d{8,}")) {
+      throw new RunException(
+          "%s is no checkpoint, run or step; checkpoints are folders like runs/x/checkpoints/00002000"
+              .formatted(checkpoint));
+    }
+    if (other != null && RunFolder.exists(other)) {
+      requireSameTokenizer(folder, other);
+    }
+    return new CheckRun(
+        folder,
+        new Checkpoints(path.toAbsolutePath().getParent()).at(Long.parseLong(name.toString())));
+  }
+
+  private static void requireSameTokenizer(RunFolder folder, Path other) {
+    Path files = RunFolder.open(other).tokenizer();
+    try {
+      if (Files.isDirectory(files)
+          && !Tokenizer.load(files).hash().equals(Tokenizer.load(folder.tokenizer()).hash())) {
+        throw new RunException(
+            "%s has another tokenizer than %s: its tokens mean other things"
+                .formatted(other, folder.path()));
+      }
+    } catch (DataException e) {
+      throw new RunException(e.getMessage(), e);
+    }
+  }
+
+  /** Where it looks. */
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  /** The run that the circuits were found in. */
+  public RunFolder folder() {
+    return folder;
+  }
+
+  /** The checkpoint, opened for several circuits. Close it before its engine. */
+  public static final class Session implements AutoCloseable {
+    private final CircuitSearch search;
+
+    private Session(CircuitSearch search) {
+      this.search = search;
+    }
+
+    /**
+     * Check a circuit.
+     *
+     * @param file of the circuit
+     * @param effort how much is asked
+     * @param lossTolerance how much a loss may rise, nats per sequence
+     * @throws RunException when the file cannot be used, or examples or tokenizer are not those it
+     *     was found with
+     */
+    public Drift check(Path file, Effort effort, double lossTolerance) {
+      Circuit circuit = read(file);
+      Evidence now =
+          new EvidenceRun(search).elsewhere(search.task(circuit.task()), circuit, effort);
+      boolean[] keep = new boolean[Math.toIntExact(circuit.counts().modelNodes())];
+      circuit.nodes().forEach(node -> keep[node.index()] = true);
+      Set<Long> joined = new HashSet<>();
+      for (Edge edge : search.model().edges(keep)) {
+        joined.add(key(edge.source(), edge.target()));
+      }
+      int lost =
+          Math.toIntExact(
+              circuit.edges().stream()
+                  .filter(edge -> !joined.contains(key(edge.source(), edge.target())))
+                  .count());
+      return Drift.of(circuit, recorded(circuit), now, joined.size(), lost, lossTolerance);
+    }
+
+    private static long key(int source, int target) {
+      return (long) source << Integer.SIZE | target;
+    }
+
+    /** The evidence of the run, if it is about this circuit as it was found. */
+    private Evidence recorded(Circuit circuit) {
+      Path file = search.folder().evidence(circuit.task());
+      try {
+        if (!Files.exists(file)) {
+          return null;
+        }
+        Evidence evidence = Evidence.read(file);
+        return evidence.source().equals(circuit.source())
+                && evidence.nodes() == circuit.counts().nodes()
+            ? evidence
+            : null;
+      } catch (IOException | IllegalArgumentException e) {
+        throw new RunException("cannot use " + file + ": " + e.getMessage(), e);
+      }
+    }
+
+    @Override
+    public void close() {
+      search.close();
+    }
+  }
+
+  /**
+   * Open the checkpoint.
+   *
+   * @param own tasks beside those of Filigree
+   */
+  public Session open(Engine engine, List<Task> own, Progress progress) {
+    return new Session(
+        CircuitSearch.open(engine, folder, folder.config(), own, checkpoint, progress));
+  }
+
+  /**
+   * Read a circuit.
+   *
+   * @throws RunException when it cannot be used
+   */
+  static Circuit read(Path file) {
+    try {
+      return Circuit.read(file);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new RunException("cannot use " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Return the run that a circuit file lies in: {@code <run>/circuits/<task>.json}.
+   *
+   * @throws RunException when it lies elsewhere
+   */
+  public static Path runOf(Path circuit) {
+    Path circuits = circuit.toAbsolutePath().normalize().getParent();
+    Path run = circuits.getParent();
+    if (run == null || !RunFolder.exists(run)) {
+      throw new RunException(
+          "%s lies in no run; name the run it was found in with --run".formatted(circuit));
+    }
+    return run;
+  }
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.Calibration;
+import dev.filigree.CircuitMask;
+import dev.filigree.Examples;
+import dev.filigree.Model;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Circuit.Edge;
+import dev.filigree.circuit.Circuit.Node;
+import dev.filigree.circuit.Trace;
+import dev.filigree.circuit.Trace.Activity;
+import dev.filigree.circuit.Trace.Answer;
+import dev.filigree.circuit.Trace.Answers;
+import dev.filigree.circuit.Trace.Head;
+import dev.filigree.circuit.Trace.Look;
+import dev.filigree.circuit.Trace.Move;
+import dev.filigree.circuit.Trace.Passage;
+import dev.filigree.circuit.Trace.Readout;
+import dev.filigree.circuit.Trace.Token;
+import dev.filigree.circuit.Trace.Write;
+import dev.filigree.data.Tokenizer;
+import dev.filigree.task.Example;
+import dev.filigree.task.ExampleSet;
+import dev.filigree.task.Split;
+import dev.filigree.task.Task;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+
+/** Follows one prompt through a circuit. */
+final class TraceRun {
+  private static final int WRITES_PER_CHANNEL = 2;
+  private static final int LOOKS = 8;
+  private static final double LEAST_LOOK = 0.005;
+
+  private final CircuitSearch session;
+  private final Model model;
+  private final Tokenizer tokenizer;
+
+  TraceRun(CircuitSearch session) {
+    this.session = session;
+    this.model = session.model();
+    this.tokenizer = session.tokenizer();
+  }
+
+  Trace run(Task task, String prompt, List<String> answers) {
+    Circuit circuit =
+        session
+            .folder()
+            .readCircuit(task.name())
+            .orElseThrow(() -> new RunException("there is no circuit of " + task.name()));
+    CircuitConfig search = new EvidenceRun(session).searchOf(circuit);
+    try (TaskExamples examples = session.examples(task, search)) {
+      String hash = session.source(examples).modelHash();
+      if (!hash.equals(circuit.source().modelHash())) {
+        throw new RunException(
+            "the circuit in %s was found in another model; find it anew with ./filigree prune --task %s"
+                .formatted(session.folder().circuit(task.name()), task.name()));
+      }
+      int[] targets = answers == null ? targets(examples.lastSet()) : tokens(answers);
+      Calibration fit = model.calibrate(examples.train()).calibration();
+      session.progress().phase("following the prompt");
+      return new Prompt(circuit, session.means(search.meanSequences()), fit, prompt, targets)
+          .trace();
+    }
+  }
+
+  /** The answers that most examples of the task have. */
+  private static int[] targets(ExampleSet examples) {
+    Map<List<Integer>, Integer> counts = new LinkedHashMap<>();
+    for (Example example : examples.examples()) {
+      counts.merge(List.of(example.targetA(), example.targetB()), 1, Integer::sum);
+    }
+    List<Integer> most =
+        counts.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
+    return most.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  private int[] tokens(List<String> answers) {
+    return answers.stream()
+        .mapToInt(
+            answer ->
+                tokenizer
+                    .tokenOf(answer)
+                    .orElseThrow(
+                        () ->
+                            new IllegalArgumentException(
+                                "\"%s\" is not one token of this vocabulary".formatted(answer))))
+        .toArray();
+  }
+
+  /** One prompt in one circuit. */
+  private final class Prompt {
+    private final Circuit circuit;
+    private final CircuitMask mask;
+    private final Calibration fit;
+    private final int[] targets;
+    private final int[] tokens;
+    private final List<Node> nodes;
+    private final Map<Integer, Integer> places = new HashMap<>(); // in nodes, by flat index
+
+    Prompt(Circuit circuit, float[] means, Calibration fit, String text, int[] targets) {
+      this.circuit = circuit;
+      this.nodes = circuit.nodes();
+      this.fit = fit;
+      this.targets = targets;
+      this.tokens = encode(text);
+      boolean[] keep = new boolean[means.length];
+      for (int i = 0; i < nodes.size(); i++) {
+        keep[nodes.get(i).index()] = true;
+        places.put(nodes.get(i).index(), i);
+      }
+      this.mask = new CircuitMask(keep, means);
+    }
+
+    private int[] encode(String text) {
+      int[] all = tokenizer.encode(text);
+      if (all.length == 0) {
+        throw new IllegalArgumentException("the prompt is empty");
+      }
+      int most = session.config().model().blockSize();
+      return Arrays.copyOfRange(all, Math.max(0, all.length - most), all.length);
+    }
+
+    Trace trace() {
+      List<Integer> prompt = Arrays.stream(tokens).boxed().toList();
+      // Examples come in pairs: here both members are the prompt.
+      Example twice = new Example("trace", "trace", prompt, prompt, targets[0], targets[1], "", "");
+      ExampleSet set =
+          new ExampleSet(
+              circuit.task(), Split.FINAL, 0, tokenizer.hash(), List.of(twice), Map.of());
+      try (Examples example = model.examples(set)) {
+        Calibration calibration = circuit.calibration();
+        double ofModel = fit.z(model.differences(example)[0]);
+        double ofCircuit = calibration.z(model.differences(example, mask)[0]);
+        int[] indices = nodes.stream().mapToInt(Node::index).toArray();
+        float[][] values = new float[0][];
+        if (indices.length > 0) {
+          values =
+              Arrays.stream(model.activations(example, mask, indices))
+                  .map(sequences -> sequences[0])
+                  .toArray(float[][]::new);
+        }
+        List<Activity> activities =
+            activities(example, indices, values, calibration, ofCircuit, ofModel);
+        return new Trace(
+            circuit.task(),
+            session.folder().name(),
+            session.checkpoint().step(),
+            IntStream.range(0, tokens.length)
+                .mapToObj(i -> new Token(i, tokens[i], tokenizer.decode(tokens[i])))
+                .toList(),
+            new Answers(tokenizer.decode(targets[0]), tokenizer.decode(targets[1])),
+            answer(ofModel),
+            answer(ofCircuit),
+            writes(),
+            activities,
+            heads(example, activities, values),
+            edges(values),
+            readout(values));
+      }
+    }
+
+    private static Answer answer(double z) {
+      return new Answer(z, 1 / (1 + Math.exp(-z)));
+    }
+
+    private List<Activity> activities(
+        Examples example,
+        int[] indices,
+        float[][] values,
+        Calibration calibration,
+        double ofCircuit,
+        double ofModel) {
+      if (indices.length == 0) {
+        return List.of();
+      }
+      boolean[] all = new boolean[mask.keep().length];
+      Arrays.fill(all, true);
+      float[][] circuitWithout = model.ablations(example, mask, indices);
+      float[][] modelWithout =
+          model.ablations(example, new CircuitMask(all, mask.means()), indices);
+      List<Activity> activities = new ArrayList<>();
+      for (int i = 0; i < indices.length; i++) {
+        Node node = nodes.get(i);
+        int peak = peak(values[i], node.mean());
+        activities.add(
+            new Activity(
+                node.index(),
+                node.layer(),
+                node.kind(),
+                node.channel(),
+                node.head(),
+                node.mean(),
+                peak,
+                values[i][peak],
+                values[i][tokens.length - 1],
+                ofCircuit - calibration.z(circuitWithout[i][0]),
+                ofModel - fit.z(modelWithout[i][0])));
+      }
+      return activities;
+    }
+
+    /** Position furthest from the mean; of equal ones the last. */
+    private static int peak(float[] values, double mean) {
+      int peak = 0;
+      for (int t = 1; t < values.length; t++) {
+        if (Math.abs(values[t] - mean) >= Math.abs(values[peak] - mean)) {
+          peak = t;
+        }
+      }
+      return peak;
+    }
+
+    /** The strongest tokens of every channel that the circuit reads. */
+    private List<Write> writes() {
+      int d = session.config().model().dModel();
+      float[] wte = model.readTensor("transformer.wte.weight");
+      float[] wpe = model.readTensor("transformer.wpe.weight");
+      TreeSet<Integer> channels = new TreeSet<>();
+      nodes.stream()
+          .filter(node -> node.kind().endsWith("_in"))
+          .forEach(node -> channels.add(node.channel()));
+      List<Write> writes = new ArrayList<>();
+      for (int channel : channels) {
+        IntStream.range(0, tokens.length)
+            .filter(t -> wte[tokens[t] * d + channel] != 0)
+            .mapToObj(
+                t -> new Write(t, channel, wte[tokens[t] * d + channel], wpe[t * d + channel]))
+            .sorted(
+                Comparator.comparing((Write write) -> -Math.abs(write.embedding()))
+                    .thenComparing(write -> -write.position()))
+            .limit(WRITES_PER_CHANNEL)
+            .forEach(writes::add);
+      }
+      return writes;
+    }
+
+    /**
+     * Every head with a node in the circuit, where the answer is read and where its layer writes.
+     */
+    private List<Head> heads(Examples example, List<Activity> activities, float[][] values) {
+      Map<Integer, TreeSet<Integer>> headsOf = new TreeMap<>();
+      for (Node node : nodes) {
+        if (node.head() != null) {
+          headsOf.computeIfAbsent(node.layer(), _ -> new TreeSet<>()).add(node.head());
+        }
+      }
+      List<Head> heads = new ArrayList<>();
+      headsOf.forEach(
+          (layer, members) -> {
+            TreeSet<Integer> queries = new TreeSet<>(List.of(tokens.length - 1));
+            activities.stream()
+                .filter(node -> node.layer() == layer && node.kind().equals("attn_out"))
+                .max(Comparator.comparing(node -> Math.abs(node.atPeak() - node.mean())))
+                .ifPresent(node -> queries.add(node.peak()));
+            for (int head : members) {
+              float[][] weights = model.attention(example, mask, layer, head)[0];
+              for (int query : queries.descendingSet()) {
+                heads.add(head(layer, head, query, weights[query], values));
+              }
+            }
+          });
+      return heads;
+    }
+
+    private Head head(int layer, int head, int query, float[] weights, float[][] values) {
+      List<Look> looks =
+          IntStream.rangeClosed(0, query)
+              .mapToObj(t -> new Look(t, weights[t]))
+              .filter(look -> look.weight() >= LEAST_LOOK)
+              .sorted(Comparator.comparing(look -> -look.weight()))
+              .limit(LOOKS)
+              .toList();
+      List<Move> moves = new ArrayList<>();
+      for (int i = 0; i < nodes.size(); i++) {
+        Node node = nodes.get(i);
+        if (node.layer() != layer || !node.kind().equals("attn_v") || node.head() != head) {
+          continue;
+        }
+        double total = 0;
+        int from = 0;
+        double part = 0;
+        for (int t = 0; t <= query; t++) {
+          double brought = (double) weights[t] * values[i][t];
+          total += brought;
+          if (Math.abs(brought) > Math.abs(part)) {
+            part = brought;
+            from = t;
+          }
+        }
+        moves.add(new Move(node.index(), total, from, part));
+      }
+      moves.sort(Comparator.comparing(move -> -Math.abs(move.total())));
+      return new Head(layer, head, query, looks, weights[weights.length - 1], moves);
+    }
+
+    private List<Passage> edges(float[][] values) {
+      List<Passage> passages = new ArrayList<>();
+      for (Edge edge : circuit.edges()) {
+        int place = places.get(edge.source());
+        double mean = nodes.get(place).mean();
+        int peak = peak(values[place], mean);
+        passages.add(
+            new Passage(
+                edge.source(),
+                edge.target(),
+                edge.weight(),
+                peak,
+                edge.weight() * (values[place][peak] - mean)));
+      }
+      return passages;
+    }
+
+    private List<Readout> readout(float[][] values) {
+      int d = session.config().model().dModel();
+      float[] head = model.readTensor("lm_head.weight");
+      float[] gain = model.readTensor("transformer.ln_f.weight");
+      Map<Integer, Double> written = new TreeMap<>();
+      for (int i = 0; i < nodes.size(); i++) {
+        Node node = nodes.get(i);
+        if (node.kind().endsWith("_out")) {
+          written.merge(
+              node.channel(), (double) values[i][tokens.length - 1] - node.mean(), Double::sum);
+        }
+      }
+      List<Readout> parts = new ArrayList<>();
+      written.forEach(
+          (channel, value) -> {
+            double weight =
+                gain[channel] * (head[targets[0] * d + channel] - head[targets[1] * d + channel]);
+            if (weight != 0) {
+              parts.add(new Readout(channel, value, weight, value * weight));
+            }
+          });
+      parts.sort(Comparator.comparing(part -> -Math.abs(part.push())));
+      return parts;
+    }
+  }
+}
