@@ -317,6 +317,37 @@ TEST_F(Status, ExamplesOfAnotherModelAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "model", fg_circuit_differences(other, pairs, nullptr, 4, differences.data()));
 }
 
+TEST_F(Status, InterventionsThatNameNothingAreInvalid) {
+    fg_examples* pairs = examples();
+    const auto circuit = this->circuit();
+    std::array<float, 4 * TEST_NODES> values{};
+    const std::array<std::uint32_t, 4> donors{1, 0, 3, 4};
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "the donor of sequence 3 is 4",
+                  fg_circuit_with_donors(model_, pairs, &circuit, donors.data(), 4, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "circuit",
+                  fg_circuit_with_donors(model_, pairs, nullptr, donors.data(), 4, values.data()));
+    const std::array<std::uint32_t, 2> nodes{0, TEST_NODES};
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "node",
+                  fg_circuit_ablations(model_, pairs, &circuit, nodes.data(), 2, 8, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "count",
+                  fg_circuit_ablations(model_, pairs, &circuit, nodes.data(), 1, 5, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "n is 0",
+                  fg_circuit_activations(model_, pairs, nullptr, nodes.data(), 0, 0, values.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "no head 99",
+                  fg_circuit_attention(model_, pairs, nullptr, 0, 99, 4, values.data()));
+    std::array<float, TEST_NODES> high{};
+    EXPECT_STATUS(FG_INVALID_CONFIG, "steps",
+                  fg_circuit_binarise(model_, pairs, &circuit, "{}", 1, 0, TEST_NODES, values.data(), high.data()));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "without nodes",
+                  fg_circuit_binarise(model_, pairs, &circuit, R"({"steps":1,"batch_pairs":1,"init_pairs":1,"lr":0.1})",
+                                      1, 0, TEST_NODES, values.data(), high.data()));
+    double scale = 0;
+    double shift = 0;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "count", fg_calibration_fit(values.data(), 3, &scale, &shift));
+    values[1] = std::numeric_limits<float>::infinity();
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "difference 1", fg_calibration_fit(values.data(), 4, &scale, &shift));
+}
+
 TEST_F(Status, KeepOtherThanZeroAndOneIsInvalid) {
     keep_[3] = 2;
     fg_buffer* none = nullptr;
