@@ -20,7 +20,7 @@ namespace filigree::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kFinders = 1024;              // threads of a block that finds something for one tensor
+constexpr int kFinders = 256;              // threads of a block that finds something for one tensor
 constexpr std::int64_t kChunk = 8192;       // entries of a block of a pass
 constexpr std::uint32_t kUpperBins = 2048;  // 11 bits
 constexpr std::uint32_t kMiddleBins = 1024;
@@ -146,7 +146,9 @@ __global__ void __launch_bounds__(kThreads) sum_squares(const float* g, std::int
 __global__ void __launch_bounds__(kFinders) finish_norm(const double* partial, std::int64_t blocks, std::int64_t n,
                                                         std::int32_t rule, double floor, fgk_gradient_state* state) {
     Group<kFinders> group(shared_memory<Group<kFinders>::Scratch>());
-    const auto sum = group.sum(threadIdx.x < blocks ? partial[threadIdx.x] : 0.0);
+    double sum = 0.0;
+    for (std::int64_t block = threadIdx.x; block < blocks; block += kFinders) sum += partial[block];
+    sum = group.sum(sum);
     if (threadIdx.x != 0) return;
     const auto norm = sqrt(sum);
     const auto scale = 1.0 / (norm / sqrt(static_cast<double>(n)) + floor);
@@ -542,8 +544,9 @@ struct Plan {
     std::vector<Tensor> tensors;
     Work work{};
     std::int64_t chunks = 0;
-    std::int64_t rounds = 0;  // of the search for the largest of lines
-    bool by_rows = false, by_columns = false;
+    std::int64_t rounds = 0;                       // of the search for the largest of lines
+    std::int64_t most_rows = 0, most_columns = 0;  // lines of any tensor that is protected by them
+    std::int64_t most_listed = 0;
     std::size_t cleared = 0;  // bytes of the bins
     std::int64_t bytes = 0;
 };
@@ -574,6 +577,7 @@ Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
             constexpr std::int64_t kFewest = 1024;
             tensor.list = lists;
             tensor.list_room = tensor.size / 16 + kFewest;
+            plan.most_listed = greatest(plan.most_listed, tensor.list_room);
             tensor.short_list = tensor.list + tensor.list_room;
             tensor.short_room = tensor.size / 256 + kFewest;
             lists = tensor.short_list + tensor.short_room;
@@ -581,8 +585,8 @@ Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
             line_keys += tensor.lines;
             if (tensor.lines > 0) {
                 plan.rounds = greatest<std::int64_t>(plan.rounds, divide_up<std::int64_t>(tensor.per_line, kAtOnce));
-                plan.by_rows = plan.by_rows || by_rows;
-                plan.by_columns = plan.by_columns || !by_rows;
+                auto& most = by_rows ? plan.most_rows : plan.most_columns;
+                most = greatest(most, tensor.lines);
                 tensor.partial_keys = partial_keys;
                 partial_keys += by_rows ? 0 : kSlices * tensor.columns * kAtOnce;
             }
@@ -639,17 +643,24 @@ std::int32_t select_and_mask(const Plan& plan, const fgk_gradient_state* state, 
     const auto tensors = static_cast<unsigned>(work.count);
     const auto chunks = static_cast<unsigned>(plan.chunks);
     const auto* read = static_cast<const float*>(w);
-    constexpr unsigned kLineBlocks = 64;
-    constexpr unsigned kListBlocks = 32;
+    // Blocks of one tensor: enough for the longest of them, which goes around when it is longer.
+    const auto blocks = [](std::int64_t work_items, std::int64_t per_block) {
+        constexpr std::int64_t kMost = 64;
+        return static_cast<unsigned>(least(kMost, divide_up(work_items, per_block)));
+    };
+    const auto row_blocks = blocks(plan.most_rows, kThreads / kWarp);
+    const auto column_blocks = blocks(plan.most_columns, kThreads);
+    const auto list_blocks = blocks(plan.most_listed, kThreads * 4);
     constexpr auto kUpperBytes = kUpperBins * sizeof(std::uint32_t);
     if (work.projected > 0) {
         for (int round = 0; round < plan.rounds; ++round) {
-            if (plan.by_rows) {
-                FGK_LAUNCH(dim3(kLineBlocks, tensors), kThreads, 0, stream, force_rows, work, read, round);
+            if (row_blocks > 0) {
+                FGK_LAUNCH(dim3(row_blocks, tensors), kThreads, 0, stream, force_rows, work, read, round);
             }
-            if (plan.by_columns) {
-                FGK_LAUNCH(dim3(kLineBlocks, kSlices, tensors), kThreads, 0, stream, force_columns, work, read, round);
-                FGK_LAUNCH(dim3(kLineBlocks, tensors), kThreads, 0, stream, merge_columns, work, round);
+            if (column_blocks > 0) {
+                FGK_LAUNCH(dim3(column_blocks, kSlices, tensors), kThreads, 0, stream, force_columns, work, read,
+                           round);
+                FGK_LAUNCH(dim3(column_blocks, tensors), kThreads, 0, stream, merge_columns, work, round);
             }
         }
         if (!adam_counted || plan.rounds > 0) {
@@ -658,7 +669,7 @@ std::int32_t select_and_mask(const Plan& plan, const fgk_gradient_state* state, 
         FGK_LAUNCH(tensors, kFinders, kFindShared, stream, find_upper, work);
         FGK_LAUNCH(chunks, kThreads, sizeof(Stage), stream, list_upper, work, read);
         FGK_LAUNCH(tensors, kFinders, kFindShared, stream, find_middle, work);
-        FGK_LAUNCH(dim3(kListBlocks, tensors), kThreads, 0, stream, list_middle, work, read);
+        FGK_LAUNCH(dim3(list_blocks, tensors), kThreads, 0, stream, list_middle, work, read);
         FGK_LAUNCH(tensors, kFinders, kUpperBytes + kFindShared, stream, find_last, work, read);
     }
     FGK_LAUNCH(chunks, kThreads, 0, stream, mask_and_decay, work, state, w);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filigree/filigree.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -27,27 +28,18 @@ std::unique_lock<std::mutex> occupy_teacher(const Trainer& trainer) {
     return trainer.teacher() == nullptr ? std::unique_lock<std::mutex>() : occupy(*trainer.teacher());
 }
 
-/// Run up to `n_steps` steps and fill the statistics.
-void run_steps(Trainer& trainer, std::uint64_t n_steps, const std::function<StepReport()>& step,
-               fg_train_stats* out_stats) {
-    FG_EXPECTS(n_steps >= 1, FG_INVALID_ARGUMENT, "n_steps must be at least 1");
+/// Run steps with `run` and fill the statistics.
+void run_steps(Trainer& trainer, const std::function<Progress()>& run, fg_train_stats* out_stats) {
     FG_EXPECTS(!trainer.finished(), FG_INVALID_STATE, "all ", trainer.config().steps, " steps are done");
     const auto start = std::chrono::steady_clock::now();
-    StepReport last;
-    double total = 0.0;
-    std::uint64_t done = 0;
-    for (; done < n_steps && !trainer.finished(); ++done) {
-        trainer.model().check_cancelled();
-        last = step();
-        total += last.loss;
-    }
+    const auto progress = run();
     out_stats->step = static_cast<std::uint64_t>(trainer.steps_done());
     out_stats->tokens = static_cast<std::uint64_t>(trainer.tokens_seen());
-    out_stats->loss = last.loss;
-    out_stats->mean_loss = total / static_cast<double>(done);
-    out_stats->lr = last.lr;
-    out_stats->grad_norm = last.grad_norm;
-    out_stats->density = last.density;
+    out_stats->loss = progress.last.loss;
+    out_stats->mean_loss = progress.mean_loss;
+    out_stats->lr = progress.last.lr;
+    out_stats->grad_norm = progress.last.grad_norm;
+    out_stats->density = progress.last.density;
     out_stats->nonzeros = static_cast<std::uint64_t>(count_nonzeros(trainer.model()));
     out_stats->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -92,8 +84,11 @@ fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats*
         const auto lock = occupy(object->model());
         const auto teacher_lock = occupy_teacher(*object);
         require_stats(out_stats);
+        FG_EXPECTS(n_steps >= 1, FG_INVALID_ARGUMENT, "n_steps must be at least 1");
+        const auto steps =
+            static_cast<std::int64_t>(std::min(n_steps, static_cast<std::uint64_t>(object->config().steps)));
         run_steps(
-            *object, n_steps, [&] { return object->step(); }, out_stats);
+            *object, [&] { return object->steps(steps); }, out_stats);
     });
 }
 
@@ -110,7 +105,12 @@ fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64
                    length, ", a batch needs 2 to block_size (", block_size, ") tokens in a row");
         const auto ids = object->model().upload_tokens(tokens, to_size(batch, "batch"), to_size(length, "length"));
         run_steps(
-            *object, 1, [&] { return object->step_on(ids); }, out_stats);
+            *object,
+            [&] {
+                const auto report = object->step_on(ids);
+                return Progress{report, report.loss};
+            },
+            out_stats);
     });
 }
 

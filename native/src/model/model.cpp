@@ -12,6 +12,7 @@
 #include "core/config_reader.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "ops/backend.hpp"
 
 namespace filigree {
 namespace {
@@ -89,7 +90,13 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Unini
       nodes_(config_),
       values_(at::zeros({table_.size()}, at::TensorOptions(device).dtype(at::kFloat))),
       sparse_weights_(table_),
-      weights_(bind_weights(config_, table_, [this](const Parameter& parameter) { return tensor(parameter); })) {}
+      weights_(bind_weights(config_, table_, [this](const Parameter& parameter) { return tensor(parameter); })) {
+    if (device.is_cuda()) {
+        // Below a hundredth the CUDA cores beat dense tensor-core products (method 9).
+        constexpr double kCrossoverOfTensorCores = 0.01;
+        sparse_weights_.set_crossover(kCrossoverOfTensorCores);
+    }
+}
 
 Model::Model(ModelConfig config, const ModelInit& init, at::Device device)
     : Model(std::move(config), init, device, Uninitialised{}) {
@@ -104,7 +111,7 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device)
 }
 
 ForwardContext Model::context_with(const Weights& weights) const {
-    const bool fast = execution_.plan == Plan::kFast && device().is_cpu();
+    const bool fast = ops::backend_of(device(), execution_.plan) != ops::Backend::kComposition;
     if (fast) {
         sparse_weights_.update(values_);
     }

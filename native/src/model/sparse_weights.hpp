@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -23,8 +24,11 @@ public:
     [[nodiscard]] double crossover() const { return crossover_; }
     void set_crossover(double crossover);
 
-    /// Bring the forms up to date with the flat buffer, if it changed. @param values on the CPU.
+    /// Bring the forms up to date with the flat buffer, if it changed.
     void update(const at::Tensor& values);
+    /// Say how many nonzeros the weights can have as the buffer is now, so that on a device nobody has to count them
+    /// and wait for the number. @param most of a parameter.
+    void promise(const at::Tensor& values, const std::function<std::int64_t(const Parameter&)>& most);
     /// The nonzeros of a weight that is a view of the buffer; null when it is to be multiplied as a dense one.
     [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> find(const at::Tensor& weight) const;
 
@@ -34,11 +38,15 @@ private:
         std::shared_ptr<ops::SparseMatrix> matrix;
         bool in_use = false;
         const void* data = nullptr;  // of the weight
+        std::int64_t promised = 0;
     };
+    void update_on_device(const at::Tensor& values);
+
     // Both ways took the same time at about this density for widths of 256 to 1024 on the processors tried.
     double crossover_ = 0.2;
     std::vector<Form> forms_;
     std::optional<std::uint32_t> version_;  // of the buffer that the forms were made from
+    std::optional<std::uint32_t> promised_version_;
 };
 
 }  // namespace filigree

@@ -32,10 +32,8 @@ constexpr std::int64_t kChunk = 1 << 14;
 
 }  // namespace
 
-void adam_step(const AdamState& state, std::int64_t n, const AdamSettings& settings, double lr, std::int64_t t,
-               double scale, double decay) {
+kernels::AdamPass adam_pass(const AdamSettings& settings, double lr, std::int64_t t) {
     kernels::AdamPass pass;
-    pass.scale = static_cast<float>(scale);
     pass.beta1 = static_cast<float>(settings.beta1);
     pass.one_minus_beta1 = static_cast<float>(1.0 - settings.beta1);
     pass.beta2 = static_cast<float>(settings.beta2);
@@ -43,6 +41,13 @@ void adam_step(const AdamState& state, std::int64_t n, const AdamSettings& setti
     pass.step = static_cast<float>(lr / (1.0 - std::pow(settings.beta1, static_cast<double>(t))));
     pass.root = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(settings.beta2, static_cast<double>(t))));
     pass.eps = static_cast<float>(settings.eps);
+    return pass;
+}
+
+void adam_step(const AdamState& state, std::int64_t n, const AdamSettings& settings, double lr, std::int64_t t,
+               double scale, double decay) {
+    auto pass = adam_pass(settings, lr, t);
+    pass.scale = static_cast<float>(scale);
     pass.decay = static_cast<float>(decay);
     at::parallel_for(0, n, kChunk, [&](std::int64_t begin, std::int64_t end) {
         const auto part = state.at(begin);

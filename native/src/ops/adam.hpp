@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/optimizer.hpp"
+
 namespace filigree::ops {
 
 struct AdamSettings {
@@ -32,6 +34,9 @@ struct AdamState {
 /// The same step in one pass, on g * scale; then w *= decay and g = 0.
 void adam_step(const AdamState& state, std::int64_t n, const AdamSettings& settings, double lr, std::int64_t t,
                double scale, double decay);
+
+/// The scalars of step t, without scale and decay.
+[[nodiscard]] kernels::AdamPass adam_pass(const AdamSettings& settings, double lr, std::int64_t t);
 
 /// L2 norm; not finite when an element is not or a square overflows fp32. @param x flat fp32 on the CPU.
 [[nodiscard]] double norm(const at::Tensor& x);

@@ -9,6 +9,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/triu.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -20,6 +21,7 @@
 
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
+#include "ops/backend.hpp"
 
 namespace filigree::ops {
 namespace {
@@ -124,15 +126,90 @@ public:
     }
 };
 
+// ---- The CUDA kernels.
+
+fgk_heads device_heads(const at::Tensor& x) { return {x.data_ptr(), x.stride(0), x.stride(1)}; }
+
+/// @param log_sum fp32 [B, H, T] to fill for the backward, or undefined.
+fgk_attention describe(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t H,
+                       const at::Tensor& sink, const at::Tensor& y, const at::Tensor& log_sum) {
+    fgk_attention a{};
+    a.B = q.size(0);
+    a.T = q.size(1);
+    a.H = H;
+    a.dh = q.size(2) / H;
+    a.q = device_heads(q);
+    a.k = device_heads(k);
+    a.v = device_heads(v);
+    a.sink = data_or_null(sink);
+    a.y = device_heads(y);
+    a.log_sum = log_sum.defined() ? log_sum.mutable_data_ptr<float>() : nullptr;
+    a.type = kernel_type(q);
+    return a;
+}
+
+at::Tensor run_on_device(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t H,
+                         const at::Tensor& sink, const at::Tensor& log_sum) {
+    const PartTimer timer(Part::kAttention);
+    const auto y = at::empty(q.sizes(), q.options());
+    const auto attention = describe(q, k, v, H, sink, y, log_sum);
+    const auto& kernels = cuda_kernels();
+    kernels.check(kernels.attention_forward(&attention, current_stream(q.device())));
+    return y;
+}
+
+class DeviceAttention : public torch::autograd::Function<DeviceAttention> {
+public:
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              const std::optional<at::Tensor>& given_sink, std::int64_t H) {
+        const auto sink = given_sink.value_or(at::Tensor());
+        const auto log_sum = at::empty({q.size(0), H, q.size(1)}, q.options().dtype(at::kFloat));
+        const auto y = run_on_device(q, k, v, H, sink, log_sum);
+        context->save_for_backward({q, k, v, sink, y, log_sum});
+        context->saved_data["H"] = H;
+        return y;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const PartTimer timer(Part::kAttention);
+        const auto saved = context->get_saved_variables();
+        const auto& sink = saved[3];
+        const auto dy = with_dense_channels(gradients[0]);
+        const auto dq = at::empty(dy.sizes(), dy.options());
+        const auto dk = at::empty(dy.sizes(), dy.options());
+        const auto dv = at::empty(dy.sizes(), dy.options());
+        const auto H = context->saved_data["H"].toInt();
+        const auto dsink = sink.defined() ? at::zeros({H}, sink.options()) : at::Tensor();
+        fgk_attention_gradients g{};
+        g.forward = describe(saved[0], saved[1], saved[2], H, sink, saved[4], saved[5]);
+        g.dy = device_heads(dy);
+        g.dq = device_heads(dq);
+        g.dk = device_heads(dk);
+        g.dv = device_heads(dv);
+        g.dsink = sink.defined() ? dsink.mutable_data_ptr<float>() : nullptr;
+        const auto& kernels = cuda_kernels();
+        const auto workspace =
+            kernel_workspace(kernels.attention_backward_workspace(g.forward.B, g.forward.T, H), dy.device());
+        kernels.check(kernels.attention_backward(&g, workspace.mutable_data_ptr(), current_stream(dy.device())));
+        return {dq, dk, dv, dsink, at::Tensor()};
+    }
+};
+
 at::Tensor run_fast(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
                     const at::Tensor& sink) {
     const auto qd = with_dense_channels(q);
     const auto kd = with_dense_channels(k);
     const auto vd = with_dense_channels(v);
+    const bool on_device = backend_of(q, Plan::kFast) == Backend::kCuda;
     const auto needs_gradient = [](const at::Tensor& x) { return x.defined() && x.requires_grad(); };
     if (c10::GradMode::is_enabled() &&
         (needs_gradient(q) || needs_gradient(k) || needs_gradient(v) || needs_gradient(sink))) {
-        return AttentionFunction::apply(qd, kd, vd, sink.defined() ? std::optional(sink) : std::nullopt, n_head);
+        const auto given_sink = sink.defined() ? std::optional(sink) : std::nullopt;
+        return on_device ? DeviceAttention::apply(qd, kd, vd, given_sink, n_head)
+                         : AttentionFunction::apply(qd, kd, vd, given_sink, n_head);
+    }
+    if (on_device) {
+        return run_on_device(qd, kd, vd, n_head, sink, at::Tensor());
     }
     return run_forward(qd, kd, vd, n_head, sink, at::Tensor());
 }
@@ -166,7 +243,8 @@ at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, std::int6
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
                      const at::Tensor& sink, Plan plan) {
-    const auto fast = plan == Plan::kFast && q.is_cpu() && q.numel() > 0;
+    const auto backend = backend_of(q, plan);
+    const auto fast = backend == Backend::kCpu || (backend == Backend::kCuda && q.size(2) / n_head <= FGK_LARGEST_HEAD);
     return fast ? run_fast(q, k, v, n_head, sink) : compose(q, k, v, n_head, sink);
 }
 

@@ -5,6 +5,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -18,6 +20,7 @@
 
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
+#include "ops/backend.hpp"
 #include "ops/embedding.hpp"
 #include "ops/own_gradient.hpp"
 
@@ -29,13 +32,40 @@ using torch::autograd::variable_list;
 
 /// Mean loss. With gradients, logits become those of the mean, and their sum over rows is returned too.
 struct Loss {
-    double mean = 0.0;
+    at::Tensor mean;   // scalar
     at::Tensor dbias;  // [V], with gradients
 };
+
+Loss run_on_device(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& table, const at::Tensor& tokens,
+                   const at::Tensor& targets, bool gradients) {
+    const auto losses = at::empty({logits.size(0)}, bias.options());
+    fgk_loss loss{};
+    loss.rows = logits.size(0);
+    loss.V = logits.size(1);
+    loss.logits = logits.data_ptr();
+    loss.bias = bias.const_data_ptr<float>();
+    loss.table = table.defined() ? table.const_data_ptr<float>() : nullptr;
+    loss.tokens = tokens.const_data_ptr<std::int64_t>();
+    loss.targets = targets.const_data_ptr<std::int64_t>();
+    loss.losses = losses.mutable_data_ptr<float>();
+    loss.scale = gradients ? 1.0F / static_cast<float>(loss.rows) : 0.0F;
+    loss.type = kernel_type(logits);
+    const auto& kernels = cuda_kernels();
+    kernels.check(kernels.cross_entropy(&loss, current_stream(logits.device())));
+    at::Tensor dbias;
+    if (gradients) {
+        dbias = at::zeros({loss.V}, bias.options());
+        add_column_sums_on_device(logits, dbias);
+    }
+    return {losses.mean(at::kDouble).to(at::kFloat), dbias};
+}
 
 Loss run(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& table, const at::Tensor& tokens,
          const at::Tensor& targets, bool gradients) {
     const PartTimer timer(Part::kLoss);
+    if (backend_of(logits, Plan::kFast) == Backend::kCuda) {
+        return run_on_device(logits, bias, table, tokens, targets, gradients);
+    }
     const auto N = logits.size(0);
     const auto V = logits.size(1);
     std::vector<double> losses(static_cast<std::size_t>(N));
@@ -60,8 +90,8 @@ Loss run(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& tab
             kernels::kernels().cross_entropy(own, b * block, std::min(N, (b + 1) * block), scratch.data());
         }
     });
-    return {std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(N),
-            gradients ? sums.sum(0) : at::Tensor()};
+    const auto mean = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(N);
+    return {at::scalar_tensor(mean, bias.options()), gradients ? sums.sum(0) : at::Tensor()};
 }
 
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
@@ -73,15 +103,16 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         context->saved_data["bias_gradient"] = own_gradient(bias);
         context->saved_data["table_gradient"] = own_gradient(table.value_or(at::Tensor()));
         context->saved_data["wants_table"] = table && table->requires_grad();
-        return at::scalar_tensor(loss.mean, bias.options());
+        return loss.mean;
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const PartTimer timer(Part::kLoss);
-        const auto factor = gradients[0].item<float>();
         const auto saved = context->get_saved_variables();
-        const auto dlogits = factor == 1.0F ? saved[0] : saved[0] * factor;
-        auto dbias = factor == 1.0F ? saved[1] : saved[1] * factor;
+        // On a device, looking at the factor would make the host wait for it.
+        const bool is_one = gradients[0].is_cpu() && gradients[0].item<float>() == 1.0F;
+        const auto dlogits = is_one ? saved[0] : saved[0] * gradients[0];
+        auto dbias = is_one ? saved[1] : saved[1] * gradients[0];
         const auto own_bias = context->saved_data["bias_gradient"].toTensor();
         if (own_bias.defined()) {
             own_bias.add_(dbias);
@@ -106,7 +137,7 @@ at::Tensor run_fast(const at::Tensor& logits, const at::Tensor& bias, const at::
         return CrossEntropyFunction::apply(logits, bias, table.defined() ? std::optional(table) : std::nullopt, tokens,
                                            targets);
     }
-    return at::scalar_tensor(run(logits, bias, table, tokens, targets, /*gradients=*/false).mean, bias.options());
+    return run(logits, bias, table, tokens, targets, /*gradients=*/false).mean;
 }
 
 }  // namespace
@@ -122,9 +153,9 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
 at::Tensor cross_entropy_with_bigram(at::Tensor logits, const at::Tensor& bias, const at::Tensor& table,
                                      const at::Tensor& tokens, const at::Tensor& targets, Plan plan) {
     const auto owned = std::move(logits);
-    return plan == Plan::kFast && owned.is_cpu() && owned.numel() > 0
-               ? run_fast(owned, bias, table, tokens, targets)
-               : cross_entropy(add_bigram(owned + bias, table, tokens), targets);
+    return backend_of(owned, plan) == Backend::kComposition
+               ? cross_entropy(add_bigram(owned + bias, table, tokens), targets)
+               : run_fast(owned, bias, table, tokens, targets);
 }
 
 }  // namespace filigree::ops

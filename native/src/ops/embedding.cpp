@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "core/profile.hpp"
+#include "ops/backend.hpp"
 #include "ops/own_gradient.hpp"
 
 namespace filigree::ops {
@@ -39,6 +40,16 @@ struct FastEmbedding : torch::autograd::Function<FastEmbedding> {
 }  // namespace
 
 void add_rows(const at::Tensor& rows, const at::Tensor& tokens, const at::Tensor& gradient) {
+    if (backend_of(rows, Plan::kFast) == Backend::kCuda) {
+        const auto& kernels = cuda_kernels();
+        const auto count = tokens.numel();
+        const auto workspace = kernel_workspace(kernels.add_rows_workspace(count, gradient.size(0)), rows.device());
+        kernels.check(kernels.add_rows(rows.const_data_ptr(), kernel_type(rows), count, gradient.size(1),
+                                       tokens.const_data_ptr<std::int64_t>(), gradient.size(0), 1.0F,
+                                       gradient.mutable_data_ptr<float>(), workspace.mutable_data_ptr(),
+                                       current_stream(rows.device())));
+        return;
+    }
     // Each thread takes some columns of all tokens, so the order of a sum does not depend on the number of threads.
     const auto d = gradient.size(1);
     const auto count = tokens.numel();
@@ -58,8 +69,8 @@ void add_rows(const at::Tensor& rows, const at::Tensor& tokens, const at::Tensor
 }
 
 at::Tensor embedding(const at::Tensor& table, const at::Tensor& tokens, const Execution& execution) {
-    return execution.plan == Plan::kFast && table.device().is_cpu() ? FastEmbedding::apply(table, tokens)
-                                                                    : at::embedding(table, tokens);
+    return backend_of(table, execution.plan) == Backend::kComposition ? at::embedding(table, tokens)
+                                                                      : FastEmbedding::apply(table, tokens);
 }
 
 }  // namespace filigree::ops

@@ -22,16 +22,17 @@ Function symbol(void* handle, const char* name, const std::filesystem::path& fil
 KernelLibrary::KernelLibrary(const std::filesystem::path& file) {
     FG_EXPECTS(std::filesystem::exists(file), FG_CUDA, "the CUDA kernel library ", file,
                " does not exist: Filigree was built without nvcc, or the file was not installed with it");
-    handle_ = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle_ == nullptr) {
+    void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) {
         const char* reason = dlerror();
         throw Error(FG_CUDA, message("the CUDA kernel library cannot be loaded: ", reason != nullptr ? reason : "?"));
     }
-    const auto version = symbol<decltype(&fgk_interface_version)>(handle_, "fgk_interface_version", file)();
+    const auto version = symbol<decltype(&fgk_interface_version)>(handle, "fgk_interface_version", file)();
     FG_EXPECTS(version == FGK_INTERFACE_VERSION, FG_CUDA, "the CUDA kernel library ", file, " has interface ", version,
                " and this build needs ", FGK_INTERFACE_VERSION, ": build both from the same sources");
-    device_facts_ = symbol<decltype(&fgk_device_facts)>(handle_, "fgk_device_facts", file);
-    last_error_ = symbol<decltype(&fgk_last_error)>(handle_, "fgk_last_error", file);
+#define FILIGREE_FIND(name) this->name = symbol<decltype(&fgk_##name)>(handle, "fgk_" #name, file);
+    FILIGREE_KERNEL_FUNCTIONS(FILIGREE_FIND)
+#undef FILIGREE_FIND
 }
 
 std::filesystem::path KernelLibrary::default_file() {
@@ -44,8 +45,12 @@ std::filesystem::path KernelLibrary::default_file() {
 
 fgk_device KernelLibrary::device(int index) const {
     fgk_device device{};
-    FG_EXPECTS(device_facts_(index, &device) == 0, FG_CUDA, "CUDA device ", index, ": ", last_error_());
+    FG_EXPECTS(device_facts(index, &device) == 0, FG_CUDA, "CUDA device ", index, ": ", last_error());
     return device;
+}
+
+void KernelLibrary::check(std::int32_t status) const {
+    FG_EXPECTS(status == 0, FG_CUDA, "a CUDA kernel failed: ", last_error());
 }
 
 nlohmann::json describe_kernel_library(int cuda_devices) {

@@ -9,6 +9,31 @@
 
 namespace filigree {
 
+/// Functions of the library, each without its prefix fgk_.
+#define FILIGREE_KERNEL_FUNCTIONS(X) \
+    X(device_facts)                  \
+    X(last_error)                    \
+    X(site_forward)                  \
+    X(site_backward)                 \
+    X(site_backward_workspace)       \
+    X(attention_forward)             \
+    X(attention_backward)            \
+    X(attention_backward_workspace)  \
+    X(cross_entropy)                 \
+    X(add_column_sums)               \
+    X(add_column_sums_workspace)     \
+    X(add_rows)                      \
+    X(add_rows_workspace)            \
+    X(take_nonzeros)                 \
+    X(take_nonzeros_workspace)       \
+    X(sparse_product)                \
+    X(sparse_product_longest)        \
+    X(gradient_norm)                 \
+    X(gradient_norm_workspace)       \
+    X(optimizer_step)                \
+    X(project)                       \
+    X(project_workspace)
+
 /// An open kernel library. It is never closed: CUDA does not survive that, and the process ends anyway.
 class KernelLibrary {
 public:
@@ -22,10 +47,12 @@ public:
     /// @param index CUDA device index. @throws Error FG_CUDA.
     [[nodiscard]] fgk_device device(int index) const;
 
-private:
-    void* handle_;
-    decltype(&fgk_device_facts) device_facts_;
-    decltype(&fgk_last_error) last_error_;
+    /// @throws Error FG_CUDA with the library's text when a function of it did not return 0.
+    void check(std::int32_t status) const;
+
+#define FILIGREE_MEMBER(name) decltype(&fgk_##name) name = nullptr;
+    FILIGREE_KERNEL_FUNCTIONS(FILIGREE_MEMBER)
+#undef FILIGREE_MEMBER
 };
 
 /// What fg_runtime_info() says of the CUDA kernels: {"loaded": true, "file", "devices": [...]}, or

@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -16,6 +17,7 @@
 
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
+#include "ops/backend.hpp"
 #include "ops/own_gradient.hpp"
 #include "ops/product.hpp"
 
@@ -168,27 +170,130 @@ private:
     }
 };
 
-bool takes_fast_plan(const at::Tensor& x, const Execution& execution) {
-    return execution.plan == Plan::kFast && x.device().is_cpu() && x.numel() > 0;
+// ---- On a device: dense products are LibTorch's, those with a sparse weight the CUDA kernel's.
+
+/// a b in a precision, summed and returned in fp32. @param a [m, k]. @param b [k, n]. @return fp32 [m, n].
+at::Tensor dense_product(const at::Tensor& a, const at::Tensor& b, Precision precision) {
+    if (precision == Precision::kFp32) {
+        return at::mm(a, b);
+    }
+    const auto rounded_a = a.to(at::kBFloat16);
+    const auto rounded_b = b.to(at::kBFloat16);
+    return a.is_cuda() ? at::mm(rounded_a, rounded_b, at::kFloat)
+                       : at::mm(rounded_a.to(at::kFloat), rounded_b.to(at::kFloat));
 }
+
+/// y = x a^T + bias by the nonzeros of a. @param x [..., k]. @return fp32 [..., n].
+at::Tensor sparse_product(const at::Tensor& x, const fgk_lines& a, std::int64_t n, const at::Tensor& bias) {
+    auto shape = x.sizes().vec();
+    shape.back() = n;
+    const auto y = at::empty(shape, x.options().dtype(at::kFloat));
+    const auto& kernels = cuda_kernels();
+    kernels.check(kernels.sparse_product(x.const_data_ptr(), kernel_type(x), rows_of(x), x.size(-1), &a, n,
+                                         bias.defined() ? bias.const_data_ptr<float>() : nullptr, y.mutable_data_ptr(),
+                                         FGK_F32, current_stream(x.device())));
+    return y;
+}
+
+struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& w,
+                              const std::optional<at::Tensor>& b, const std::shared_ptr<const SparseMatrix>& sparse,
+                              Precisions precisions) {
+        const PartTimer timer(Part::kProducts);
+        const auto rows = x.contiguous();
+        const auto bias = b.value_or(at::Tensor());
+        context->save_for_backward({rows, w});
+        context->saved_data["w_gradient"] = own_gradient(w);
+        context->saved_data["b_gradient"] = own_gradient(bias);
+        context->saved_data["b_wanted"] = bias.defined() && bias.requires_grad();
+        context->saved_data["precision"] = static_cast<std::int64_t>(precisions.gradients);
+        if (sparse) {
+            context->saved_data["sparse"] = at::IValue::make_capsule(c10::make_intrusive<SparseForm>(sparse));
+            return sparse_product(rows, sparse->device_rows(), w.size(0), bias);
+        }
+        auto shape = x.sizes().vec();
+        shape.back() = w.size(0);
+        const auto y = dense_product(rows.view({-1, w.size(1)}), w.t(), precisions.value).view(shape);
+        return bias.defined() ? y.add_(bias) : y;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto& w = saved[1];
+        const auto precision = static_cast<Precision>(context->saved_data["precision"].toInt());
+        const auto dy = gradients[0].contiguous();
+        const auto dy_rows = dy.view({-1, w.size(0)});
+        at::Tensor dx;
+        if (context->needs_input_grad(0)) {
+            const PartTimer timer(Part::kInputGradients);
+            const auto sparse = context->saved_data.find("sparse");
+            dx = sparse != context->saved_data.end()
+                     ? sparse_product(dy,
+                                      c10::static_intrusive_pointer_cast<SparseForm>(sparse->second.toCapsule())
+                                          ->matrix->device_columns(),
+                                      w.size(1), at::Tensor())
+                     : dense_product(dy_rows, w, precision).view(saved[0].sizes());
+        }
+        const PartTimer timer(Part::kWeightGradients);
+        at::Tensor dw;
+        if (context->needs_input_grad(1)) {
+            dw = add_to_own(context->saved_data["w_gradient"].toTensor(), dy_rows.t(), saved[0].view({-1, w.size(1)}),
+                            precision);
+        }
+        at::Tensor db;
+        if (context->saved_data["b_wanted"].toBool()) {
+            const auto own = context->saved_data["b_gradient"].toTensor();
+            const auto sums = own.defined() ? own : at::zeros({w.size(0)}, w.options());
+            add_column_sums_on_device(dy_rows, sums);
+            db = own.defined() ? at::Tensor() : sums;
+        }
+        return {dx, dw, db, at::Tensor(), at::Tensor()};
+    }
+
+private:
+    /// own += a b, or a b where there is no own. @return what autograd has to add: nothing in the first case.
+    static at::Tensor add_to_own(const at::Tensor& own, const at::Tensor& a, const at::Tensor& b, Precision precision) {
+        if (!own.defined()) {
+            return dense_product(a, b, precision);
+        }
+        if (precision == Precision::kFp32) {
+            own.addmm_(a, b);
+        } else {
+            own.add_(dense_product(a, b, precision));
+        }
+        return {};
+    }
+};
 
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const Execution& execution,
                   const std::shared_ptr<const SparseMatrix>& sparse) {
-    if (!takes_fast_plan(x, execution)) {
-        return reference_linear(x, w, b, execution.precision);
+    const auto given = b.defined() ? std::optional(b) : std::nullopt;
+    const Precisions precisions{execution.precision, execution.precision};
+    switch (backend_of(x, execution.plan)) {
+        case Backend::kCpu:
+            return FastLinear::apply(x, w, given, sparse, precisions);
+        case Backend::kCuda:
+            return DeviceLinear::apply(x, w, given, sparse, precisions);
+        case Backend::kComposition:
+            break;
     }
-    return FastLinear::apply(x, w, b.defined() ? std::optional(b) : std::nullopt, sparse,
-                             Precisions{execution.precision, execution.precision});
+    return reference_linear(x, w, b, execution.precision);
 }
 
 at::Tensor logits(const at::Tensor& x, const at::Tensor& w, const Execution& execution,
                   const std::shared_ptr<const SparseMatrix>& sparse) {
-    if (!takes_fast_plan(x, execution)) {
-        return reference_linear(x, w, at::Tensor(), Precision::kFp32);
+    const Precisions precisions{Precision::kFp32, execution.precision};
+    switch (backend_of(x, execution.plan)) {
+        case Backend::kCpu:
+            return FastLinear::apply(x, w, std::nullopt, sparse, precisions);
+        case Backend::kCuda:
+            return DeviceLinear::apply(x, w, std::nullopt, sparse, precisions);
+        case Backend::kComposition:
+            break;
     }
-    return FastLinear::apply(x, w, std::nullopt, sparse, Precisions{Precision::kFp32, execution.precision});
+    return reference_linear(x, w, at::Tensor(), Precision::kFp32);
 }
 
 }  // namespace filigree::ops

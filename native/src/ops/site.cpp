@@ -17,6 +17,7 @@
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/abs_topk.hpp"
+#include "ops/backend.hpp"
 #include "ops/gate.hpp"
 
 namespace filigree::ops {
@@ -26,7 +27,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 /// The operation before the site.
-enum class Source : std::uint8_t { kIdentity, kRmsNorm, kGelu };
+enum class Source : std::uint8_t { kIdentity = FGK_IDENTITY, kRmsNorm = FGK_RMS_NORM, kGelu = FGK_GELU };
 
 kernels::SiteForward* forward_kernel(Source source) {
     const auto& table = kernels::kernels();
@@ -55,6 +56,53 @@ struct SiteOutput {
     at::Tensor inverse_rms;  // [rows], with gradients, RMSNorm only
 };
 
+/// The same rows through the CUDA kernel. @param rows as for the CPU's.
+void run_part_on_device(Source source, const kernels::SiteRows& rows, const at::Tensor& x, const SiteOutput& part) {
+    fgk_site site{};
+    site.rows = x.numel() / rows.x_stride;
+    site.n = rows.n;
+    site.k = rows.k;
+    site.x = rows.x;
+    site.x_stride = rows.x_stride;
+    site.gain = rows.gain;
+    site.gate = rows.gate;
+    site.mean = rows.mean;
+    site.y = rows.y;
+    site.inverse_rms = rows.inverse_rms;
+    site.kept = reinterpret_cast<std::uint32_t*>(rows.kept);  // the halves of its words, on little-endian machines
+    site.source = static_cast<std::int32_t>(source);
+    site.x_type = kernel_type(x);
+    site.y_type = kernel_type(part.y);
+    const auto& kernels = cuda_kernels();
+    kernels.check(kernels.site_forward(&site, current_stream(x.device())));
+}
+
+/// Gradients of the same rows by the CUDA kernel; the sums are [w], zero or undefined.
+void run_backward_on_device(Source source, const kernels::SiteGradients& rows, const at::Tensor& x,
+                            const at::Tensor& dgain, const at::Tensor& dgate) {
+    const auto pointer = [](const at::Tensor& t) { return t.defined() ? t.mutable_data_ptr<float>() : nullptr; };
+    fgk_site_gradients site{};
+    site.rows = x.numel() / rows.x_stride;
+    site.n = rows.n;
+    site.dy = rows.dy;
+    site.x = rows.x;
+    site.x_stride = rows.x_stride;
+    site.gain = rows.gain;
+    site.gate = rows.gate;
+    site.mean = rows.mean;
+    site.inverse_rms = rows.inverse_rms;
+    site.kept = reinterpret_cast<const std::uint32_t*>(rows.kept);
+    site.dx = rows.dx;
+    site.dx_stride = rows.dx_stride;
+    site.dgain = pointer(dgain);
+    site.dgate = pointer(dgate);
+    site.source = static_cast<std::int32_t>(source);
+    site.x_type = site.y_type = kernel_type(x);
+    const auto& kernels = cuda_kernels();
+    const auto workspace = kernel_workspace(kernels.site_backward_workspace(site.rows, site.n), x.device());
+    kernels.check(kernels.site_backward(&site, workspace.mutable_data_ptr(), current_stream(x.device())));
+}
+
 /// @param x contiguous [..., parts * w], of which this is part `index`.
 SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
                     const SiteRule& rule, bool gradients) {
@@ -82,6 +130,10 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
             part.inverse_rms = at::empty({count}, x.options());
             rows.inverse_rms = part.inverse_rms.mutable_data_ptr<float>();
         }
+    }
+    if (backend_of(x, Plan::kFast) == Backend::kCuda) {
+        run_part_on_device(source, rows, x, part);
+        return part;
     }
     auto* kernel = forward_kernel(source);
     at::parallel_for(0, count, std::max<std::int64_t>(1, kEntriesPerTask / w),
@@ -154,6 +206,13 @@ public:
             rows.inverse_rms = data_or_null(of_part[3]);
             rows.dx = dx.mutable_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
             rows.dx_stride = stride;
+            if (backend_of(x, Plan::kFast) == Backend::kCuda) {
+                const auto zeros = [&](bool wanted) { return wanted ? at::zeros({w}, x.options()) : at::Tensor(); };
+                dgain = zeros(wants_dgain);
+                dgates.at(i) = zeros(wants_dgate);
+                run_backward_on_device(source, rows, x, dgain, dgates.at(i));
+                continue;
+            }
             // Blocks of a fixed size sum over their own rows, so the sums do not depend on the threads.
             const auto block = std::max<std::int64_t>(64, count / 64);
             const auto blocks = (count + block - 1) / block;
@@ -202,7 +261,11 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
     return outputs;
 }
 
-bool has_kernels(const at::Tensor& x, Plan plan) { return plan == Plan::kFast && x.is_cpu() && x.numel() > 0; }
+/// @param w width of a row of the site.
+bool has_kernels(const at::Tensor& x, std::int64_t w, Plan plan) {
+    const auto backend = backend_of(x, plan);
+    return backend == Backend::kCpu || (backend == Backend::kCuda && w <= FGK_LONGEST_ROW);
+}
 
 bool does_nothing(const SiteRule& rule) { return !rule.k && !rule.gate.defined(); }
 
@@ -216,21 +279,21 @@ at::Tensor compose(at::Tensor x, const SiteRule& rule) {
 }  // namespace
 
 at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
-    if (!has_kernels(x, plan) || does_nothing(rule)) {
+    if (!has_kernels(x, x.size(-1), plan) || does_nothing(rule)) {
         return compose(x, rule);
     }
     return run_fast(Source::kIdentity, x, at::Tensor(), {rule}).front();
 }
 
 at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan) {
-    if (!has_kernels(x, plan)) {
+    if (!has_kernels(x, x.size(-1), plan)) {
         return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule);
     }
     return run_fast(Source::kRmsNorm, x, gain, {rule}).front();
 }
 
 at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
-    if (!has_kernels(x, plan)) {
+    if (!has_kernels(x, x.size(-1), plan)) {
         return compose(at::gelu(x, "none"), rule);
     }
     return run_fast(Source::kGelu, x, at::Tensor(), {rule}).front();
@@ -238,7 +301,7 @@ at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 
 std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules, Plan plan) {
     const auto w = x.size(-1) / 3;
-    if (!has_kernels(x, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
+    if (!has_kernels(x, w, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
         return {compose(x.narrow(-1, 0, w), rules[0]), compose(x.narrow(-1, w, w), rules[1]),
                 compose(x.narrow(-1, 2 * w, w), rules[2])};
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/sparse_matrix.hpp"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 
 #include "kernels/kernels.hpp"
+#include "ops/backend.hpp"
 
 namespace filigree::ops {
 
@@ -19,6 +22,14 @@ void SparseMatrix::Entries::resize(std::int64_t lines, std::int64_t entries) {
 }
 
 bool SparseMatrix::assign(const at::Tensor& w, std::int64_t most) {
+    if (backend_of(w.device(), Plan::kFast) == Backend::kCuda) {
+        const auto nonzeros = w.count_nonzero().item<std::int64_t>();
+        if (nonzeros > most) {
+            return false;
+        }
+        assign_on_device(w, nonzeros);
+        return true;
+    }
     constexpr std::int32_t kSmallest = 1;  // bits of the smallest magnitude above zero
     const auto& kernels = kernels::kernels();
     const auto m = w.size(0);
@@ -62,6 +73,34 @@ bool SparseMatrix::assign(const at::Tensor& w, std::int64_t most) {
         }
     }
     return true;
+}
+
+void SparseMatrix::DeviceEntries::resize(std::int64_t lines, std::int64_t entries, at::Device device) {
+    const auto options = at::TensorOptions(device).dtype(at::kInt);
+    if (!begin.defined()) {
+        begin = at::empty({lines + 1}, options);
+    }
+    if (!index.defined() || index.numel() < entries) {
+        index = at::empty({entries}, options);
+        value = at::empty({entries}, options.dtype(at::kFloat));
+    }
+}
+
+fgk_lines SparseMatrix::DeviceEntries::view() const {
+    return {begin.mutable_data_ptr<std::int32_t>(), index.mutable_data_ptr<std::int32_t>(),
+            value.mutable_data_ptr<float>()};
+}
+
+void SparseMatrix::assign_on_device(const at::Tensor& w, std::int64_t most) {
+    const auto room = std::max<std::int64_t>(most, 1);
+    device_rows_.resize(w.size(0), room, w.device());
+    device_columns_.resize(w.size(1), room, w.device());
+    const auto rows = device_rows_.view();
+    const auto columns = device_columns_.view();
+    const auto& kernels = cuda_kernels();
+    const auto workspace = kernel_workspace(kernels.take_nonzeros_workspace(w.size(0), w.size(1)), w.device());
+    kernels.check(kernels.take_nonzeros(w.const_data_ptr<float>(), w.size(0), w.size(1), room, &rows, &columns,
+                                        workspace.mutable_data_ptr(), current_stream(w.device())));
 }
 
 }  // namespace filigree::ops

@@ -6,20 +6,26 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel_library.h"
 #include "kernels/lines.hpp"
 
 namespace filigree::ops {
 
-/// The nonzeros of a weight matrix by row and by column.
+/// The nonzeros of a weight matrix by row and by column, on the CPU or on a device.
 class SparseMatrix {
 public:
     /// Take over the nonzeros of a matrix; memory is reused. Must not happen between a forward and its backward.
-    /// @param w [m, n] fp32, contiguous, on the CPU. @return whether w has at most `most` of them; if not, nothing is
+    /// @param w [m, n] fp32, contiguous. @return whether w has at most `most` of them; if not, nothing is
     /// taken.
     [[nodiscard]] bool assign(const at::Tensor& w, std::int64_t most);
 
+    /// The same on a device by the CUDA kernels, without waiting for it. @param most at least the number of nonzeros.
+    void assign_on_device(const at::Tensor& w, std::int64_t most);
+
     [[nodiscard]] kernels::Lines rows() const { return rows_.view(); }
     [[nodiscard]] kernels::Lines columns() const { return columns_.view(); }
+    [[nodiscard]] fgk_lines device_rows() const { return device_rows_.view(); }
+    [[nodiscard]] fgk_lines device_columns() const { return device_columns_.view(); }
 
 private:
     struct Entries {
@@ -31,6 +37,17 @@ private:
     };
     Entries rows_;
     Entries columns_;
+
+    struct DeviceEntries {
+        at::Tensor begin;  // int32 [lines + 1]
+        at::Tensor index;  // int32 [room]
+        at::Tensor value;  // fp32 [room]
+
+        void resize(std::int64_t lines, std::int64_t entries, at::Device device);
+        [[nodiscard]] fgk_lines view() const;
+    };
+    DeviceEntries device_rows_;
+    DeviceEntries device_columns_;
 };
 
 }  // namespace filigree::ops

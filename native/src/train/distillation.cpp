@@ -20,8 +20,8 @@ at::Tensor logits(const ForwardContext& context, const at::Tensor& tokens) {
 
 }  // namespace
 
-DistilledLoss distilled_loss(const ForwardContext& student, const Model& teacher, const at::Tensor& tokens,
-                             const Distillation& settings) {
+Objective distilled_loss(const ForwardContext& student, const Model& teacher, const at::Tensor& tokens,
+                         const Distillation& settings) {
     const auto temperature = settings.temperature;
     at::Tensor wanted;  // log-probabilities, [B * (T-1), V]
     {
@@ -33,7 +33,7 @@ DistilledLoss distilled_loss(const ForwardContext& student, const Model& teacher
     const auto cross_entropy = ops::cross_entropy(own, tokens.narrow(1, 1, T - 1).reshape({-1}));
     const auto divergence = (at::exp(wanted) * (wanted - at::log_softmax(own / temperature, -1))).sum(-1).mean();
     const auto w = settings.weight;
-    return {cross_entropy * (1.0 - w) + divergence * (w * temperature * temperature), cross_entropy.item<double>()};
+    return {cross_entropy * (1.0 - w) + divergence * (w * temperature * temperature), cross_entropy.detach()};
 }
 
 std::uint64_t fingerprint(const Model& model) {

@@ -15,17 +15,17 @@ struct Distillation {
     double temperature = 1.0;  ///< by which the logits of both are divided
 };
 
-/// What a step with a teacher comes to.
-struct DistilledLoss {
-    at::Tensor objective;  ///< scalar, to be differentiated
-    double cross_entropy;  ///< nats per token, without the teacher
+/// What a step comes to, with a teacher or without.
+struct Objective {
+    at::Tensor total;          ///< scalar, to be differentiated
+    at::Tensor cross_entropy;  ///< scalar, nats per token, without the teacher
 };
 
 /// (1 - w) * next-token cross-entropy + w * t^2 * KL(teacher at temperature t || model at temperature t), means over
 /// positions 0..T-2. Composed of LibTorch's operations under either plan.
 /// @param student what is differentiated. @param tokens [B, T] int64.
-[[nodiscard]] DistilledLoss distilled_loss(const ForwardContext& student, const Model& teacher,
-                                           const at::Tensor& tokens, const Distillation& settings);
+[[nodiscard]] Objective distilled_loss(const ForwardContext& student, const Model& teacher, const at::Tensor& tokens,
+                                       const Distillation& settings);
 
 /// A number for the weights of a model, to tell it from another one.
 [[nodiscard]] std::uint64_t fingerprint(const Model& model);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/trainer.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -21,6 +22,7 @@
 #include "core/random.hpp"
 #include "core/safetensors.hpp"
 #include "model/model_files.hpp"
+#include "ops/backend.hpp"
 #include "ops/crossover.hpp"
 #include "sparsity/weight_statistics.hpp"
 
@@ -89,6 +91,9 @@ Trainer::Trainer(std::shared_ptr<Model> model, TrainConfig config, std::vector<T
     });
     if (fast()) {
         plan_matrices();
+    }
+    if (backend() == ops::Backend::kCuda) {
+        optimizer_.emplace(model_->table(), model_->device());
     }
 }
 
@@ -170,33 +175,38 @@ void Trainer::save(const std::filesystem::path& folder) const {
                       {{kMetadataKey, state.dump()}});
 }
 
-double Trainer::compute_gradients(const at::Tensor& tokens) {
+Objective Trainer::objective_of(const at::Tensor& tokens) {
     if (!gradients_are_zero_) {
         gradients_.zero_();
     }
     gradients_are_zero_ = false;
-    at::Tensor objective;
-    double value = 0.0;
+    const auto context = model_->context_with(leaves_);
     if (config_.distillation.weight > 0.0) {
         FG_EXPECTS(teacher_ != nullptr, FG_INVALID_STATE,
                    "train.distill.weight is above 0, so the trainer needs a teacher before its first step");
-        const auto loss = distilled_loss(model_->context_with(leaves_), *teacher_, tokens, config_.distillation);
-        objective = loss.objective;
-        value = loss.cross_entropy;
-    } else {
-        objective = next_token_loss(model_->context_with(leaves_), tokens, nullptr);
-        value = objective.item<double>();
+        return distilled_loss(context, *teacher_, tokens, config_.distillation);
     }
-    if (!std::isfinite(value) || !std::isfinite(objective.item<double>())) {
-        report_divergence(tokens, "the loss", "the logits");
-    }
-    objective.backward();
-    return value;
+    const auto loss = next_token_loss(context, tokens, nullptr);
+    return {loss, loss.detach()};
 }
 
-double Trainer::compute_gradients_at(const at::Tensor& tokens, std::int64_t level) {
-    if (level + 1 == config_.levels_at(steps_done_)) {
-        return compute_gradients(tokens);  // what is kept is what that level leaves
+double Trainer::compute_gradients(const at::Tensor& tokens) {
+    const auto objective = objective_of(tokens);
+    const auto loss = objective.cross_entropy.item<double>();
+    if (!std::isfinite(loss) || !std::isfinite(objective.total.item<double>())) {
+        report_divergence(tokens, "the loss", "the logits");
+    }
+    objective.total.backward();
+    return loss;
+}
+
+void Trainer::under_drawn_level(const std::function<void()>& compute) {
+    const auto levels = config_.levels_at(steps_done_);
+    RandomStream draw(config_.seed, Purpose::kLevel, static_cast<std::uint64_t>(steps_done_));
+    const auto level = static_cast<std::int64_t>(draw.below(static_cast<std::uint64_t>(levels)));
+    if (level + 1 == levels) {
+        compute();  // what is kept is what that level leaves
+        return;
     }
     /// Puts the weights back, whatever happens.
     struct Restore {
@@ -214,7 +224,20 @@ double Trainer::compute_gradients_at(const at::Tensor& tokens, std::int64_t leve
         const at::NoGradGuard no_grad;
         projectors_[static_cast<std::size_t>(level)].project(*model_, config_.density_at(steps_done_, level));
     }
-    return compute_gradients(tokens);
+    compute();
+}
+
+void Trainer::revive(const StepReport& report) {
+    if (!config_.revival.due(steps_done_ + 1, config_.steps)) {
+        return;
+    }
+    if (optimizer_ && optimizer_->read().diverged > 0) {
+        return;  // weights stay as they were before that
+    }
+    const auto index = static_cast<std::uint64_t>(steps_done_ + 1);
+    revived_ += revive_dead_units(*model_, moment1_, moment2_, config_.revival,
+                                  RandomStream(config_.seed, Purpose::kRevival, index));
+    projector().project(*model_, report.density);
 }
 
 void Trainer::set_teacher(std::shared_ptr<Model> teacher) {
@@ -245,6 +268,14 @@ void Trainer::plan_matrices() {
     if (model_->execution().precision == Precision::kBf16) {
         return;  // Where the other way rounds, a measured choice would make two runs of a seed differ.
     }
+    if (backend() == ops::Backend::kCuda) {
+        if (model_->device().is_cuda()) {
+            constexpr std::int64_t kRowsOfADevice = 16384;
+            model_->sparse_weights().set_crossover(ops::measure_crossover_on_device(
+                model_->config().d_mlp, model_->config().d_model, kRowsOfADevice, model_->device()));
+        }
+        return;
+    }
     constexpr std::int64_t kEnoughRows = 512;
     const auto& config = model_->config();
     const auto kept = config.kept_at(SiteKind::kMlpIn);
@@ -266,7 +297,7 @@ std::string Trainer::profile_json() const {
     return json.dump();
 }
 
-bool Trainer::fast() const { return model_->execution().plan == Plan::kFast && model_->device().is_cpu(); }
+ops::Backend Trainer::backend() const { return ops::backend_of(model_->device(), model_->execution().plan); }
 
 double Trainer::gradient_scale(double norm) const {
     const auto rms = norm / std::sqrt(static_cast<double>(gradients_.numel()));
@@ -291,6 +322,25 @@ void Trainer::update_by_reference(const StepReport& report) {
     model_->values().narrow(0, 0, table.decayed_size()).mul_(1.0 - config_.weight_decay * report.lr);
 }
 
+double Trainer::decay_of(const Parameter& parameter, double lr) const {
+    return parameter.decayed() ? 1.0 - config_.weight_decay * lr : 1.0;
+}
+
+void Trainer::update_on_device(const StepReport& report) {
+    const auto kept = [&](const Parameter& parameter) {
+        const auto density = projector().density(parameter, report.density);
+        return density < 1.0 ? kept_entries(density, parameter.size) : parameter.size;
+    };
+    optimizer_->step(
+        {model_->values(), moment1_, moment2_, gradients_}, config_.adam, report.lr, steps_done_ + 1,
+        [&](const Parameter& parameter) {
+            return ops::TensorRule{kept(parameter), projector().minimum_alive(), decay_of(parameter, report.lr)};
+        });
+    model_->values().unsafeGetTensorImpl()->bump_version();
+    model_->sparse_weights().promise(model_->values(), kept);
+    gradients_are_zero_ = true;
+}
+
 void Trainer::update_fast(const StepReport& report) {
     const auto& table = model_->table();
     const auto scale = gradient_scale(report.grad_norm);
@@ -303,7 +353,7 @@ void Trainer::update_fast(const StepReport& report) {
             continue;
         }
         const auto density = projector().density(parameter, report.density);
-        const auto decay = parameter.decayed() ? 1.0 - config_.weight_decay * report.lr : 1.0;
+        const auto decay = decay_of(parameter, report.lr);
         const auto part = state.at(parameter.offset);
         {
             const PartTimer timer(Part::kAdam);
@@ -322,45 +372,107 @@ void Trainer::update_fast(const StepReport& report) {
     gradients_are_zero_ = true;
 }
 
-StepReport Trainer::step() {
-    const auto batch = sampler_.batch(config_.batch_size, steps_done_);
-    return step_on(model_->upload_tokens(batch.data(), config_.batch_size, config_.seq_len));
+Progress Trainer::steps(std::int64_t n) {
+    return run(n, [&] { return next_batch(); });
 }
 
 StepReport Trainer::step_on(const at::Tensor& tokens) {
-    const auto start = std::chrono::steady_clock::now();
-    const Profile::Scope scope(profile_);
+    return run(1, [&] { return tokens; }).last;
+}
+
+StepReport Trainer::run_step(const at::Tensor& tokens) {
     StepReport report;
-    const auto levels = static_cast<std::uint64_t>(config_.levels_at(steps_done_));
-    RandomStream draw(config_.seed, Purpose::kLevel, static_cast<std::uint64_t>(steps_done_));
-    report.loss = compute_gradients_at(tokens, static_cast<std::int64_t>(draw.below(levels)));
+    under_drawn_level([&] { report.loss = compute_gradients(tokens); });
 
     const at::NoGradGuard no_grad;
     {
         const PartTimer timer(Part::kGradientNorm);
-        report.grad_norm = fast() ? ops::norm(gradients_) : at::linalg_vector_norm(gradients_).item<double>();
+        report.grad_norm =
+            backend() == ops::Backend::kCpu ? ops::norm(gradients_) : at::linalg_vector_norm(gradients_).item<double>();
     }
     if (!std::isfinite(report.grad_norm)) {
         report_divergence(tokens, "the gradient", "its norm");
     }
     report.lr = config_.lr_at(steps_done_);
     report.density = config_.density_at(steps_done_);
-    if (fast()) {
+    if (backend() == ops::Backend::kCpu) {
         update_fast(report);
     } else {
         update_by_reference(report);
     }
-    if (config_.revival.due(steps_done_ + 1, config_.steps)) {
-        const auto index = static_cast<std::uint64_t>(steps_done_ + 1);
-        revived_ += revive_dead_units(*model_, moment1_, moment2_, config_.revival,
-                                      RandomStream(config_.seed, Purpose::kRevival, index));
-        projector().project(*model_, report.density);
-    }
-
-    ++steps_done_;
-    tokens_seen_ += tokens.numel();
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    revive(report);
     return report;
+}
+
+StepReport Trainer::enqueue_step(const at::Tensor& tokens) {
+    under_drawn_level([&] {
+        const auto objective = objective_of(tokens);
+        objective.total.backward();
+        last_loss_ = objective.cross_entropy.to(at::kDouble);
+    });
+    const at::NoGradGuard no_grad;
+    loss_sum_ = loss_sum_.defined() ? loss_sum_ + last_loss_ : last_loss_;
+    {
+        const PartTimer timer(Part::kGradientNorm);
+        optimizer_->measure(gradients_, config_.gradient == GradientRule::kNormalize, kNormaliserFloor);
+    }
+    StepReport report;
+    report.lr = config_.lr_at(steps_done_);
+    report.density = config_.density_at(steps_done_);
+    {
+        const PartTimer timer(Part::kAdam);
+        update_on_device(report);
+    }
+    revive(report);
+    return report;
+}
+
+double Trainer::read_steps(std::int64_t steps, const at::Tensor& last_tokens, StepReport& last) {
+    const auto gradient = optimizer_->read();
+    last.loss = last_loss_.item<double>();
+    last.grad_norm = gradient.norm;
+    const auto mean = loss_sum_.item<double>() / static_cast<double>(steps);
+    if (gradient.diverged == 0) {
+        return mean;
+    }
+    // The weights are those before the first such step. Play it again, to see where it went wrong.
+    optimizer_->forget();
+    gradients_are_zero_ = false;
+    steps_done_ -= gradient.diverged;
+    tokens_seen_ -= gradient.diverged * last_tokens.numel();
+    const auto tokens = gradient.diverged == 1 ? last_tokens : next_batch();
+    under_drawn_level([&] { static_cast<void>(compute_gradients(tokens)); });
+    report_divergence(tokens, "the gradient", "its norm");
+}
+
+at::Tensor Trainer::next_batch() const {
+    const auto batch = sampler_.batch(config_.batch_size, steps_done_);
+    return model_->upload_tokens(batch.data(), config_.batch_size, config_.seq_len);
+}
+
+Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) {
+    const bool on_device = backend() == ops::Backend::kCuda;
+    Progress progress;
+    std::int64_t done = 0;
+    at::Tensor tokens;
+    loss_sum_ = at::Tensor();
+    const auto start = std::chrono::steady_clock::now();
+    const Profile::Scope scope(profile_);
+    for (; done < n && !finished(); ++done) {
+        model_->check_cancelled();
+        tokens = batch();
+        progress.last = on_device ? enqueue_step(tokens) : run_step(tokens);
+        progress.mean_loss += progress.last.loss;
+        ++steps_done_;
+        tokens_seen_ += tokens.numel();
+    }
+    if (on_device && done > 0) {
+        progress.mean_loss = read_steps(done, tokens, progress.last);
+    } else {
+        progress.mean_loss /= static_cast<double>(done);
+    }
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return progress;
 }
 
 void Trainer::report_divergence(const at::Tensor& tokens, const std::string& what, const std::string& rest) const {

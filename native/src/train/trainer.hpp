@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,8 @@
 
 #include "core/profile.hpp"
 #include "model/model.hpp"
+#include "ops/backend.hpp"
+#include "ops/device_optimizer.hpp"
 #include "ops/warm_projection.hpp"
 #include "sparsity/projector.hpp"
 #include "train/sampler.hpp"
@@ -27,6 +30,12 @@ struct StepReport {
     double density = 0.0;  ///< of the block matrices after the step
 };
 
+/// What several steps did.
+struct Progress {
+    StepReport last;
+    double mean_loss = 0.0;
+};
+
 /// Weight-sparse training of one model (method 2.1): gradient normalisation, Adam, exact projection, decay.
 class Trainer {
 public:
@@ -38,10 +47,13 @@ public:
                                                          const std::filesystem::path& folder,
                                                          std::vector<TokenStream> streams);
 
-    /// One step on the batch that the configuration draws for it.
-    StepReport step();
-    /// One step on a given batch. @param tokens [B, T] int64 on the model's device.
-    /// @throws FG_DIVERGED, naming the first tensor or site that is not finite; the weights are then untouched.
+    /// Up to `n` steps, at least 1, on the batches that the configuration draws for them. On a device the host reads
+    /// nothing before the last of them.
+    /// @throws FG_DIVERGED, naming the first tensor or site that is not finite; the weights are those before that step.
+    /// FG_CANCELLED.
+    Progress steps(std::int64_t n);
+    StepReport step() { return steps(1).last; }
+    /// One step on a given batch. @param tokens [B, T] int64 on the model's device. @throws as steps().
     StepReport step_on(const at::Tensor& tokens);
 
     /// Learn from a teacher's predictions as the configuration says; needed before the first step when it does.
@@ -74,9 +86,22 @@ public:
 private:
     /// Measure from which density on the model's matrices are worth taking as sparse ones.
     void plan_matrices();
-    [[nodiscard]] bool fast() const;
-    /// Loss of a batch under the weights that level `level` would leave, with its gradients.
-    double compute_gradients_at(const at::Tensor& tokens, std::int64_t level);
+    [[nodiscard]] ops::Backend backend() const;
+    [[nodiscard]] bool fast() const { return backend() != ops::Backend::kComposition; }
+    [[nodiscard]] at::Tensor next_batch() const;
+    /// Up to `n` steps on what batch() gives before each.
+    Progress run(std::int64_t n, const std::function<at::Tensor()>& batch);
+    StepReport run_step(const at::Tensor& tokens);
+    /// The same on a device, without waiting for it: loss and norm are left out.
+    StepReport enqueue_step(const at::Tensor& tokens);
+    /// Wait for `steps` enqueued steps and fill in what the last left out. @return their mean loss.
+    double read_steps(std::int64_t steps, const at::Tensor& last_tokens, StepReport& last);
+    /// What a batch comes to; its backward adds to gradients that are zero.
+    [[nodiscard]] Objective objective_of(const at::Tensor& tokens);
+    [[nodiscard]] double decay_of(const Parameter& parameter, double lr) const;
+    /// Run `compute` under the weights that the level which is drawn for this step would leave.
+    void under_drawn_level(const std::function<void()>& compute);
+    void revive(const StepReport& report);
     /// Projector of what is kept at the present step.
     [[nodiscard]] const Projector& projector() const {
         return projectors_[static_cast<std::size_t>(config_.levels_at(steps_done_) - 1)];
@@ -87,6 +112,7 @@ private:
     void update_by_reference(const StepReport& report);
     /// The same in a few passes over memory; leaves the gradients zero.
     void update_fast(const StepReport& report);
+    void update_on_device(const StepReport& report);
     /// Throw FG_DIVERGED with the first tensor or site that is not finite; `rest` is to blame when all of them are.
     [[noreturn]] void report_divergence(const at::Tensor& tokens, const std::string& what,
                                         const std::string& rest) const;
@@ -102,7 +128,10 @@ private:
     at::Tensor moment1_;
     at::Tensor moment2_;
     bool gradients_are_zero_ = true;
-    std::vector<ops::WarmProjection> projections_;  // one per parameter of the table, used by the fast plan
+    std::vector<ops::WarmProjection> projections_;   // one per parameter of the table, used by the CPU's fast plan
+    std::optional<ops::DeviceOptimizer> optimizer_;  // of the CUDA kernels
+    at::Tensor last_loss_;                           // double scalars on the device
+    at::Tensor loss_sum_;                            // of the steps of one run()
     Profile profile_;
     double seconds_ = 0.0;  // of all steps
     Weights leaves_;        // detached views of the weights whose .grad are views of gradients_

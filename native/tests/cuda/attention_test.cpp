@@ -7,8 +7,9 @@
 namespace filigree::cuda {
 namespace {
 
-// Largest difference over the largest magnitude expected. fp32: dot products and sums over up to 200 keys. bf16: inputs
-// are exact, results rounded to 2^-9, and on tensor cores the weights and their gradients too, on the way.
+// Largest difference over the largest magnitude expected, for gradients at least 1, the size of their terms. fp32: dot
+// products and sums over up to 200 keys. bf16: inputs are exact, results rounded to 2^-9, and on tensor cores the
+// weights and their gradients too, on the way.
 constexpr double kF32 = 8e-6;
 constexpr double kBf16 = 1.2e-2;
 
@@ -147,12 +148,12 @@ protected:
         const auto e = by_formula(s, values(s, q), values(s, k), values(s, v), sinks, values(s, dy), start);
         const auto bound = s.bound > 0.0 ? s.bound : s.type == FGK_F32 ? kF32 : kBf16;
         EXPECT_LE(relative_error(values(s, y), e.y), bound);
-        EXPECT_LE(relative_error(values(s, dv), e.dv), bound);
+        EXPECT_LE(relative_error(values(s, dv), e.dv, 1.0), bound);
         if (s.T > 1 || s.sink) {  // one key without a sink has weight 1, whatever the score
-            EXPECT_LE(relative_error(values(s, dq), e.dq), bound);
-            EXPECT_LE(relative_error(values(s, dk), e.dk), bound);
+            EXPECT_LE(relative_error(values(s, dq), e.dq, 1.0), bound);
+            EXPECT_LE(relative_error(values(s, dk), e.dk, 1.0), bound);
         }
-        EXPECT_LE(relative_error(dsink.values(), e.dsink), bound);
+        EXPECT_LE(relative_error(dsink.values(), e.dsink, 1.0), bound);
         static_cast<void>(room.values());
         static_cast<void>(log_sum.values());
     }

@@ -145,12 +145,13 @@ private:
             << "the message is \"" << fgk_last_error() << "\"";                \
     } while (false)
 
-/// Largest difference over the largest magnitude expected; infinite where one is NaN and the other is not.
+/// Largest difference over the largest magnitude expected, or over `scale` where that is larger: sums whose terms are
+/// of that size may cancel. Infinite where one is NaN and the other is not.
 template <typename Actual, typename Expected>
-double relative_error(const std::vector<Actual>& actual, const std::vector<Expected>& expected) {
+double relative_error(const std::vector<Actual>& actual, const std::vector<Expected>& expected, double scale = 0.0) {
     EXPECT_EQ(actual.size(), expected.size());
     double difference = 0.0;
-    double largest = 0.0;
+    double largest = scale;
     for (std::size_t i = 0; i < actual.size(); ++i) {
         const auto a = static_cast<double>(actual[i]);
         const auto e = static_cast<double>(expected[i]);

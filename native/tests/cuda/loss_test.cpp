@@ -120,7 +120,8 @@ TEST_F(CudaRows, AddUpByColumn) {
                 const auto values = x.values();
                 for (std::size_t i = 0; i < values.size(); ++i)
                     expected[i % static_cast<std::size_t>(n)] += static_cast<double>(values[i]);
-                EXPECT_LE(relative_error(sums.values(), expected), 5e-6);  // sums of 700 numbers near 1
+                // Sums of up to 700 numbers near 1 reach 30 on the way.
+                EXPECT_LE(relative_error(sums.values(), expected, 30.0), 2e-6);
                 static_cast<void>(room.values());
             }
         }

@@ -15,6 +15,7 @@
 
 #include <tuple>
 
+#include "ops/backend.hpp"
 #include "ops/embedding.hpp"
 
 namespace filigree::ops {
@@ -87,9 +88,12 @@ TEST(FastLinear, MatchesTheReferenceForSparseAndDenseFactors) {
                         expect_near(actual.dw, expected.dw, of_dw);
                         expect_near(actual.db, expected.db, of_db);
                         if (!first.y.defined()) first = actual;
-                        // The plan of a matrix is about time alone: no bit differs.
-                        EXPECT_TRUE(at::equal(actual.y, first.y));
-                        EXPECT_TRUE(at::equal(actual.dx, first.dx));
+                        // The plan of a matrix is about time alone: no bit differs. On a device dense products are
+                        // LibTorch's, which sum in an order of their own.
+                        if (ops::backend_of(x, Plan::kFast) == ops::Backend::kCpu) {
+                            EXPECT_TRUE(at::equal(actual.y, first.y));
+                            EXPECT_TRUE(at::equal(actual.dx, first.dx));
+                        }
                         EXPECT_TRUE(at::equal(actual.dw, first.dw));
                         EXPECT_TRUE(at::equal(actual.db, first.db));
                     }

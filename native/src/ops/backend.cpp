@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/backend.hpp"
+
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/ops/empty.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "core/error.hpp"
+
+namespace filigree::ops {
+namespace {
+
+/// The library for tensors on the CPU, or null, which is the usual case.
+const KernelLibrary* emulated_library() {
+    static const auto library = []() -> std::unique_ptr<const KernelLibrary> {
+        const auto* file = std::getenv("FILIGREE_EMULATED_CUDA");
+        return file == nullptr ? nullptr : std::make_unique<const KernelLibrary>(file);
+    }();
+    return library.get();
+}
+
+/// The library of this build, or null when it cannot be loaded; fg_runtime_info() says why.
+const KernelLibrary* device_library() {
+    static const auto library = []() -> std::unique_ptr<const KernelLibrary> {
+        try {
+            return std::make_unique<const KernelLibrary>(KernelLibrary::default_file());
+        } catch (const Error&) {
+            return nullptr;
+        }
+    }();
+    return library.get();
+}
+
+}  // namespace
+
+Backend backend_of(at::Device device, Plan plan) {
+    if (plan == Plan::kReference) {
+        return Backend::kComposition;
+    }
+    if (device.is_cpu()) {
+        return emulated_library() != nullptr ? Backend::kCuda : Backend::kCpu;
+    }
+    return device.is_cuda() && device_library() != nullptr ? Backend::kCuda : Backend::kComposition;
+}
+
+Backend backend_of(const at::Tensor& x, Plan plan) {
+    return x.numel() > 0 ? backend_of(x.device(), plan) : Backend::kComposition;
+}
+
+const KernelLibrary& cuda_kernels() {
+    const auto* emulated = emulated_library();
+    return emulated != nullptr ? *emulated : *device_library();
+}
+
+void* current_stream(at::Device device) {
+    return device.is_cuda() ? at::accelerator::getCurrentStream(device.index()).native_handle() : nullptr;
+}
+
+at::Tensor kernel_workspace(std::int64_t bytes, at::Device device) {
+    return at::empty({bytes}, at::TensorOptions(device).dtype(at::kByte));
+}
+
+std::int32_t kernel_type(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16 ? FGK_BF16 : FGK_F32; }
+
+void add_column_sums_on_device(const at::Tensor& x, const at::Tensor& sums) {
+    const auto& kernels = cuda_kernels();
+    const auto workspace = kernel_workspace(kernels.add_column_sums_workspace(x.size(0), x.size(1)), x.device());
+    kernels.check(kernels.add_column_sums(x.const_data_ptr(), kernel_type(x), x.size(0), x.size(1),
+                                          sums.mutable_data_ptr<float>(), workspace.mutable_data_ptr(),
+                                          current_stream(x.device())));
+}
+
+}  // namespace filigree::ops

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who computes an op of the fast plan: the CPU's kernels (src/kernels), the CUDA kernel library (native/cuda), or,
+// where neither can, the composition of LibTorch's operations that the reference plan always is.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "ops/execution.hpp"
+#include "ops/kernel_library.hpp"
+
+namespace filigree::ops {
+
+enum class Backend : std::uint8_t { kComposition, kCpu, kCuda };
+
+/// kCuda for a CUDA device when the kernel library can be loaded. With FILIGREE_EMULATED_CUDA in the environment, the
+/// path of the library that tests compile for the host, the CPU counts as such a device.
+/// @throws Error FG_CUDA when that one cannot be loaded.
+[[nodiscard]] Backend backend_of(at::Device device, Plan plan);
+/// The same; kComposition for an empty tensor.
+[[nodiscard]] Backend backend_of(const at::Tensor& x, Plan plan);
+
+/// The library, where backend_of() says kCuda.
+[[nodiscard]] const KernelLibrary& cuda_kernels();
+/// LibTorch's current stream, which its allocator and operations know of.
+[[nodiscard]] void* current_stream(at::Device device);
+/// Memory for a kernel to work in. @return uint8 [bytes].
+[[nodiscard]] at::Tensor kernel_workspace(std::int64_t bytes, at::Device device);
+/// FGK_F32 or FGK_BF16.
+[[nodiscard]] std::int32_t kernel_type(const at::Tensor& x);
+
+/// sums[j] += the sum of column j, by the library. @param x [N, n], contiguous. @param sums fp32 [n].
+void add_column_sums_on_device(const at::Tensor& x, const at::Tensor& sums);
+
+}  // namespace filigree::ops

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/device_optimizer.hpp"
+
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/backend.hpp"
+
+namespace filigree::ops {
+namespace {
+
+std::int32_t axis_of(const Parameter& parameter) {
+    switch (parameter.alive_axis) {
+        case AliveAxis::kRows:
+            return FGK_ROWS;
+        case AliveAxis::kColumns:
+            return FGK_COLUMNS;
+        case AliveAxis::kNone:
+            break;
+    }
+    return FGK_NO_LINES;
+}
+
+}  // namespace
+
+DeviceOptimizer::DeviceOptimizer(const ParameterTable& table, at::Device device)
+    : state_(at::zeros({static_cast<std::int64_t>(sizeof(fgk_gradient_state))},
+                       at::TensorOptions(device).dtype(at::kByte))) {
+    for (const auto& parameter : table.parameters()) {
+        if (parameter.trainable) {
+            parameters_.push_back(parameter);
+        }
+    }
+    tensors_.resize(parameters_.size());
+    workspace_ = kernel_workspace(cuda_kernels().gradient_norm_workspace(table.trainable_size()), device);
+}
+
+void DeviceOptimizer::measure(const at::Tensor& gradients, bool normalize, double floor) {
+    const auto& kernels = cuda_kernels();
+    kernels.check(kernels.gradient_norm(gradients.const_data_ptr<float>(), gradients.numel(),
+                                        normalize ? FGK_NORMALIZE : FGK_CLIP, floor,
+                                        static_cast<fgk_gradient_state*>(state_.mutable_data_ptr()),
+                                        workspace_.mutable_data_ptr(), current_stream(gradients.device())));
+}
+
+void DeviceOptimizer::step(const FlatState& state, const AdamSettings& settings, double lr, std::int64_t t,
+                           const std::function<TensorRule(const Parameter&)>& rule) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        const auto& parameter = parameters_[i];
+        const auto wanted = rule(parameter);
+        auto& tensor = tensors_[i];
+        tensor.offset = parameter.offset;
+        tensor.columns = parameter.shape.back();
+        tensor.rows = parameter.size / tensor.columns;
+        tensor.kept = wanted.kept < parameter.size ? wanted.kept : -1;
+        tensor.axis = axis_of(parameter);
+        tensor.minimum_alive = static_cast<std::int32_t>(wanted.minimum_alive);
+        tensor.decay = static_cast<float>(wanted.decay);
+    }
+    const auto pass = adam_pass(settings, lr, t);
+    fgk_adam adam{};
+    adam.beta1 = pass.beta1;
+    adam.one_minus_beta1 = pass.one_minus_beta1;
+    adam.beta2 = pass.beta2;
+    adam.one_minus_beta2 = pass.one_minus_beta2;
+    adam.step = pass.step;
+    adam.root = pass.root;
+    adam.eps = pass.eps;
+    const auto& kernels = cuda_kernels();
+    const auto count = static_cast<std::int32_t>(tensors_.size());
+    const auto bytes = kernels.project_workspace(tensors_.data(), count);
+    const auto device = state.w.device();
+    if (workspace_.numel() < bytes) {
+        workspace_ = kernel_workspace(bytes, device);
+    }
+    kernels.check(kernels.optimizer_step(
+        tensors_.data(), count, &adam, static_cast<const fgk_gradient_state*>(state_.const_data_ptr()),
+        state.w.mutable_data_ptr<float>(), state.m.mutable_data_ptr<float>(), state.v.mutable_data_ptr<float>(),
+        state.g.mutable_data_ptr<float>(), workspace_.mutable_data_ptr(), current_stream(device)));
+}
+
+fgk_gradient_state DeviceOptimizer::read() const {
+    const auto host = state_.cpu();
+    fgk_gradient_state state{};
+    std::memcpy(&state, host.const_data_ptr(), sizeof state);
+    return state;
+}
+
+}  // namespace filigree::ops
