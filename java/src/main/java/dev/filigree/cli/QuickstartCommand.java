@@ -10,7 +10,6 @@ import dev.filigree.experiment.RunConfig;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
 import dev.filigree.report.Report;
-import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -61,8 +60,8 @@ final class QuickstartCommand implements Callable<Integer> {
       names = "--task",
       paramLabel = "NAME",
       completionCandidates = PruneCommand.TaskNames.class,
-      description = "A task: ${COMPLETION-CANDIDATES}. Repeatable. Default: all.")
-  private List<String> tasks = Tasks.all().stream().map(Task::name).toList();
+      description = "A task: ${COMPLETION-CANDIDATES}. Repeatable. Default: ${DEFAULT-VALUE}.")
+  private List<String> tasks = Quickstart.TASKS;
 
   @Option(
       names = "--set",

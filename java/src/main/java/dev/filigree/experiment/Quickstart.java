@@ -37,6 +37,16 @@ public final class Quickstart {
   /** Folders of the two runs below it. */
   public static final List<String> MODELS = List.of("sparse", "dense");
 
+  /** The tasks of a quickstart that names no others: few enough for a quarter of an hour. */
+  public static final List<String> TASKS =
+      List.of(
+          "single_double_quote",
+          "final_kwarg",
+          "set_or_string",
+          "bracket_counting",
+          "for_while",
+          "if_equals");
+
   private final Engine engine;
   private final Path folder;
   private final RunConfig sparse;
