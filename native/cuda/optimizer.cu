@@ -20,7 +20,7 @@ namespace filigree::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kFinders = 256;              // threads of a block that finds something for one tensor
+constexpr int kFinders = 256;               // threads of a block that finds something for one tensor
 constexpr std::int64_t kChunk = 8192;       // entries of a block of a pass
 constexpr std::uint32_t kUpperBins = 2048;  // 11 bits
 constexpr std::uint32_t kMiddleBins = 1024;
