@@ -99,9 +99,10 @@ Gradients attend(const at::Tensor& qkv, const at::Tensor& sink, const at::Tensor
 }
 
 // Largest difference over the largest magnitude expected: dot products over dh and sums over up to 130 keys in another
-// order than LibTorch's, each of which may be 130 roundings of 6e-8 off. The sink's gradient is a sum over all rows.
+// order than LibTorch's, each of which may be 130 roundings of 6e-8 off. The sink's gradient is a sum over all rows, in
+// which most may cancel.
 constexpr double kBound = 8e-6;
-constexpr double kSinkBound = 2e-5;
+constexpr double kSinkBound = 2e-4;
 
 double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
     return ((actual - expected).abs().max() / expected.abs().max()).item<double>();
@@ -145,7 +146,8 @@ TEST(AttentionOfTheFastPlan, SurvivesLargeScoresAndPassesNaNOn) {
     const auto dy = at::randn({1, 20, 16});
     const auto fast = attend(qkv, at::zeros({1}), dy, 1, Plan::kFast);
     const auto reference = attend(qkv, at::zeros({1}), dy, 1, Plan::kReference);
-    EXPECT_LE(relative_error(fast.y, reference.y), 1e-4);  // exp of scores near 1000 carries their rounding
+    // Scores of 16 products of up to 16,000 are off by 16,000 * 6e-8 / sqrt(16) for each, and exp carries that.
+    EXPECT_LE(relative_error(fast.y, reference.y), 4e-3);
     EXPECT_TRUE(at::isfinite(fast.dq).all().item<bool>());
     qkv.mutable_data_ptr<float>()[5 * 48] = std::numeric_limits<float>::quiet_NaN();  // query 5
     const auto bad = attend(qkv, at::zeros({1}), dy, 1, Plan::kFast);
