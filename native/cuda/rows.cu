@@ -35,19 +35,6 @@ __global__ void count_tokens(const std::int64_t* tokens, std::int64_t count, std
     if (i < count) atomicAdd(&counts[blockIdx.x * V + tokens[i]], 1);
 }
 
-/// counts[block, token] becomes the sum over the blocks before; totals[token] that of all.
-__global__ void scan_blocks(std::int32_t* counts, std::int64_t blocks, std::int64_t V, std::int32_t* totals) {
-    const auto token = static_cast<std::int64_t>(blockIdx.x) * kTokens + threadIdx.x;
-    if (token >= V) return;
-    std::int32_t before = 0;
-    for (std::int64_t block = 0; block < blocks; ++block) {
-        const auto own = counts[block * V + token];
-        counts[block * V + token] = before;
-        before += own;
-    }
-    totals[token] = before;
-}
-
 /// begin[token] = the sum over the tokens before. One block.
 __global__ void scan_totals(const std::int32_t* totals, std::int64_t V, std::int32_t* begin) {
     Group<kScanners> group(shared_memory<Group<kScanners>::Scratch>());
@@ -128,8 +115,8 @@ std::int32_t fgk_add_rows(const void* rows, std::int32_t type, std::int64_t coun
     FGK_TRY(cudaMemsetAsync(counts, 0, static_cast<std::size_t>(blocks * V) * sizeof *counts,
                             static_cast<cudaStream_t>(stream)));
     FGK_LAUNCH(grid, kTokens, 0, stream, count_tokens, tokens, count, V, counts);
-    FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(V, kTokens)), kTokens, 0, stream, scan_blocks, counts,
-               blocks, V, totals);
+    const auto scanned = launch_scan_slices(counts, blocks, V, totals, stream);
+    if (scanned != 0) return scanned;
     FGK_LAUNCH(1U, kScanners, sizeof(Group<kScanners>::Scratch), stream, scan_totals,
                static_cast<const std::int32_t*>(totals), V, begin);
     FGK_LAUNCH(grid, kTokens, kTokens * sizeof(std::int64_t), stream, place_tokens, tokens, count, V,

@@ -3,6 +3,7 @@
 // elements of one index lie side by side; a thread has one output of all those rows, and a nonzero costs it one read of
 // shared memory and one multiply-add a row. Results leave in rows of neighbouring outputs.
 #include "group.cuh"
+#include "sums.cuh"
 
 namespace filigree::cuda {
 namespace {
@@ -31,19 +32,6 @@ __global__ void count_columns(const float* w, std::int64_t m, std::int64_t n, st
     std::int32_t count = 0;
     for (auto row = blockIdx.y * kSliceRows; row < last; ++row) count += w[row * n + column] != 0.0F ? 1 : 0;
     counts[blockIdx.y * n + column] = count;
-}
-
-/// counts[slice, line] becomes the sum over the slices before; totals[line] that of all.
-__global__ void scan_slices(std::int32_t* counts, std::int64_t slices, std::int64_t lines, std::int32_t* totals) {
-    const auto line = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-    if (line >= lines) return;
-    std::int32_t before = 0;
-    for (std::int64_t slice = 0; slice < slices; ++slice) {
-        const auto own = counts[slice * lines + line];
-        counts[slice * lines + line] = before;
-        before += own;
-    }
-    totals[line] = before;
 }
 
 /// begin[line] = the sum over the lines before, at most `capacity`. One block.
@@ -191,7 +179,8 @@ std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, s
                rows->begin);
     FGK_LAUNCH(row_blocks, kThreads, 0, stream, fill_rows, w, m, n, capacity, *rows);
     FGK_LAUNCH(column_grid, kThreads, 0, stream, count_columns, w, m, n, of_slices);
-    FGK_LAUNCH(column_blocks, kThreads, 0, stream, scan_slices, of_slices, slices, n, of_columns);
+    const auto scanned = launch_scan_slices(of_slices, slices, n, of_columns, stream);
+    if (scanned != 0) return scanned;
     FGK_LAUNCH(1U, kScanners, kScratch, stream, scan_lines, static_cast<const std::int32_t*>(of_columns), n, capacity,
                columns->begin);
     FGK_LAUNCH(column_grid, kThreads, 0, stream, fill_columns, w, m, n, capacity,

@@ -9,6 +9,29 @@ namespace filigree::cuda {
 inline constexpr int kSumColumns = 32;  // of a block
 inline constexpr int kSumSlices = 16;   // of the rows, per block
 
+inline constexpr int kScanThreads = 256;
+
+/// counts[slice, line] becomes the sum over the slices before; totals[line] that of all. Block: kScanThreads threads.
+static __global__ void scan_slices(std::int32_t* counts, std::int64_t slices, std::int64_t lines,
+                                   std::int32_t* totals) {
+    const auto line = static_cast<std::int64_t>(blockIdx.x) * kScanThreads + threadIdx.x;
+    if (line >= lines) return;
+    std::int32_t before = 0;
+    for (std::int64_t slice = 0; slice < slices; ++slice) {
+        const auto own = counts[slice * lines + line];
+        counts[slice * lines + line] = before;
+        before += own;
+    }
+    totals[line] = before;
+}
+
+inline std::int32_t launch_scan_slices(std::int32_t* counts, std::int64_t slices, std::int64_t lines,
+                                       std::int32_t* totals, void* stream) {
+    FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(lines, kScanThreads)), kScanThreads, 0, stream,
+               scan_slices, counts, slices, lines, totals);
+    return 0;
+}
+
 /// sums[j] += the sum over all parts of partial[part, j]. Block: kSumColumns * kSumSlices threads.
 static __global__ void add_partial_sums(const float* partial, std::int64_t parts, std::int64_t n, float* sums) {
     auto* shared = shared_memory<float>();  // [kSumSlices, kSumColumns]
