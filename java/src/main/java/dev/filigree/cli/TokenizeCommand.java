@@ -4,7 +4,7 @@ package dev.filigree.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import dev.filigree.data.DataException;
+import dev.filigree.data.TextFile;
 import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -12,11 +12,7 @@ import dev.filigree.task.Task;
 import dev.filigree.task.TaskVocabulary;
 import dev.filigree.task.TaskVocabulary.Answer;
 import dev.filigree.task.Tasks;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -74,18 +70,7 @@ final class TokenizeCommand implements Callable<Integer> {
     private Path file;
 
     String read() {
-      if (file == null) {
-        return text;
-      }
-      try {
-        return Files.readString(file);
-      } catch (NoSuchFileException e) {
-        throw new DataException(file + " does not exist", e);
-      } catch (CharacterCodingException e) {
-        throw new DataException(file + " is not UTF-8 text", e);
-      } catch (IOException e) {
-        throw new DataException("cannot read " + file + ": " + e.getMessage(), e);
-      }
+      return file == null ? text : TextFile.read(file);
     }
   }
 

@@ -12,9 +12,6 @@ import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.GptBytePairEncodingParams;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -161,8 +158,8 @@ public final class Tokenizer {
   public static Tokenizer load(Path folder) {
     Path mergesFile = folder.resolve(MERGES_FILE);
     Path vocabularyFile = folder.resolve(VOCABULARY_FILE);
-    Tokenizer tokenizer = ofMerges(parseMerges(mergesFile, readText(mergesFile)));
-    tokenizer.checkAgreement(vocabularyFile, readText(vocabularyFile));
+    Tokenizer tokenizer = ofMerges(parseMerges(mergesFile, TextFile.read(mergesFile)));
+    tokenizer.checkAgreement(vocabularyFile, TextFile.read(vocabularyFile));
     return tokenizer;
   }
 
@@ -331,17 +328,5 @@ public final class Tokenizer {
                         .formatted(file, spelling, MERGES_FILE));
               }
             });
-  }
-
-  private static String readText(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (NoSuchFileException e) {
-      throw new DataException(file + " does not exist", e);
-    } catch (CharacterCodingException e) {
-      throw new DataException(file + " is not UTF-8 text", e);
-    } catch (IOException e) {
-      throw new DataException("cannot read " + file + ": " + e.getMessage(), e);
-    }
   }
 }

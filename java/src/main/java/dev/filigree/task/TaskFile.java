@@ -3,13 +3,10 @@ package dev.filigree.task;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.data.DataException;
+import dev.filigree.data.TextFile;
 import dev.filigree.data.Tokenizer;
 import dev.filigree.json.Json;
 import dev.filigree.task.PairEncoder.Outcome;
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -64,25 +61,13 @@ public final class TaskFile {
    */
   public static List<Task> read(Path file, Tokenizer tokenizer, int maximumLength) {
     TaskFile reader = new TaskFile(file, new PairEncoder(tokenizer, maximumLength));
-    for (String text : lines(file)) {
+    for (String text : TextFile.read(file).lines().toList()) {
       reader.line++;
       if (!text.isBlank()) {
         reader.add(text);
       }
     }
     return reader.finish();
-  }
-
-  private static List<String> lines(Path file) {
-    try {
-      return Files.readAllLines(file);
-    } catch (NoSuchFileException e) {
-      throw new DataException(file + " does not exist", e);
-    } catch (CharacterCodingException e) {
-      throw new DataException(file + " is not UTF-8 text", e);
-    } catch (IOException e) {
-      throw new DataException("cannot read " + file + ": " + e.getMessage(), e);
-    }
   }
 
   private List<Task> finish() {
