@@ -94,6 +94,10 @@ TrainConfig parse_train_config(std::string_view json) {
     TrainConfig c;
     c.steps = reader.integer("steps", 1);
     c.batch_size = reader.integer("batch_size", 1, 1 << 20);
+    c.accumulate = reader.integer("accumulate", 1, 1 << 20);
+    if (c.batch_size % c.accumulate != 0) {
+        reader.fail("accumulate", "must divide batch_size");
+    }
     c.seq_len = reader.integer("seq_len", 2, 1 << 24);
     c.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
     c.lr = reader.number("lr", 0.0, kHuge);

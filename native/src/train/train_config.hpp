@@ -29,6 +29,7 @@ struct Levels {
 struct TrainConfig {
     std::int64_t steps = 0;
     std::int64_t batch_size = 0;  ///< sequences per step
+    std::int64_t accumulate = 1;  ///< equal parts that a batch is taken in, one after the other
     std::int64_t seq_len = 0;     ///< tokens per sequence
     std::uint64_t seed = 0;
     double lr = 0.0;      ///< peak learning rate, before the sharkfin factor

@@ -114,7 +114,8 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
     std::optional<double> crossover;  // absent when the run was made by the reference plan
     std::optional<std::uint64_t> teacher;
     try {
-        const auto state = nlohmann::ordered_json::parse(found->second);
+        auto state = nlohmann::ordered_json::parse(found->second);
+        state.at("config").emplace("accumulate", 1);  // where the run is older than the key
         config = state.at("config").dump();
         steps_done = state.at("step").get<std::int64_t>();
         if (state.contains(kCrossover)) {
@@ -175,11 +176,7 @@ void Trainer::save(const std::filesystem::path& folder) const {
                       {{kMetadataKey, state.dump()}});
 }
 
-Objective Trainer::objective_of(const at::Tensor& tokens) {
-    if (!gradients_are_zero_) {
-        gradients_.zero_();
-    }
-    gradients_are_zero_ = false;
+Objective Trainer::objective_of(const at::Tensor& tokens) const {
     const auto context = model_->context_with(leaves_);
     if (config_.distillation.weight > 0.0) {
         FG_EXPECTS(teacher_ != nullptr, FG_INVALID_STATE,
@@ -190,13 +187,32 @@ Objective Trainer::objective_of(const at::Tensor& tokens) {
     return {loss, loss.detach()};
 }
 
-double Trainer::compute_gradients(const at::Tensor& tokens) {
-    const auto objective = objective_of(tokens);
-    const auto loss = objective.cross_entropy.item<double>();
-    if (!std::isfinite(loss) || !std::isfinite(objective.total.item<double>())) {
-        report_divergence(tokens, "the loss", "the logits");
+void Trainer::accumulate_gradients(const at::Tensor& tokens,
+                                   const std::function<void(const Objective&, const at::Tensor&, double)>& add) {
+    if (!gradients_are_zero_) {
+        gradients_.zero_();
     }
-    objective.total.backward();
+    gradients_are_zero_ = false;
+    const auto batch = tokens.size(0);
+    const auto rows = (batch + config_.accumulate - 1) / config_.accumulate;
+    for (std::int64_t first = 0; first < batch; first += rows) {
+        const auto part = tokens.narrow(0, first, std::min(rows, batch - first));
+        const auto share = static_cast<double>(part.size(0)) / static_cast<double>(batch);
+        const auto objective = objective_of(part);
+        add(objective, part, share);
+        (part.size(0) == batch ? objective.total : objective.total * share).backward();
+    }
+}
+
+double Trainer::compute_gradients(const at::Tensor& tokens) {
+    double loss = 0.0;
+    accumulate_gradients(tokens, [&](const Objective& objective, const at::Tensor& part, double share) {
+        const auto own = objective.cross_entropy.item<double>();
+        if (!std::isfinite(own) || !std::isfinite(objective.total.item<double>())) {
+            report_divergence(part, "the loss", "the logits");
+        }
+        loss += share * own;
+    });
     return loss;
 }
 
@@ -406,9 +422,10 @@ StepReport Trainer::run_step(const at::Tensor& tokens) {
 
 StepReport Trainer::enqueue_step(const at::Tensor& tokens) {
     under_drawn_level([&] {
-        const auto objective = objective_of(tokens);
-        objective.total.backward();
-        last_loss_ = objective.cross_entropy.to(at::kDouble);
+        last_loss_ = at::zeros({}, model_->values().options().dtype(at::kDouble));
+        accumulate_gradients(tokens, [&](const Objective& objective, const at::Tensor&, double share) {
+            last_loss_.add_(objective.cross_entropy, share);
+        });
     });
     const at::NoGradGuard no_grad;
     loss_sum_ = loss_sum_.defined() ? loss_sum_ + last_loss_ : last_loss_;

@@ -96,8 +96,12 @@ private:
     StepReport enqueue_step(const at::Tensor& tokens);
     /// Wait for `steps` enqueued steps and fill in what the last left out. @return their mean loss.
     double read_steps(std::int64_t steps, const at::Tensor& last_tokens, StepReport& last);
-    /// What a batch comes to; its backward adds to gradients that are zero.
-    [[nodiscard]] Objective objective_of(const at::Tensor& tokens);
+    /// What some sequences come to; its backward adds to the gradients.
+    [[nodiscard]] Objective objective_of(const at::Tensor& tokens) const;
+    /// Make the gradients those of a batch, part by part, so that the activations of one part are there at a time.
+    /// @param add takes the objective of a part, that part, and the part's share of the batch.
+    void accumulate_gradients(const at::Tensor& tokens,
+                              const std::function<void(const Objective&, const at::Tensor&, double)>& add);
     [[nodiscard]] double decay_of(const Parameter& parameter, double lr) const;
     /// Run `compute` under the weights that the level which is drawn for this step would leave.
     void under_drawn_level(const std::function<void()>& compute);

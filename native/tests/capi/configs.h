@@ -28,7 +28,7 @@
 #define TEST_EXECUTION "{\"precision\":\"fp32\",\"plan\":\"fast\"}"
 
 #define TEST_TRAINER_REST                                                                                   \
-    "\"batch_size\":4,\"seq_len\":16,\"seed\":3,\"lr\":0.01,\"warmup\":0.1,"                                \
+    "\"batch_size\":4,\"accumulate\":1,\"seq_len\":16,\"seed\":3,\"lr\":0.01,\"warmup\":0.1,"                                \
     "\"adam\":{\"beta1\":0.9,\"beta2\":0.95,\"eps\":0.1},\"weight_decay\":0.1,\"gradient\":\"normalize\","  \
     "\"sparsity\":{\"fractions\":{\"matrix\":0.25,\"embedding\":0.5,\"unembedding\":0.5,\"bias\":0.5,"      \
     "\"position\":1.0},\"anneal\":{\"shape\":\"linear\",\"start\":0.0,\"end\":0.5,\"exponent\":1.0},"       \

@@ -44,7 +44,7 @@ def model_config(**changes):
 
 def trainer_config(fractions, anneal, **changes):
     return {
-        "steps": 12, "batch_size": 2, "seq_len": 17, "seed": 1, "lr": 0.02, "warmup": 0.2,
+        "steps": 12, "batch_size": 2, "accumulate": 1, "seq_len": 17, "seed": 1, "lr": 0.02, "warmup": 0.2,
         "adam": {"beta1": 0.9, "beta2": 0.95, "eps": 0.1}, "weight_decay": 0.1, "gradient": "normalize",
         "sparsity": {
             "fractions": dict(zip(("matrix", "embedding", "unembedding", "bias", "position"), fractions)),

@@ -53,6 +53,7 @@ inline nlohmann::json small_train_json() {
     return {
         {"steps", 20},
         {"batch_size", 4},
+        {"accumulate", 1},
         {"seq_len", 17},
         {"seed", 3},
         {"lr", 0.02},

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -230,6 +232,63 @@ TEST_F(Training, DistillationMixesCrossEntropyAndDivergence) {
     EXPECT_GT((whole - plain).norm().item<double>(), 0.1 * plain.norm().item<double>());
     // The statistics stay those of the cross-entropy.
     EXPECT_NEAR(with(0.7, 2.0)->step_on(batch).loss, with(0.0, 1.0)->step_on(batch).loss, 1e-5);
+}
+
+TEST_F(Training, PartsOfABatchAddUpToIt) {
+    const std::shared_ptr<Model> teacher = make_model(small_model_json(), false, 7);
+    const auto with = [&](std::int64_t accumulate, double weight) {
+        auto config = small_train_json();
+        config["accumulate"] = accumulate;
+        config["distill"]["weight"] = weight;
+        auto run = trainer(config);
+        if (weight > 0.0) run->set_teacher(teacher);
+        return run;
+    };
+    for (const double weight : {0.0, 0.5}) {
+        for (const std::int64_t rows : {4, 5, 1}) {  // five rows are not a whole number of equal parts
+            const auto batch = random_batch(*teacher, rows, 17);
+            const auto whole = with(1, weight);
+            const auto loss = whole->compute_gradients(batch);
+            for (const std::int64_t accumulate : {2, 4}) {
+                SCOPED_TRACE(std::to_string(rows) + " rows in " + std::to_string(accumulate));
+                const auto parts = with(accumulate, weight);
+                // Twice, since gradients of the batch before must not be added to.
+                static_cast<void>(parts->compute_gradients(random_batch(*teacher, rows, 17, 10)));
+                EXPECT_NEAR(parts->compute_gradients(batch), loss, 1e-6 * loss);
+                const auto difference = (parts->gradients() - whole->gradients()).abs().max().item<double>();
+                EXPECT_LE(difference, 1e-5 * whole->gradients().abs().max().item<double>());
+                const auto report = parts->step_on(batch);
+                const auto expected = with(1, weight)->step_on(batch);
+                EXPECT_NEAR(report.loss, expected.loss, 1e-6 * loss);
+                EXPECT_NEAR(report.grad_norm, expected.grad_norm, 1e-5 * expected.grad_norm);
+            }
+        }
+    }
+}
+
+TEST_F(Training, ARunThatIsOlderThanAccumulateGoesOn) {
+    const TemporaryFolder folder;
+    const auto first = trainer();
+    static_cast<void>(first->step());
+    first->save(folder.path());
+    const auto file = folder.path() / "trainer.safetensors";
+    std::ifstream in(file, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    const std::string key = R"(\"accumulate\":1,)";
+    const auto at = bytes.find(key);
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at, key.size(), key.size(), ' ');
+    std::ofstream(file, std::ios::binary) << bytes;
+    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+    const auto second = Trainer::resume(model, folder.path(), streams());
+    EXPECT_EQ(second->config().accumulate, 1);
+    EXPECT_EQ(second->step().loss, first->step().loss);
+}
+
+TEST_F(Training, RefusesPartsThatAreNotEqual) {
+    auto config = small_train_json();
+    config["accumulate"] = 3;
+    EXPECT_FG_ERROR(static_cast<void>(trainer(config)), FG_INVALID_CONFIG, "train.accumulate must divide batch_size");
 }
 
 TEST_F(Training, AModelThatIsItsTeachersEqualLearnsNothingFromIt) {

@@ -9,6 +9,8 @@ import dev.filigree.json.Json;
  *
  * @param steps number of optimiser steps
  * @param batchSize sequences per step
+ * @param accumulate equal parts that a batch is taken in, one after the other, where the whole does
+ *     not fit into memory; their gradients are summed
  * @param seqLen tokens per sequence, each but the first predicted; at most the model's block size
  * @param seed chooses the sequences of every step
  * @param lr peak learning rate before the sharkfin factor
@@ -22,6 +24,7 @@ import dev.filigree.json.Json;
 public record TrainConfig(
     long steps,
     int batchSize,
+    int accumulate,
     int seqLen,
     long seed,
     double lr,
@@ -34,13 +37,18 @@ public record TrainConfig(
   public TrainConfig {
     require(steps >= 1, "steps", "at least 1", steps);
     require(batchSize >= 1, "batch_size", "at least 1", batchSize);
+    require(
+        accumulate >= 1 && batchSize % accumulate == 0,
+        "accumulate",
+        "a divisor of batch_size",
+        accumulate);
     require(seqLen >= 2, "seq_len", "at least 2", seqLen);
     require(lr > 0 && Double.isFinite(lr), "lr", "above 0", lr);
     require(warmup >= 0 && warmup < 1, "warmup", "a fraction of the steps, below 1", warmup);
     require(weightDecay >= 0, "weight_decay", "at least 0", weightDecay);
   }
 
-  /** Without a teacher. */
+  /** Whole batches, without a teacher. */
   public TrainConfig(
       long steps,
       int batchSize,
@@ -55,6 +63,7 @@ public record TrainConfig(
     this(
         steps,
         batchSize,
+        1,
         seqLen,
         seed,
         lr,
@@ -236,27 +245,82 @@ public record TrainConfig(
 
   public TrainConfig withSteps(long steps) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+        steps,
+        batchSize,
+        accumulate,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        distill);
   }
 
   public TrainConfig withSeed(long seed) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+        steps,
+        batchSize,
+        accumulate,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        distill);
   }
 
   public TrainConfig withLr(double lr) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+        steps,
+        batchSize,
+        accumulate,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        distill);
   }
 
   public TrainConfig withSparsity(Sparsity sparsity) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+        steps,
+        batchSize,
+        accumulate,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        distill);
   }
 
   public TrainConfig withDistill(Distill distill) {
     return new TrainConfig(
-        steps, batchSize, seqLen, seed, lr, warmup, adam, weightDecay, gradient, sparsity, distill);
+        steps,
+        batchSize,
+        accumulate,
+        seqLen,
+        seed,
+        lr,
+        warmup,
+        adam,
+        weightDecay,
+        gradient,
+        sparsity,
+        distill);
   }
 
   /** Read what {@link #toJson} wrote. */

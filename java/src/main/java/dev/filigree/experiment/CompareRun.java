@@ -176,6 +176,10 @@ public final class CompareRun {
       ObjectNode from = shared.deepCopy();
       ObjectNode config = (ObjectNode) Json.tree(cell.config());
       config.remove("prune"); // of the searches, which have a hash of their own
+      ObjectNode train = config.withObject("/train");
+      if (train.path("accumulate").asInt() == 1) {
+        train.remove("accumulate"); // a cell of whole batches is the one it was without this key
+      }
       from.set("config", config);
       if (cell.teacher() != null) {
         from.put("teacher", paths.get(cell.teacher()).getFileName().toString());

@@ -138,6 +138,9 @@ public record RunConfig(
   static RunConfig ofRun(JsonNode config) {
     ObjectNode tree = config.deepCopy();
     if (tree.path("train") instanceof ObjectNode train) {
+      if (!train.has("accumulate")) {
+        train.put("accumulate", 1);
+      }
       if (!train.has("distill")) {
         train.set("distill", Json.tree(Distill.OFF));
       }

@@ -39,7 +39,7 @@ class RunConfigTest {
   @Test
   void aRunThatIsOlderThanAnOptionHasItOff() {
     ObjectNode older = (ObjectNode) Json.tree(NANO);
-    older.withObject("/train").remove("distill");
+    older.withObject("/train").remove(List.of("accumulate", "distill"));
     older.withObject("/train/sparsity").remove(List.of("revive", "levels"));
     assertThat(RunConfig.ofRun(older)).isEqualTo(NANO);
     older.withObject("/train").remove("lr");
