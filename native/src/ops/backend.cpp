@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/backend.hpp"
 
-#include <ATen/DeviceAccelerator.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <cstdlib>
 #include <memory>
@@ -54,8 +54,11 @@ const KernelLibrary& cuda_kernels() {
     return emulated != nullptr ? *emulated : *device_library();
 }
 
-void* current_stream(at::Device device) {
-    return device.is_cuda() ? at::accelerator::getCurrentStream(device.index()).native_handle() : nullptr;
+Stream::Stream(at::Device device) {
+    if (device.is_cuda()) {
+        guard_.reset_device(device);
+        handle_ = c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+    }
 }
 
 at::Tensor kernel_workspace(std::int64_t bytes, at::Device device) {

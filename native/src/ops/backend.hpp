@@ -4,6 +4,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/DeviceGuard.h>
 
 #include <cstdint>
 
@@ -23,8 +24,19 @@ enum class Backend : std::uint8_t { kComposition, kCpu, kCuda };
 
 /// The library, where backend_of() says kCuda.
 [[nodiscard]] const KernelLibrary& cuda_kernels();
-/// LibTorch's current stream, which its allocator and operations know of.
-[[nodiscard]] void* current_stream(at::Device device);
+/// A stream of a device, as an argument of a call of the library. Kernels are launched on the current device: while
+/// this lives, that is the stream's. The CPU has neither.
+class Stream {
+public:
+    explicit Stream(at::Device device);
+    operator void*() const { return handle_; }
+
+private:
+    c10::OptionalDeviceGuard guard_;
+    void* handle_ = nullptr;
+};
+/// LibTorch's current stream, which its allocator and operations know of. Not to be kept beyond the call.
+[[nodiscard]] inline Stream current_stream(at::Device device) { return Stream(device); }
 /// Memory for a kernel to work in. @return uint8 [bytes].
 [[nodiscard]] at::Tensor kernel_workspace(std::int64_t bytes, at::Device device);
 /// FGK_F32 or FGK_BF16.
