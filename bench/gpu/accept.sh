@@ -3,207 +3,231 @@
 # Everything that a GPU is needed for, on a machine with python3, a CUDA torch, CMake, a C++ compiler and nvcc, and
 # nothing else: no network, no JDK. Run it from the sources beside the folder that bench/gpu/pack.sh made.
 #
-#   bench/gpu/accept.sh                     all stages, most valuable first; those done before are left out
+#   bench/gpu/accept.sh                     all stages, most valuable first; what was done before is left out
 #   bench/gpu/accept.sh tests bench         these stages
 #   bench/gpu/accept.sh --device cpu        the same script on a CPU build, with emulated kernels: shows that it runs
+#   bench/gpu/accept.sh --pack DIR          the pack is there, not in build/gpu-pack
 #
-# Each stage stays well inside eight minutes and leaves its output in bench/results/gpu/<commit>-<device>; what has to
-# live on between calls (build, trainings) is in build/gpu. A stage that the machine refuses is reported as a skip.
+# Exit status 0 when all of it is done, 3 when there is more to do: call again until it is not, and 1 when something
+# failed. No call of a stage takes eight minutes. Results are in bench/results/gpu/<commit>-<device>; what has to live
+# on between calls (build, trainings) is in build/gpu. What the machine refuses is reported as a line with SKIP.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 root=$(pwd)
 device=cuda
-quick=""
 pack=$root/build/gpu-pack
 stages=""
 while [ $# -gt 0 ]; do
     case $1 in
     --device) device=$2; shift ;;
-    --pack) pack=$2; shift ;;
-    --quick) quick=yes ;;
+    --pack) pack=$(cd "$2" && pwd) || exit 2; shift ;;
     build | tests | bench | memory | small | medium | prune | java) stages="$stages $1" ;;
     *) echo "accept: unknown argument $1" >&2; exit 2 ;;
     esac
     shift
 done
 [ -n "$stages" ] || stages="build tests bench memory small medium prune java"
+[ -d "$pack/prefix" ] || { echo "accept: there is no pack in $pack; bench/gpu/pack.sh makes one" >&2; exit 2; }
 
-commit=$(git rev-parse --short HEAD 2>/dev/null || cat "$pack/commit" 2>/dev/null || echo unknown)
 work=$root/build/gpu
+native=$work/native
+driver=$native/bin/gpu_driver
+presets=$root/bench/gpu/presets
+commit=$(git rev-parse --short HEAD 2>/dev/null || cat "$pack/commit")
 out=$root/bench/results/gpu/$commit-$device
-build=$work/native
-mkdir -p "$work/done" "$out"
+state=$work/$commit-$device
+marks=$state/done
+mkdir -p "$marks" "$out"
 
+# What differs between a GPU and the proof on a CPU: sizes, and which library has the kernels.
 if [ "$device" = cpu ]; then
-    # The kernels compiled for the host, for everything that would run on the device.
-    FILIGREE_EMULATED_CUDA=$build/lib/libfiligree_cuda_emulated.so
-    suffix=_emulated
-    quick=yes
+    FILIGREE_EMULATED_CUDA=$native/lib/libfiligree_cuda_emulated.so
+    emulated=_emulated cases=g0 repeats=2 small=proof medium="" tokens=nano slice=20 seeds="1 2" tasks=single_double_quote
 else
-    suffix=""
+    emulated="" cases="g1 g2 g3" repeats=5 small=small medium=medium tokens=small slice=240 seeds="1 2 3"
+    tasks="single_double_quote bracket_counting for_while if_equals"
 fi
-slice=240
-[ -z "$quick" ] || slice=20
+longest=220 # seconds of one unit; one that is begun within a slice ends within eight minutes
 
-say() { printf '\n== %s (device %s) ==\n' "$*" "$device"; }
-stamp() { date -u '+%Y-%m-%dT%H:%M:%SZ'; }
-driver() { "$build/bin/gpu_driver" "$@"; }
-
-machine() {
-    echo "commit $commit, $(stamp), device $device"
-    uname -sr
-    if [ "$device" = cuda ]; then
-        nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
-    else
-        echo "CPU BUILD: the kernels are emulated on the host. No figure below says anything about a GPU."
+# unit <name> <command>...: a part of a stage. It is left out when done before or when the slice is over.
+# skippable <name> <command>...: the same, and when it fails that is no failure of the stage.
+again=""
+broken=""
+skippable() { unit_that "SKIP" "$@"; }
+unit() { unit_that "FAILED" "$@"; }
+unit_that() {
+    otherwise=$1 name=$2
+    shift 2
+    mark=$marks/$stage.$name
+    [ ! -e "$mark" ] || return 0
+    if [ $(($(date +%s) - begun)) -ge "$slice" ]; then
+        again=yes
+        return 0
     fi
-    nvcc --version 2>/dev/null | tail -n 2
-    python3 -c 'import torch; print("torch", torch.__version__, "CUDA", torch.version.cuda)' 2>/dev/null
-    [ ! -x "$build/bin/gpu_driver" ] || driver info
+    echo "-- $name"
+    timeout "$longest" "$@"
+    status=$?
+    if [ $status -eq 0 ]; then
+        touch "$mark"
+    elif [ "$otherwise" = SKIP ]; then
+        echo "SKIP $name: exit status $status$([ $status -ne 124 ] || echo ", more than $longest seconds")"
+        touch "$mark"
+    else
+        echo "FAILED $name: exit status $status"
+        broken=yes
+    fi
 }
 
 stage_build() {
-    set -- -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release
-    command -v ninja >/dev/null 2>&1 && set -- "$@" -G Ninja
-    [ "$device" = cpu ] || set -- "$@" -DFILIGREE_CUDA=ON
-    # What the machine lacks comes from the pack.
+    set -- -S "$root" -B "$native" -DCMAKE_BUILD_TYPE=Release "-DFILIGREE_CUDA=$([ "$device" = cpu ] && echo OFF || echo ON)"
+    ! command -v ninja >/dev/null 2>&1 || set -- "$@" -G Ninja
     for name in GTest nlohmann_json; do
-        config=$(find "$pack/prefix" -type d -name $name -path '*cmake*' 2>/dev/null | head -n 1)
-        [ -z "$config" ] || set -- "$@" -D${name}_DIR="$config"
+        set -- "$@" "-D${name}_DIR=$(find "$pack/prefix" -type d -name $name -path '*cmake*')"
     done
-    cmake "$@" && cmake --build "$build" -j "$(nproc)" --target filigree gpu_bench test_cuda_emulated \
-        $([ "$device" = cpu ] || echo test_cuda) || return 1
-    machine
+    unit configure cmake "$@"
+    unit libraries cmake --build "$native" -j "$(nproc)" --target filigree gpu_bench
+    unit kernel-tests cmake --build "$native" -j "$(nproc)" --target "test_cuda$emulated"
+    # More than the kernels' own tests needs: the core's.
+    [ "$device" = cpu ] || unit core-tests cmake --build "$native" -j "$(nproc)"
 }
 
 stage_tests() {
-    if [ "$device" = cpu ]; then
-        "$build/bin/test_cuda_emulated"
-        return
-    fi
-    "$build/bin/test_cuda" || return 1
-    # The goldens and the comparisons of plans, with the core's ops on the device, come with the whole build.
-    cmake --build "$build" -j "$(nproc)" && ctest --test-dir "$build" --output-on-failure
+    unit kernels "$native/bin/test_cuda$emulated" --gtest_brief=1
+    [ "$device" = cpu ] || unit core ctest --test-dir "$native" -j 4 --output-on-failure -E '^cuda(_emulated)?\.'
 }
 
 stage_bench() {
-    "$build/bin/kernel_bench$suffix" $([ -z "$quick" ] || echo --small) || return 1
-    if [ -n "$quick" ]; then
-        FILIGREE_EMULATED_CUDA=${FILIGREE_EMULATED_CUDA:-} driver step 1 32 16 2 64 16 fp32 "$device" 2 || return 1
-        python3 "$root/bench/gpu/baseline.py" --layers 1 --width 32 --length 16 --batch 2 --vocabulary 64 --one-in 16 \
-            --repeats 2 --device "$device" || echo "SKIP baseline: python3 has no torch here"
-        return 0
+    baseline=$root/bench/gpu/baseline.py
+    if [ "$device" = cpu ]; then
+        unit kernels "$native/bin/kernel_bench_emulated" --small
+        skippable topk python3 "$baseline" topk --device cpu --elements 8192 --repeats $repeats
+    else
+        unit kernels "$native/bin/kernel_bench"
+        skippable topk python3 "$baseline" topk
     fi
-    # layers width length tokens/step kept: G1, G2, G3. A batch that does not fit is halved.
-    for case in "4 1024 256 512 64" "8 2048 256 512 256" "8 4096 256 256 512"; do
-        # shellcheck disable=SC2086 # five words
-        set -- $case
-        batch=$4
-        until driver step "$1" "$2" "$3" "$batch" 2048 "$5" bf16 "$device" 5; do
-            batch=$((batch / 2))
-            [ "$batch" -gt 0 ] || break
-        done
-        for plan in "" --compile; do
-            # shellcheck disable=SC2086 # may be empty
-            timeout 150 python3 "$root/bench/gpu/baseline.py" --layers "$1" --width "$2" --length "$3" --batch "$4" \
-                --one-in "$5" --device "$device" $plan || echo "SKIP baseline $case $plan"
-        done
+    for case in $cases; do
+        unit "$case" "$driver" step "$presets/$case" "$device" $repeats
+        skippable "$case-floor" python3 "$baseline" floor "$presets/$case" --device "$device"
+        skippable "$case-eager" python3 "$baseline" step "$presets/$case" --device "$device" --repeats $repeats
+        skippable "$case-compiled" python3 "$baseline" step "$presets/$case" --device "$device" --repeats $repeats --compile
     done
 }
 
 stage_memory() {
     if [ "$device" = cpu ]; then
-        echo "SKIP memory: the memory checker is for a device; the emulated tests have guards around every array"
-        return 0
+        echo "SKIP memory: the checker is for a device; the emulated tests have guards around every array"
+    elif ! compute-sanitizer --version >/dev/null 2>&1; then
+        echo "SKIP memory: there is no compute-sanitizer on PATH"
+    else
+        for tool in memcheck racecheck; do
+            # 9 is what the checker found; any other failure is the machine's.
+            unit "$tool" sh -c 'compute-sanitizer --tool "$1" --error-exitcode 9 "$2" --gtest_brief=1 --gtest_filter="$3"
+                status=$?
+                [ $status -ne 9 ] || exit 9
+                [ $status -eq 0 ] || echo "SKIP $1: refused, exit status $status"' \
+                sh "$tool" "$native/bin/test_cuda" \
+                '*Refuses*:*TakesAndGives*:*TakesHeads*:*EveryLine*:*NonzerosAreTaken*'
+        done
     fi
-    if ! compute-sanitizer --version >/dev/null 2>&1; then
-        echo "SKIP memory: no compute-sanitizer"
-        return 0
-    fi
-    for tool in memcheck racecheck; do
-        timeout 220 compute-sanitizer --tool $tool --error-exitcode 9 "$build/bin/test_cuda" \
-            --gtest_filter='*Refuses*:*TakesAndGives*:*TakesHeads*:*EveryLine*:*NonzerosAreTaken*' >"$out/$tool.txt" 2>&1
-        status=$?
-        tail -n 3 "$out/$tool.txt"
-        case $status in
-        0) ;;
-        9) return 1 ;;
-        *) echo "SKIP memory: the machine refuses $tool (exit $status)" ;;
-        esac
-    done
 }
 
-# train <preset>: one slice; done when the driver says that it is finished.
+# train <preset> <tokens>: go on for a slice; when the training is over, its held-out loss and its weights.
 train() {
-    driver train "$root/bench/gpu/presets/$1" "$pack/tokens/$1.bin" "$work/$1" "$device" "$slice" \
-        "$([ -z "$quick" ] && echo 0 || echo 4)" | tee -a "$out/$1.jsonl" | tail -n 3
-    grep -q '"what": "saved"' "$out/$1.jsonl" || return 1
-    if [ -z "$quick" ] && ! tail -n 1 "$out/$1.jsonl" | grep -q '"finished": true'; then
-        echo "AGAIN $1: a slice is done; call once more to go on"
-        return 3
+    if [ ! -e "$state/$1/trained" ]; then
+        "$driver" train "$presets/$1" "$pack/tokens/$2" "$state/$1" "$device" "$slice"
+        case $? in
+        0) touch "$state/$1/trained" ;;
+        3) again=yes; return ;;
+        *) broken=yes; return ;;
+        esac
     fi
-    driver loss "$work/$1" "$root/bench/gpu/presets/$1" "$pack/tokens/$1.bin" "$device" | tee -a "$out/$1.jsonl"
+    unit held-out "$driver" loss "$presets/$1" "$pack/tokens/$2" "$state/$1" "$device"
+    unit export "$driver" export "$state/$1" "$state/$1.safetensors"
+    # No file that comes out is larger than 16 MB; cat puts parts together again.
+    unit copy split -b 15M -d "$state/$1.safetensors" "$out/$1.sparse.safetensors."
 }
-stage_small() { train "$([ "$device" = cpu ] && echo nano || echo small)"; }
+stage_small() { train "$small" "$tokens"; }
 stage_medium() {
-    if [ "$device" = cpu ]; then
-        echo "SKIP medium: hours on a CPU"
-        return 0
-    fi
-    train medium
+    [ -n "$medium" ] || { echo "SKIP medium: hours on a CPU"; return; }
+    train "$medium" "$medium"
 }
 
-# The Java command line with its runtime from the pack.
-filigree() {
-    "$pack/runtime/bin/java" --enable-native-access=ALL-UNNAMED -Dfiligree.library="$build/lib/libfiligree.so" \
-        -cp "$pack/jars/*" dev.filigree.cli.Main "$@"
-}
-have_java() {
-    [ -x "$pack/runtime/bin/java" ] || { echo "SKIP $1: the pack has no Java runtime"; return 1; }
-}
-stage_java() {
-    have_java java || return 0
-    filigree doctor
-    preset=$([ -n "$quick" ] && echo nano || echo small)
-    filigree train --preset "$preset" --device "$device" --run "$work/java" --json >"$out/java-train.json" &&
-        filigree eval --run "$work/java" --device "$device" --json >"$out/java-eval.json"
-}
 stage_prune() {
-    have_java prune || return 0
-    [ -d "$work/java" ] || stage_java || return 1
-    for task in single_double_quote bracket_counting for_while if_equals; do
-        started=$(date +%s)
-        filigree prune --run "$work/java" --task $task --device "$device" --json >"$out/prune-$task.json" ||
-            echo "no circuit for $task"
-        echo "{\"what\": \"prune\", \"task\": \"$task\", \"seconds\": $(($(date +%s) - started))}"
-        [ -z "$quick" ] || break
+    [ -e "$state/$small/trained" ] || { echo "prune: the stage small is not done"; broken=yes; return; }
+    mkdir -p "$out/circuits"
+    # On the device first; then on the CPU, to compare the circuits with.
+    for where in "$device" cpu; do
+        for seed in $seeds; do
+            for task in $tasks; do
+                name=$task-$where-$seed
+                set -- "$driver" prune "$presets/$small" "$pack/tokens/$tokens" "$pack/tasks/$tokens" \
+                    "$state/$small" "$where" "$task" "$seed" "$out/circuits/$name.json"
+                if [ "$where" = "$device" ]; then unit "$name" "$@"; else skippable "$name" "$@"; fi
+            done
+        done
     done
+}
+
+# The Java command line, on the runtime of the pack.
+stage_java() {
+    runtime=$work/java
+    [ -x "$runtime/bin/java" ] || tar -C "$work" -xzf "$pack/runtime.tar.gz" || { broken=yes; return; }
+    set -- "$runtime/bin/java" --enable-native-access=ALL-UNNAMED "-Dfiligree.library=$native/lib/libfiligree.so" \
+        -cp "$pack/jars/*" dev.filigree.cli.Main
+    run=$state/java
+    if [ "$device" = cpu ]; then
+        preset=nano size="--set train.steps=6 --set train.batch_size=2 --set run.eval_sequences=2"
+    else
+        preset=small size="--set train.steps=1000"
+    fi
+    # shellcheck disable=SC2086 # words
+    unit train "$@" train --preset $preset $size --device "$device" --run "$run" --json
+    unit eval "$@" eval --run "$run" --device "$device" --json
+    # Exit status 5 when the model has not learnt the task, which a short training need not have.
+    unit prune sh -c '"$@"; status=$?; [ $status -eq 5 ] || exit $status' sh \
+        "$@" prune --run "$run" --task single_double_quote --device "$device" --json
+}
+
+machine() {
+    date -u '+%Y-%m-%d %H:%M UTC'
+    if [ "$device" = cpu ]; then
+        echo "CPU BUILD WITH EMULATED KERNELS. This shows that the script runs. No figure in this folder is a measurement."
+    else
+        nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+    fi
+    echo "commit $commit"
+    uname -sr
+    nvcc --version 2>/dev/null | tail -n 2
+    python3 -c 'import torch; print("torch", torch.__version__, "CUDA", torch.version.cuda)'
+    [ ! -x "$driver" ] || "$driver" info
 }
 
 [ "$device" = cuda ] || export FILIGREE_EMULATED_CUDA
-failed=""
+outcome=0
 for stage in $stages; do
-    mark=$work/done/$commit-$device-$stage
-    if [ -e "$mark" ]; then
-        echo "$stage: done before"
+    printf '\n== %s, %s ==\n' "$stage" "$device"
+    if [ -e "$marks/$stage" ]; then
+        echo "done before"
         continue
     fi
-    say "$stage"
-    [ "$stage" = build ] || machine >"$out/machine.txt" 2>&1
-    "stage_$stage" >"$out/$stage.txt" 2>&1
-    status=$?
-    tail -n 25 "$out/$stage.txt"
-    case $status in
-    0) touch "$mark" ;;
-    3) ;;
-    *)
-        echo "FAILED $stage, everything it printed is in $out/$stage.txt"
-        failed="$failed $stage"
+    begun=$(date +%s) again="" broken=""
+    log=$out/$stage.txt
+    printf '== %s\n' "$(date -u '+%Y-%m-%d %H:%M:%S UTC')" >>"$log"
+    lines=$(wc -l <"$log")
+    "stage_$stage" >>"$log" 2>&1
+    tail -n +$((lines + 1)) "$log" | tail -n 30 | cut -c 1-300
+    grep '^{' "$log" >"$out/$stage.jsonl" || rm "$out/$stage.jsonl"
+    if [ -n "$broken" ]; then
+        echo "FAILED $stage; everything it printed is in $log"
+        outcome=1
         [ "$stage" != build ] || break
-        ;;
-    esac
+    elif [ -n "$again" ]; then
+        echo "AGAIN $stage: a slice of it is done; call once more to go on"
+        [ $outcome -ne 0 ] || outcome=3
+    else
+        touch "$marks/$stage"
+    fi
+    machine >"$out/machine.txt" 2>&1
 done
-# Trained state stays here; only what is small goes along with the results.
-find "$out" -size +16M -delete
-say "results in $out${failed:+, failed:$failed}"
-[ -z "$failed" ]
+python3 "$root/bench/gpu/summary.py" "$out" && echo "results in $out"
+exit $outcome

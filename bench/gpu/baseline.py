@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The step that Filigree's is compared with: the same sparse transformer in plain PyTorch, eager or torch.compile.
+"""What Filigree's step is compared with: the same sparse transformer in plain PyTorch. Shares no code with Filigree.
 
-    baseline.py --layers 8 --width 2048 --length 256 --batch 64 --one-in 256 [--compile] [--device cuda] [--repeats 5]
+    baseline.py step presets/g2 [--compile]    a step: seconds, at the largest part of the batch that fits
+    baseline.py floor presets/g2               seconds that it takes at the device's rates alone
+    baseline.py topk --elements 67108864       exact projection of eight matrices by torch.topk, one after the other
 
-bf16 matrix products under autocast, torch.topk for AbsTopK and projection, gradients normalised, Adam, decay. It shares
-no code with Filigree. Prints one JSON line. A batch that does not fit is halved until it does.
+A step is bf16 matrix products under autocast, torch.topk for AbsTopK and projection, gradients of the parts added up,
+normalised, Adam, decay. Prints one JSON line.
 """
 import argparse
 import json
 import math
+import pathlib
 import time
 
 import torch
@@ -80,73 +83,150 @@ class Model(torch.nn.Module):
         return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in [("layers", 8), ("width", 2048), ("length", 256), ("batch", 64), ("vocabulary", 2048),
-                          ("one-in", 256), ("repeats", 5)]:
-        parser.add_argument("--" + name, type=int, default=default)
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--device", default="cuda")
-    args = parser.parse_args()
+def wait(device):
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def median_seconds(device, repeats, call):
+    times = []
+    for _ in range(repeats):
+        wait(device)
+        start = time.perf_counter()
+        call()
+        wait(device)
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]
+
+
+class Case:
+    """Sizes of a folder of bench/gpu/presets."""
+
+    def __init__(self, folder):
+        self.name = pathlib.Path(folder).name
+        model = json.loads(pathlib.Path(folder, "model.json").read_text())
+        train = json.loads(pathlib.Path(folder, "train.json").read_text())
+        self.layers, self.width, self.vocabulary = model["n_layer"], model["d_model"], model["vocab_size"]
+        self.batch, self.length = train["batch_size"], train["seq_len"]
+        self.kept = train["sparsity"]["fractions"]["matrix"]
+        self.tokens = self.batch * self.length
+
+
+def project(parameters, kept, decay):
+    with torch.no_grad():
+        for p in parameters:
+            flat = p.view(-1)
+            index = flat.abs().topk(max(1, int(kept * flat.numel())), sorted=False).indices
+            flat.copy_(torch.zeros_like(flat).scatter_(0, index, flat[index]))
+            p.mul_(decay)
+
+
+def step(case, device, compiled, repeats):
     torch.manual_seed(1)
-    device = torch.device(args.device)
-    model = Model(args.layers, args.width, args.vocabulary).to(device)
+    model = Model(case.layers, case.width, case.vocabulary).to(device)
     parameters = list(model.parameters())
     total = sum(p.numel() for p in parameters)
     sparse = [p for p in parameters if p.dim() > 1 and p is not model.bigram]
     adam = torch.optim.Adam(parameters, lr=0.01, betas=(0.9, 0.95), eps=0.1, fused=device.type == "cuda")
-    loss_of = torch.compile(model) if args.compile else model
+    loss_of = torch.compile(model) if compiled else model
+    keep_largest = torch.compile(project) if compiled else project
 
-    def project():
-        with torch.no_grad():
-            for p in sparse:
-                flat = p.view(-1)
-                index = flat.abs().topk(max(1, flat.numel() // args.one_in), sorted=False).indices
-                flat.copy_(torch.zeros_like(flat).scatter_(0, index, flat[index]))
-                p.mul_(1 - 0.1 * 0.01)
-
-    if args.compile:
-        project = torch.compile(project)
-
-    def step(batch):
-        tokens = torch.randint(args.vocabulary, (batch, args.length), device=device)
+    def run(micro_batch):
         adam.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16):
-            loss = loss_of(tokens)
-        loss.backward()
+        loss = torch.zeros((), device=device)
+        for _ in range(case.batch // micro_batch):
+            tokens = torch.randint(case.vocabulary, (micro_batch, case.length), device=device)
+            with torch.autocast(device.type, torch.bfloat16):
+                part = loss_of(tokens) * (micro_batch / case.batch)
+            part.backward()
+            loss += part.detach()
         norm = torch.sqrt(sum(p.grad.float().pow(2).sum() for p in parameters))
         torch._foreach_mul_([p.grad for p in parameters], 1 / (norm / math.sqrt(total) + 1e-5))
         adam.step()
-        project()
+        keep_largest(sparse, case.kept, 1 - 0.1 * 0.01)
         return loss
 
-    def wait():
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    batch = args.batch
+    micro_batch = case.batch
     while True:
         try:
-            for _ in range(3):
-                step(batch)
+            first = float(run(micro_batch))
+            for _ in range(2):
+                run(micro_batch)
             break
         except torch.OutOfMemoryError:
-            batch //= 2
+            adam.zero_grad(set_to_none=True)
             torch.cuda.empty_cache()
-            if batch == 0:
+            micro_batch //= 2
+            if micro_batch == 0:
                 raise
-    wait()
+    losses = []
+    seconds = median_seconds(device, repeats, lambda: losses.append(run(micro_batch)))
+    if not math.isfinite(float(losses[-1])):
+        raise SystemExit("baseline: the loss is not finite")
+    return {"plan": "torch.compile" if compiled else "eager", "case": case.name, "micro_batch": micro_batch,
+            "tokens": case.tokens, "seconds": seconds, "tokens_per_second": case.tokens / seconds,
+            "first_loss": first, "loss": float(losses[-1])}
+
+
+def rates(device):
+    """Bytes per second of a copy, read and written, and bf16 operations per second of a large product."""
+    large = device.type == "cuda"
+    n = 1 << 28 if large else 1 << 20
+    x = torch.ones(n, device=device)
+    y = torch.empty_like(x)
+    y.copy_(x)
+    bandwidth = 8 * n / median_seconds(device, 9, lambda: y.copy_(x))
+    m = 8192 if large else 256
+    a = torch.randn(m, m, device=device).bfloat16()
+    torch.mm(a, a)
+    return bandwidth, 2 * m**3 / median_seconds(device, 9, lambda: torch.mm(a, a))
+
+
+def floor(case, device):
+    """The least a step can take: gradients of all weights are dense products of bf16, products with sparse weights cost
+    nothing, and each array is read and written as seldom as a step of perfectly fused kernels does."""
+    bandwidth, rate = rates(device)
+    d, layers = case.width, case.layers
+    matrices = 12 * d * d * layers + d * case.vocabulary
+    products = 2 * matrices * case.tokens
+    # Scores, their use, and the five products of the backward, of the causal half.
+    attention = 7 * 2 * (case.length / 2) * d * layers * case.tokens
+    # Per token and layer, forward and backward: what enters and leaves each of the eight sites, 13 d values of bf16.
+    activations = 2 * 2 * 2 * 13 * d * layers * case.tokens + 2 * 2 * case.vocabulary * case.tokens
+    # Weight, two moments and gradient, fp32: written by the backward, read by the norm, then all read and written.
+    optimizer = (4 + 4 + 32) * (matrices + (d + case.vocabulary) * case.vocabulary)
+    in_products = (products + attention) / rate
+    in_memory = (activations + optimizer) / bandwidth
+    return {"plan": "floor", "case": case.name, "tokens": case.tokens, "bytes_per_second": bandwidth,
+            "bf16_flops": rate, "dw_seconds": products / rate, "seconds": in_products + in_memory,
+            "seconds_of_products": in_products, "seconds_of_memory": in_memory}
+
+
+def topk(elements, device, repeats):
     times = []
-    for _ in range(args.repeats):
-        start = time.perf_counter()
-        loss = step(batch)
-        wait()
-        times.append(time.perf_counter() - start)
-    seconds = sorted(times)[len(times) // 2]
-    print(json.dumps({"what": "baseline", "plan": "torch.compile" if args.compile else "eager", "layers": args.layers,
-                      "width": args.width, "length": args.length, "batch": batch, "one_in": args.one_in,
-                      "device": args.device, "torch": torch.__version__, "seconds": seconds,
-                      "tokens_per_second": batch * args.length / seconds, "loss": float(loss)}))
+    for _ in range(repeats + 1):  # the first warms up
+        weights = [torch.randn(elements // 8, device=device) for _ in range(8)]
+        times.append(median_seconds(device, 1, lambda: project(weights, 1 / 256, 1.0)))
+    return {"plan": "torch.topk", "elements": elements, "seconds": sorted(times[1:])[repeats // 2]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["step", "floor", "topk"])
+    parser.add_argument("preset", nargs="?")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--elements", type=int, default=1 << 26)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    device = torch.device(args.device)
+    if args.what == "step":
+        line = step(Case(args.preset), device, args.compile, args.repeats)
+    elif args.what == "floor":
+        line = floor(Case(args.preset), device)
+    else:
+        line = topk(args.elements, device, args.repeats)
+    print(json.dumps({"what": args.what, **line, "device": args.device, "torch": torch.__version__}))
 
 
 if __name__ == "__main__":

@@ -1,198 +1,447 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drives the core through its C interface, for bench/gpu/accept.sh: no JVM, no configuration of its own. Every line on
-// stdout is one JSON value.
+// Drives the core through its C interface, for bench/gpu/accept.sh: no JVM, and no configuration but that of the
+// folders in bench/gpu/presets. Every line on stdout is one JSON value.
 #include <filigree/filigree.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace {
 
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using Arguments = std::vector<std::string>;
+
+static_assert(std::endian::native == std::endian::little, "token files and safetensors are read as they are");
+
+constexpr std::uint64_t kStepsAtATime = 20;
+constexpr double kSecondsBetweenSaves = 60.0;
+
 void check(fg_status status) {
     if (status != FG_OK) throw std::runtime_error(std::string(fg_status_name(status)) + ": " + fg_last_error_message());
 }
 
-std::string read_text(const std::filesystem::path& file) {
+/// Owners of the handles.
+template <auto destroy>
+struct Destroy {
+    template <typename Handle>
+    void operator()(Handle* handle) const {
+        destroy(handle);
+    }
+};
+using Model = std::unique_ptr<fg_model, Destroy<fg_model_destroy>>;
+using Trainer = std::unique_ptr<fg_trainer, Destroy<fg_trainer_destroy>>;
+using Examples = std::unique_ptr<fg_examples, Destroy<fg_examples_destroy>>;
+using Pruner = std::unique_ptr<fg_pruner, Destroy<fg_pruner_destroy>>;
+using Buffer = std::unique_ptr<fg_buffer, Destroy<fg_buffer_destroy>>;
+
+/// A structure that says how large it is.
+template <typename Struct>
+Struct sized() {
+    Struct value{};
+    value.struct_size = sizeof value;
+    return value;
+}
+
+std::string read_bytes(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     if (!in) throw std::runtime_error("cannot read " + file.string());
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Little-endian ids of two bytes each.
-std::vector<std::uint16_t> read_tokens(const std::filesystem::path& file) {
-    const auto bytes = read_text(file);
-    std::vector<std::uint16_t> tokens(bytes.size() / 2);
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-        tokens[i] = static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[2 * i]) |
-                                               static_cast<unsigned char>(bytes[2 * i + 1]) << 8);
-    }
-    return tokens;
+Json read_json(const fs::path& file) { return Json::parse(read_bytes(file)); }
+
+Json json_of(fg_buffer* handle) {
+    const Buffer buffer(handle);
+    return Json::parse(std::string(static_cast<const char*>(fg_buffer_data(handle)), fg_buffer_size(handle)));
+}
+
+void print(const Json& line) {
+    std::printf("%s\n", line.dump().c_str());
+    std::fflush(stdout);
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-void print_stats(const char* what, const fg_train_stats& s) {
-    std::printf(
-        "{\"what\": \"%s\", \"step\": %llu, \"tokens\": %llu, \"loss\": %.6f, \"mean_loss\": %.6f, \"lr\": %.6g, "
-        "\"grad_norm\": %.6g, \"density\": %.6g, \"L0\": %llu, \"seconds\": %.4f}\n",
-        what, static_cast<unsigned long long>(s.step), static_cast<unsigned long long>(s.tokens), s.loss, s.mean_loss,
-        s.lr, s.grad_norm, s.density, static_cast<unsigned long long>(s.nonzeros), s.seconds);
-    std::fflush(stdout);
+// ---- Text: <folder>/<corpus>.{train,val}.u16, with the shares of the preset's data.json. ----
+
+struct Part {
+    std::string corpus;
+    double share;  ///< of the mix
+    std::vector<std::uint16_t> tokens;
+};
+
+std::vector<Part> read_text(const fs::path& preset, const fs::path& folder, const std::string& split) {
+    std::vector<Part> parts;
+    double shares = 0.0;
+    for (const auto& source : read_json(preset / "data.json").at("corpora")) {
+        Part part{source.at("name"), source.at("share"), {}};
+        const auto bytes = read_bytes(folder / (part.corpus + "." + split + ".u16"));
+        part.tokens.resize(bytes.size() / sizeof(std::uint16_t));
+        std::memcpy(part.tokens.data(), bytes.data(), part.tokens.size() * sizeof(std::uint16_t));
+        shares += part.share;
+        parts.push_back(std::move(part));
+    }
+    for (auto& part : parts) part.share /= shares;
+    return parts;
 }
 
-fg_train_stats steps(fg_trainer* trainer, std::uint64_t n) {
-    fg_train_stats stats{};
-    stats.struct_size = sizeof stats;
-    check(fg_trainer_step(trainer, n, &stats));
-    return stats;
+std::vector<fg_corpus> corpora_of(const std::vector<Part>& parts) {
+    std::vector<fg_corpus> corpora;
+    for (const auto& part : parts) corpora.push_back({part.tokens.data(), part.tokens.size(), part.share});
+    return corpora;
 }
 
-/// train <preset folder> <tokens> <state folder> <device> <seconds> <steps or 0>: go on where the state folder is, stop
-/// after some seconds or steps, save. A slice of a long training.
-int train(const std::vector<std::string>& args) {
-    const std::filesystem::path preset = args.at(0);
-    const std::filesystem::path state = args.at(2);
-    const auto tokens = read_tokens(args.at(1));
+// ---- Training in slices. <state>/last names the folder of the last save, so that a kill at any time leaves one. ----
+
+fs::path last_save(const fs::path& state) {
+    const auto name = state / "last";
+    return fs::exists(name) ? state / read_bytes(name) : fs::path();
+}
+
+void save(fg_trainer* trainer, const fs::path& state, std::uint64_t step) {
+    const auto before = last_save(state);
+    const auto name = "step-" + std::to_string(step);
+    if (before == state / name) return;
+    fs::create_directories(state / name);
+    check(fg_trainer_save(trainer, (state / name).c_str()));
+    std::ofstream(state / "last.new", std::ios::binary) << name;
+    fs::rename(state / "last.new", state / "last");
+    if (!before.empty()) fs::remove_all(before);
+}
+
+Model load(const fs::path& folder, const fs::path& preset, const std::string& device) {
+    fg_model* model = nullptr;
+    check(fg_model_load(folder.c_str(), read_bytes(preset / "execution.json").c_str(), device.c_str(), &model));
+    return Model(model);
+}
+
+Model create(const fs::path& preset, const std::string& device) {
+    fg_model* model = nullptr;
+    check(fg_model_create(read_bytes(preset / "model.json").c_str(), read_bytes(preset / "init.json").c_str(),
+                          device.c_str(), &model));
+    return Model(model);
+}
+
+Model load_last(const fs::path& state, const fs::path& preset, const std::string& device) {
+    const auto saved = last_save(state);
+    if (saved.empty()) throw std::runtime_error("nothing has been trained in " + state.string());
+    return load(saved, preset, device);
+}
+
+/// train <preset> <tokens> <state> <device> <seconds>: go on where the state is, for some seconds. Exit status 3 when
+/// there are steps left to do.
+int train(const Arguments& args) {
+    const fs::path preset = args.at(0);
+    const fs::path state = args.at(2);
     const auto limit = now() + std::stod(args.at(4));
-    const auto most = std::stoull(args.at(5));
-    const fg_corpus corpus{tokens.data(), tokens.size(), 1.0};
-    fg_model* model = nullptr;
-    fg_trainer* trainer = nullptr;
-    if (std::filesystem::exists(state / "trainer.safetensors")) {
-        check(fg_model_load(state.c_str(), read_text(preset / "execution.json").c_str(), args.at(3).c_str(), &model));
-        check(fg_trainer_resume(model, state.c_str(), &corpus, 1, &trainer));
-    } else {
-        check(fg_model_create(read_text(preset / "model.json").c_str(), read_text(preset / "init.json").c_str(),
-                              args.at(3).c_str(), &model));
-        check(fg_trainer_create(model, read_text(preset / "train.json").c_str(), &corpus, 1, &trainer));
+    const auto text = read_text(preset, args.at(1), "train");
+    const auto corpora = corpora_of(text);
+    const auto config = read_json(preset / "train.json");
+    const auto last_step = config.at("steps").get<std::uint64_t>();
+    const auto saved = last_save(state);
+    const Model model = saved.empty() ? create(preset, args.at(3)) : load(saved, preset, args.at(3));
+    fg_trainer* handle = nullptr;
+    check(saved.empty() ? fg_trainer_create(model.get(), config.dump().c_str(), corpora.data(), corpora.size(), &handle)
+                        : fg_trainer_resume(model.get(), saved.c_str(), corpora.data(), corpora.size(), &handle));
+    const Trainer trainer(handle);
+    std::uint64_t step = saved.empty() ? 0 : std::stoull(saved.filename().string().substr(std::strlen("step-")));
+    print({{"what", "slice"}, {"from_step", step}});
+    auto next_save = now() + kSecondsBetweenSaves;
+    while (step < last_step && now() < limit) {
+        auto stats = sized<fg_train_stats>();
+        check(fg_trainer_step(handle, std::min(kStepsAtATime, last_step - step), &stats));
+        step = stats.step;
+        print({{"what", "train"},
+               {"step", step},
+               {"tokens", stats.tokens},
+               {"loss", stats.loss},
+               {"mean_loss", stats.mean_loss},
+               {"lr", stats.lr},
+               {"grad_norm", stats.grad_norm},
+               {"density", stats.density},
+               {"L0", stats.nonzeros},
+               {"seconds", stats.seconds}});
+        if (now() > next_save) {
+            save(handle, state, step);
+            next_save = now() + kSecondsBetweenSaves;
+        }
     }
-    fg_train_stats stats{};
-    bool finished = false;
-    for (std::uint64_t done = 0; now() < limit && (most == 0 || done < most);) {
-        const std::uint64_t chunk = most == 0 ? 20 : std::min<std::uint64_t>(20, most - done);
-        stats.struct_size = sizeof stats;
-        const auto status = fg_trainer_step(trainer, chunk, &stats);
-        finished = status == FG_INVALID_STATE;
-        if (finished) break;
-        check(status);
-        done += chunk;
-        print_stats("train", stats);
+    save(handle, state, step);
+    print({{"what", "saved"}, {"step", step}, {"finished", step == last_step}});
+    return step == last_step ? 0 : 3;
+}
+
+/// loss <preset> <tokens> <state> <device>: of the text that was held out.
+int loss(const Arguments& args) {
+    const auto model = load_last(args.at(2), args.at(0), args.at(3));
+    Json line = {{"what", "held out"}, {"device", args.at(3)}, {"loss", 0.0}};
+    double mean = 0.0;
+    for (const auto& part : read_text(args.at(0), args.at(1), "val")) {
+        auto stats = sized<fg_eval_stats>();
+        check(fg_model_loss(model.get(), part.tokens.data(), part.tokens.size(), 16, 256, &stats));
+        mean += part.share * stats.loss;
+        line["by_corpus"][part.corpus] = stats.loss;
     }
-    std::filesystem::create_directories(state);
-    check(fg_trainer_save(trainer, state.c_str()));
-    std::printf("{\"what\": \"saved\", \"finished\": %s}\n", finished ? "true" : "false");
+    line["loss"] = mean;
+    print(line);
     return 0;
 }
 
-/// loss <model folder> <preset folder> <tokens> <device>
-int loss(const std::vector<std::string>& args) {
-    const auto tokens = read_tokens(args.at(2));
-    fg_model* model = nullptr;
-    check(fg_model_load(args.at(0).c_str(), read_text(std::filesystem::path(args.at(1)) / "execution.json").c_str(),
-                        args.at(3).c_str(), &model));
-    fg_eval_stats stats{};
-    stats.struct_size = sizeof stats;
-    check(fg_model_loss(model, tokens.data(), tokens.size(), 16, 256, &stats));
-    std::printf("{\"what\": \"held out\", \"loss\": %.6f, \"predictions\": %llu}\n", stats.loss,
-                static_cast<unsigned long long>(stats.predictions));
+// ---- The weights without their zeros: the sparse form of docs/file-formats.md. ----
+
+/// export <state> <file>
+int export_weights(const Arguments& args) {
+    const auto file = read_bytes(last_save(args.at(0)) / "model.safetensors");
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), sizeof length);
+    const auto text = file.substr(sizeof length, length);
+    const auto* data = file.data() + sizeof length + length;
+    Json header;
+    header["__metadata__"]["dense_header"] = text;
+    std::string bytes;
+    const auto add = [&](const std::string& name, const char* type, const Json& shape, const void* from,
+                         std::size_t size) {
+        header[name] = {{"dtype", type}, {"shape", shape}, {"data_offsets", {bytes.size(), bytes.size() + size}}};
+        bytes.append(static_cast<const char*>(from), size);
+    };
+    const auto dense = Json::parse(text);
+    for (const auto& [name, tensor] : dense.items()) {
+        if (name == "__metadata__") continue;
+        const auto begin = tensor.at("data_offsets").at(0).get<std::size_t>();
+        const auto end = tensor.at("data_offsets").at(1).get<std::size_t>();
+        std::vector<std::uint32_t> values((end - begin) / sizeof(std::uint32_t));
+        std::memcpy(values.data(), data + begin, end - begin);
+        std::vector<std::int32_t> places;
+        std::vector<std::uint32_t> live;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            if (values[i] == 0) continue;
+            places.push_back(static_cast<std::int32_t>(i));
+            live.push_back(values[i]);
+        }
+        if (2 * live.size() >= values.size()) {
+            add(name, "F32", tensor.at("shape"), data + begin, end - begin);
+        } else {
+            add(name + ".indices", "I32", Json::array({live.size()}), places.data(), places.size() * sizeof(places[0]));
+            add(name + ".values", "F32", Json::array({live.size()}), live.data(), live.size() * sizeof(live[0]));
+        }
+    }
+    auto head = header.dump();
+    head.resize((head.size() + 7) / 8 * 8, ' ');
+    length = head.size();
+    std::ofstream out(args.at(1), std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), sizeof length);
+    out << head << bytes;
+    if (!out.flush()) throw std::runtime_error("cannot write " + args.at(1));
+    print({{"what", "exported"}, {"bytes", sizeof length + head.size() + bytes.size()}, {"dense", file.size()}});
     return 0;
 }
 
-/// step <layers> <width> <length> <batch> <vocabulary> <one weight in> <precision> <device> <repeats>: time of a step
-/// on random tokens, as sparse from the first step on as at the end of a training.
-int step(const std::vector<std::string>& args) {
-    const auto number = [&](std::size_t i) { return std::stoll(args.at(i)); };
-    const auto width = number(1);
-    const auto vocabulary = number(4);
-    std::ostringstream model_json;
-    model_json
-        << "{\"block_size\": " << number(2) << ", \"vocab_size\": " << vocabulary << ", \"n_layer\": " << number(0)
-        << ", \"n_head\": " << width / 16 << ", \"d_head\": 16, \"d_model\": " << width
-        << ", \"dropout\": 0.0, \"bias\": true, \"ln_bias\": false, \"rms_norm\": true, "
-           "\"residual_activation_type\": \"identity\", \"activation_type\": \"gelu\", \"afrac\": 0.25, "
-           "\"afrac_loctypes\": \"attn_in,attn_q,attn_k,attn_v,attn_out,mlp_in,mlp_neuron,mlp_out\", "
-           "\"debug_nans\": false, \"tied_unembed\": false, \"tokenizer_name\": \"random\", "
-           "\"grad_checkpointing\": false, \"d_mlp\": "
-        << 4 * width
-        << ", \"enable_bigram_table\": true, \"learnable_bigram_table\": true, \"d_pos_emb\": null, "
-           "\"dropout_cat_pos_emb\": false, \"sinusoidal_cat_pos_emb\": false, \"enable_sparse_kernels\": false, "
-           "\"flash\": true, \"sink\": true}";
-    std::ostringstream train_json;
-    const auto kept = 1.0 / static_cast<double>(number(5));
-    train_json
-        << "{\"steps\": 1000000, \"batch_size\": " << number(3) << ", \"seq_len\": " << number(2)
-        << ", \"seed\": 1, \"lr\": 0.01, \"warmup\": 0.0, \"adam\": {\"beta1\": 0.9, \"beta2\": 0.95, \"eps\": "
-           "0.1}, \"weight_decay\": 0.1, \"gradient\": \"normalize\", \"sparsity\": {\"fractions\": {\"matrix\": "
-        << kept << ", \"embedding\": " << kept << ", \"unembedding\": " << kept << ", \"bias\": " << kept
-        << ", \"position\": 1.0}, \"anneal\": {\"shape\": \"linear\", \"start\": 0.0, \"end\": 1e-9, "
-           "\"exponent\": 1.0}, \"minimum_alive\": 0, \"sharkfin\": true}}";
+// ---- Pruning, by the search of prune.json on <tasks>/<task>.<split>.jsonl. ----
+
+Examples read_examples(fg_model* model, const fs::path& folder, const std::string& task, const std::string& split) {
+    std::vector<Json> pairs;
+    std::ifstream in(folder / (task + "." + split + ".jsonl"));
+    std::size_t length = 0;
+    for (std::string line; std::getline(in, line);) {
+        pairs.push_back(Json::parse(line));
+        length = std::max(length, pairs.back().at("tokens_a").size());
+    }
+    if (pairs.empty()) throw std::runtime_error("no examples of " + task + " in " + folder.string());
+    std::vector<std::uint16_t> tokens;
+    std::vector<std::uint16_t> answers;
+    std::vector<std::int32_t> positions;
+    for (const auto& pair : pairs) {
+        for (const std::string member : {"a", "b"}) {
+            auto prompt = pair.at("tokens_" + member).get<std::vector<std::uint16_t>>();
+            prompt.resize(length);
+            tokens.insert(tokens.end(), prompt.begin(), prompt.end());
+            answers.push_back(pair.at("target_" + member));
+            positions.push_back(pair.at("eval_pos"));
+        }
+    }
+    fg_examples* examples = nullptr;
+    check(fg_examples_create(model, tokens.data(), pairs.size(), length, positions.data(), answers.data(), &examples));
+    return Examples(examples);
+}
+
+/// Of the training text, each corpus weighing its share.
+std::vector<float> node_means(fg_model* model, const std::vector<Part>& text, std::uint64_t sequences,
+                              std::uint64_t nodes) {
+    std::vector<float> means(nodes);
+    std::vector<float> own(nodes);
+    for (const auto& part : text) {
+        check(fg_model_node_means(model, part.tokens.data(), part.tokens.size(), 32, sequences, nodes, own.data()));
+        for (std::uint64_t i = 0; i < nodes; ++i) means[i] += static_cast<float>(part.share) * own[i];
+    }
+    return means;
+}
+
+Json score(fg_model* model, fg_examples* examples, const fg_circuit* circuit, const fg_task_stats& fit) {
+    auto stats = sized<fg_task_stats>();
+    check(fg_circuit_evaluate(model, examples, circuit, fit.scale, fit.shift, &stats));
+    return {{"loss", stats.loss}, {"accuracy", stats.accuracy}};
+}
+
+/// prune <preset> <tokens> <tasks> <state> <device> <task> <seed> <circuit>: whatever the model can do; the circuit's
+/// nodes go into a file.
+int prune(const Arguments& args) {
+    const fs::path preset = args.at(0);
+    const auto& device = args.at(4);
+    const auto& task = args.at(5);
+    auto search = read_json(preset / "prune.json");
+    search["masks"]["seed"] = std::stoll(args.at(6));
+    const auto model = load_last(args.at(3), preset, device);
+    fg_buffer* buffer = nullptr;
+    check(fg_model_info(model.get(), &buffer));
+    const auto nodes = json_of(buffer).at("nodes").get<std::uint64_t>();
+    const auto means =
+        node_means(model.get(), read_text(preset, args.at(1), "train"), search.at("mean_sequences"), nodes);
+    const auto learnt_on = read_examples(model.get(), args.at(2), task, "train");
+    const auto chosen_on = read_examples(model.get(), args.at(2), task, "validation");
+    const auto last = read_examples(model.get(), args.at(2), task, "final");
+    const auto start = now();
+    fg_pruner* handle = nullptr;
+    check(fg_pruner_create(model.get(), search.at("masks").dump().c_str(), learnt_on.get(), means.data(), nodes,
+                           &handle));
+    const Pruner pruner(handle);
+    auto progress = sized<fg_prune_stats>();
+    check(fg_pruner_step(handle, search.at("masks").at("steps"), &progress));
+    const auto learning = now() - start;
+    std::vector<std::uint8_t> keep(nodes);
+    auto chosen = sized<fg_task_stats>();
+    check(fg_pruner_discretize(handle, chosen_on.get(), search.at("target_loss"), nodes, keep.data(), &chosen));
+    const auto seconds = now() - start;
+
+    auto circuit = sized<fg_circuit>();
+    circuit.nodes = nodes;
+    circuit.keep = keep.data();
+    circuit.means = means.data();
+    auto fit = sized<fg_task_stats>();
+    check(fg_circuit_calibrate(model.get(), learnt_on.get(), nullptr, &fit));
+    check(fg_circuit_edges(model.get(), keep.data(), nodes, &buffer));
+    const auto edges = fg_buffer_size(Buffer(buffer).get()) / sizeof(fg_edge);
+    print({{"what", "prune"},
+           {"task", task},
+           {"device", device},
+           {"seed", search.at("masks").at("seed")},
+           {"steps", progress.step},
+           {"seconds", seconds},
+           {"seconds_of_learning", learning},
+           {"nodes", chosen.nodes},
+           {"edges", edges},
+           {"target_loss", search.at("target_loss")},
+           {"reached", chosen.loss <= search.at("target_loss").get<double>()},
+           {"validation", {{"loss", chosen.loss}, {"accuracy", chosen.accuracy}}},
+           {"final", score(model.get(), last.get(), &circuit, chosen)},
+           {"whole_model", score(model.get(), last.get(), nullptr, fit)}});
+    std::vector<std::uint64_t> kept;
+    for (std::uint64_t i = 0; i < nodes; ++i) {
+        if (keep[i] != 0) kept.push_back(i);
+    }
+    std::ofstream(args.at(7)) << Json(kept).dump() << '\n';
+    return 0;
+}
+
+// ---- Time of a step. ----
+
+/// Steps of a batch that is taken in `parts` equal ones, or nothing when a part does not fit into memory.
+std::optional<Json> time_steps(const fs::path& preset, std::uint64_t parts, const std::string& device,
+                               std::uint64_t repeats) {
+    auto config = read_json(preset / "train.json");
+    config["accumulate"] = parts;
+    const auto vocabulary = read_json(preset / "model.json").at("vocab_size").get<unsigned>();
     std::mt19937 random(1);
     std::vector<std::uint16_t> tokens(1 << 20);
-    for (auto& token : tokens) token = static_cast<std::uint16_t>(random() % static_cast<unsigned>(vocabulary));
+    for (auto& token : tokens) token = static_cast<std::uint16_t>(random() % vocabulary);
     const fg_corpus corpus{tokens.data(), tokens.size(), 1.0};
-    fg_model* model = nullptr;
-    fg_trainer* trainer = nullptr;
-    const auto init =
-        "{\"seed\": 1, \"positions\": \"none\", \"precision\": \"" + args.at(6) + "\", \"plan\": \"fast\"}";
-    check(fg_model_create(model_json.str().c_str(), init.c_str(), args.at(7).c_str(), &model));
-    check(fg_trainer_create(model, train_json.str().c_str(), &corpus, 1, &trainer));
-    static_cast<void>(steps(trainer, 3));  // the first has weights that are not sparse yet
-    const auto repeats = static_cast<std::uint64_t>(number(8));
-    const auto start = now();
-    const auto stats = steps(trainer, repeats);
+    const auto model = create(preset, device);
+    fg_trainer* handle = nullptr;
+    check(fg_trainer_create(model.get(), config.dump().c_str(), &corpus, 1, &handle));
+    const Trainer trainer(handle);
+    auto first = sized<fg_train_stats>();
+    auto last = sized<fg_train_stats>();
+    double start = 0.0;
+    const auto run = [&] {
+        auto status = fg_trainer_step(handle, 1, &first);
+        if (status == FG_OK)
+            status = fg_trainer_step(handle, 2, &last);  // the first has weights that are not sparse yet
+        start = now();
+        return status == FG_OK ? fg_trainer_step(handle, repeats, &last) : status;
+    };
+    const auto status = run();
+    if (status == FG_OUT_OF_MEMORY) return std::nullopt;
+    check(status);
     const auto seconds = (now() - start) / static_cast<double>(repeats);
-    const auto tokens_of_step = static_cast<double>(number(3) * number(2));
     fg_buffer* profile = nullptr;
-    check(fg_trainer_profile(trainer, &profile));
-    std::printf(
-        "{\"what\": \"step\", \"layers\": %lld, \"width\": %lld, \"length\": %lld, \"batch\": %lld, \"one_in\": "
-        "%lld, \"precision\": \"%s\", \"device\": \"%s\", \"seconds\": %.6f, \"tokens_per_second\": %.1f, "
-        "\"loss\": %.4f, \"profile\": %.*s}\n",
-        number(0), width, number(2), number(3), number(5), args.at(6).c_str(), args.at(7).c_str(), seconds,
-        tokens_of_step / seconds, stats.loss, static_cast<int>(fg_buffer_size(profile)),
-        static_cast<const char*>(fg_buffer_data(profile)));
-    fg_buffer_destroy(profile);
-    return 0;
+    check(fg_trainer_profile(handle, &profile));
+    const auto batch = config.at("batch_size").get<std::uint64_t>();
+    const auto length = config.at("seq_len").get<std::uint64_t>();
+    return Json{{"what", "step"},
+                {"plan", "filigree"},
+                {"case", preset.filename()},
+                {"device", device},
+                {"precision", read_json(preset / "init.json").at("precision")},
+                {"micro_batch", batch / parts},
+                {"tokens", batch * length},
+                {"seconds", seconds},
+                {"tokens_per_second", static_cast<double>(batch * length) / seconds},
+                {"first_loss", first.loss},
+                {"loss", last.loss},
+                {"nonzeros", last.nonzeros},
+                {"profile", json_of(profile)}};
 }
 
-int info(const std::vector<std::string>&) {
+/// step <preset> <device> <repeats>: on random tokens, as sparse from the second step on as at the end of a training,
+/// at the largest equal part of the batch that fits.
+int step(const Arguments& args) {
+    const fs::path preset = args.at(0);
+    const auto batch = read_json(preset / "train.json").at("batch_size").get<std::uint64_t>();
+    for (std::uint64_t parts = 1; parts <= batch; parts *= 2) {
+        if (const auto line = time_steps(preset, parts, args.at(1), std::stoull(args.at(2)))) {
+            print(*line);
+            return 0;
+        }
+        std::fprintf(stderr, "%llu sequences at a time do not fit\n", static_cast<unsigned long long>(batch / parts));
+    }
+    throw std::runtime_error("not even one sequence fits");
+}
+
+int info(const Arguments&) {
     fg_buffer* facts = nullptr;
     check(fg_runtime_info(&facts));
-    std::printf("%.*s\n", static_cast<int>(fg_buffer_size(facts)), static_cast<const char*>(fg_buffer_data(facts)));
-    fg_buffer_destroy(facts);
+    print(json_of(facts));
     return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::vector<std::string> args(argv + std::min(argc, 2), argv + argc);
+    const std::map<std::string, int (*)(const Arguments&)> verbs = {
+        {"info", info}, {"train", train}, {"loss", loss}, {"export", export_weights}, {"prune", prune}, {"step", step}};
     const std::string verb = argc > 1 ? argv[1] : "";
+    if (!verbs.contains(verb)) {
+        std::fprintf(stderr, "driver: info, train, loss, export, prune or step; the source says with what\n");
+        return 2;
+    }
     try {
         check(fg_runtime_init("{\"threads\": 0}"));
-        int status = 2;
-        if (verb == "info") {
-            status = info(args);
-        } else if (verb == "train") {
-            status = train(args);
-        } else if (verb == "loss") {
-            status = loss(args);
-        } else if (verb == "step") {
-            status = step(args);
-        } else {
-            std::fprintf(stderr, "driver: info, train, loss or step; the source says with what\n");
-        }
+        const int status = verbs.at(verb)(Arguments(argv + 2, argv + argc));
         fg_runtime_shutdown();
         return status;
     } catch (const std::exception& error) {

@@ -2,9 +2,12 @@
 // Time of the kernels against the least bytes they must move and the measured bandwidth of a copy. Linked with the
 // CUDA kernels and device memory, or with their emulation, whose times mean nothing and only show that this runs.
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <random>
 #include <string>
@@ -21,15 +24,49 @@ using filigree::cuda::Memory;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-Memory random_floats(std::int64_t count) {
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (auto& x : values) x = normal(random);
-    Memory memory(values.size() * sizeof(float));
+std::size_t size_of(std::int32_t type) { return type == FGK_BF16 ? 2 : 4; }
+
+Memory room(std::int64_t bytes) { return Memory(static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1))); }
+
+template <typename T>
+Memory upload(const std::vector<T>& values) {
+    Memory memory(values.size() * sizeof(T));
     memory.write(values.data());
     return memory;
 }
+
+/// Normal numbers of a type; one in `one_in` of them, the others 0.
+Memory numbers(std::int64_t count, std::int32_t type = FGK_F32, unsigned one_in = 1) {
+    constexpr std::size_t kPeriod = (1 << 20) - 3;  // as many are drawn, then they repeat: no row is like another
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    std::vector<float> drawn(std::min(static_cast<std::size_t>(count), kPeriod));
+    for (auto& x : drawn) x = one_in == 1 || random() % one_in == 0 ? normal(random) : 0.0F;
+    std::vector<std::byte> bytes(static_cast<std::size_t>(count) * size_of(type));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        const auto bits = std::bit_cast<std::uint32_t>(drawn[i % drawn.size()]);
+        const auto half = static_cast<std::uint16_t>(bits >> 16);
+        if (type == FGK_BF16) {
+            std::memcpy(&bytes[2 * i], &half, sizeof half);
+        } else {
+            std::memcpy(&bytes[4 * i], &bits, sizeof bits);
+        }
+    }
+    return upload(bytes);
+}
+
+Memory tokens(std::int64_t count, std::int64_t vocabulary) {
+    std::mt19937 random(2);
+    std::vector<std::int64_t> values(static_cast<std::size_t>(count));
+    for (auto& token : values) token = static_cast<std::int64_t>(random() % static_cast<unsigned>(vocabulary));
+    return upload(values);
+}
+
+template <typename T>
+T* as(const Memory& memory) {
+    return reinterpret_cast<T*>(memory.data());
+}
+float* floats(const Memory& memory) { return as<float>(memory); }
 
 void wait() {
     static Memory one(1);
@@ -37,33 +74,242 @@ void wait() {
     one.read(&byte);
 }
 
-/// Seconds of one call, the least of some rounds of several.
-double seconds_of(int calls, const std::function<int()>& call) {
-    double least = 1e9;
-    for (int round = 0; round < 4; ++round) {  // the first also warms up
-        wait();
-        const auto start = now();
-        for (int i = 0; i < calls; ++i) {
-            if (call() != 0) {
-                std::fprintf(stderr, "kernel_bench: %s\n", fgk_last_error());
-                std::exit(1);
-            }
-        }
-        wait();
-        least = std::min(least, (now() - start) / calls);
+/// Sizes of all measurements.
+struct Sizes {
+    std::int64_t rows, width, length, vocabulary;
+    unsigned one_weight_in;
+    int calls;
+};
+
+constexpr int kRounds = 4;
+
+class Bench {
+public:
+    explicit Bench(const Sizes& sizes) : calls_(sizes.calls) {
+        // A pass that reads and writes: the library's own decay of one tensor.
+        const auto n = sizes.rows * sizes.width;
+        const auto w = numbers(n);
+        fgk_tensor tensor{};
+        tensor.rows = sizes.rows, tensor.columns = sizes.width, tensor.kept = -1, tensor.decay = 0.9999999F;
+        const auto work = room(fgk_project_workspace(&tensor, 1));
+        bandwidth_ = 8.0 * static_cast<double>(n) /
+                     seconds_of(calls_, [&] { return fgk_project(&tensor, 1, floats(w), work.data(), nullptr); });
+        std::printf("{\"what\": \"bandwidth\", \"bytes_per_second\": %.4g}\n", bandwidth_);
     }
-    return least;
+
+    /// @param bytes fewest that have to be moved.
+    void run(const std::string& name, double bytes, const std::function<std::int32_t()>& call) const {
+        run(name, bytes, calls_, call);
+    }
+    void run(const std::string& name, double bytes, int calls, const std::function<std::int32_t()>& call) const {
+        const auto seconds = seconds_of(calls, call);
+        std::printf(
+            "{\"what\": \"kernel\", \"kernel\": \"%s\", \"seconds\": %.3g, \"bytes\": %.4g, \"floor\": %.3g, "
+            "\"fraction\": %.3f}\n",
+            name.c_str(), seconds, bytes, bytes / bandwidth_, bytes / bandwidth_ / seconds);
+        std::fflush(stdout);
+    }
+
+private:
+    /// Seconds of one call, the least of some rounds of several.
+    [[nodiscard]] static double seconds_of(int calls, const std::function<std::int32_t()>& call) {
+        double least = 1e9;
+        for (int round = 0; round < kRounds; ++round) {  // the first also warms up
+            wait();
+            const auto start = now();
+            for (int i = 0; i < calls; ++i) {
+                if (call() != 0) {
+                    std::fprintf(stderr, "kernel_bench: %s\n", fgk_last_error());
+                    std::exit(1);
+                }
+            }
+            wait();
+            least = std::min(least, (now() - start) / calls);
+        }
+        return least;
+    }
+
+    int calls_;
+    double bandwidth_ = 0.0;
+};
+
+void sites(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+    const auto rows = sizes.rows;
+    const auto width = sizes.width;
+    const auto n = static_cast<double>(rows * width);
+    const auto size = static_cast<double>(size_of(type));
+    const auto x = numbers(rows * width, type);
+    const auto dy = numbers(rows * width, type);
+    const auto y = room(rows * width * 4);
+    const auto vector = numbers(width);
+    const auto sums = numbers(width);
+    const auto kept = room(rows * 2 * ((width + 63) / 64) * 4);
+    const auto inverse = room(rows * 4);
+    const auto work = room(fgk_site_backward_workspace(rows, width));
+    for (const auto& [source, gated, name] :
+         {std::tuple(FGK_IDENTITY, false, "AbsTopK"), std::tuple(FGK_RMS_NORM, false, "RMSNorm+AbsTopK"),
+          std::tuple(FGK_GELU, false, "bias+GELU+AbsTopK"), std::tuple(FGK_IDENTITY, true, "AbsTopK+mask+mean")}) {
+        fgk_site site{};
+        site.rows = rows, site.n = width, site.k = width / 4;
+        site.x = x.data(), site.x_stride = width, site.y = y.data();
+        site.bias = source == FGK_GELU ? floats(vector) : nullptr;
+        site.gain = source == FGK_RMS_NORM ? floats(vector) : nullptr;
+        site.gate = gated ? floats(vector) : nullptr;
+        site.mean = gated ? floats(vector) : nullptr;
+        site.inverse_rms = source == FGK_RMS_NORM ? floats(inverse) : nullptr;
+        site.kept = as<std::uint32_t>(kept);
+        site.source = source, site.x_type = site.y_type = type;
+        const auto label = std::string(name) + " " + type_name;
+        bench.run(label, n * (2 * size + 1.0 / 8), [&] { return fgk_site_forward(&site, nullptr); });
+
+        fgk_site_gradients back{};
+        back.rows = rows, back.n = width, back.dy = dy.data(), back.x = x.data(), back.x_stride = width;
+        back.bias = site.bias, back.gain = site.gain, back.gate = site.gate, back.mean = site.mean;
+        back.inverse_rms = site.inverse_rms, back.kept = site.kept;
+        back.dx = y.data(), back.dx_stride = width;
+        back.dbias = site.bias != nullptr ? floats(sums) : nullptr;
+        back.dgain = site.gain != nullptr ? floats(sums) : nullptr;
+        back.dgate = site.gate != nullptr ? floats(sums) : nullptr;
+        back.source = source, back.x_type = back.y_type = type;
+        const auto reads_x = source != FGK_IDENTITY || gated;
+        bench.run(label + " backward", n * ((reads_x ? 3 : 2) * size + 1.0 / 8),
+                  [&] { return fgk_site_backward(&back, work.data(), nullptr); });
+    }
 }
 
-void print(const std::string& name, double seconds, double bytes, double bandwidth) {
-    std::printf(
-        "{\"what\": \"kernel\", \"kernel\": \"%s\", \"seconds\": %.3g, \"bytes\": %.4g, \"floor\": %.3g, "
-        "\"fraction\": %.3f}\n",
-        name.c_str(), seconds, bytes, bytes / bandwidth, bytes / bandwidth / seconds);
-    std::fflush(stdout);
+void attention(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+    fgk_attention a{};
+    a.dh = 16, a.H = sizes.width / 16, a.T = sizes.length, a.B = sizes.rows / sizes.length, a.type = type;
+    const auto count = sizes.rows * sizes.width;
+    std::vector<Memory> arrays;
+    for (int i = 0; i < 8; ++i) arrays.push_back(numbers(count, type));
+    const auto heads = [&](std::size_t i) {
+        return fgk_heads{arrays[i].data(), sizes.length * sizes.width, sizes.width};
+    };
+    const auto sink = numbers(a.H);
+    const auto dsink = numbers(a.H);
+    const auto log_sum = room(a.B * a.H * a.T * 4);
+    a.q = heads(0), a.k = heads(1), a.v = heads(2), a.y = heads(3);
+    a.sink = floats(sink), a.log_sum = floats(log_sum);
+    const auto array = static_cast<double>(count) * static_cast<double>(size_of(type));
+    const auto sums = static_cast<double>(log_sum.size());
+    bench.run("attention " + type_name, 4 * array + sums, [&] { return fgk_attention_forward(&a, nullptr); });
+    fgk_attention_gradients g{};
+    g.forward = a;
+    g.dy = heads(4), g.dq = heads(5), g.dk = heads(6), g.dv = heads(7), g.dsink = floats(dsink);
+    const auto work = room(fgk_attention_backward_workspace(a.B, a.T, a.H));
+    bench.run("attention " + type_name + " backward", 8 * array + sums,
+              [&] { return fgk_attention_backward(&g, work.data(), nullptr); });
 }
 
-float* floats(const Memory& memory) { return reinterpret_cast<float*>(memory.data()); }
+void loss(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+    const auto V = sizes.vocabulary;
+    const auto logits = numbers(sizes.rows * V, type);
+    const auto bias = numbers(V);
+    const auto table = numbers(V * V);
+    const auto ids = tokens(sizes.rows, V);
+    const auto losses = room(sizes.rows * 4);
+    fgk_loss l{};
+    l.rows = sizes.rows, l.V = V, l.logits = logits.data(), l.bias = floats(bias), l.table = floats(table);
+    l.tokens = as<const std::int64_t>(ids), l.targets = as<const std::int64_t>(ids), l.losses = floats(losses);
+    l.scale = 1.0F / static_cast<float>(sizes.rows), l.type = type;
+    // The table's rows come from the cache in part: counted once.
+    const auto bytes = 2.0 * static_cast<double>(sizes.rows * V) * static_cast<double>(size_of(type)) +
+                       4.0 * static_cast<double>(V * V);
+    bench.run("cross-entropy with gradient " + type_name, bytes, [&] { return fgk_cross_entropy(&l, nullptr); });
+}
+
+void sparse_products(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+    const auto k = sizes.width;
+    const auto n = 4 * sizes.width;
+    const auto w = numbers(n * k, FGK_F32, sizes.one_weight_in);
+    const auto capacity = 2 * n * k / sizes.one_weight_in + 64;
+    const auto begins = room((n + 1) * 4);
+    const auto indices = room(capacity * 4);
+    const auto values = room(capacity * 4);
+    const auto begins_of_columns = room((k + 1) * 4);
+    const auto indices_of_columns = room(capacity * 4);
+    const auto values_of_columns = room(capacity * 4);
+    const fgk_lines by_row = {as<std::int32_t>(begins), as<std::int32_t>(indices), floats(values)};
+    const fgk_lines by_column = {as<std::int32_t>(begins_of_columns), as<std::int32_t>(indices_of_columns),
+                                 floats(values_of_columns)};
+    const auto work = room(fgk_take_nonzeros_workspace(n, k));
+    const auto nonzeros = 8.0 * static_cast<double>(n * k) / sizes.one_weight_in;
+    bench.run("nonzeros of a weight", 4.0 * static_cast<double>(n * k) + 2 * nonzeros,
+              [&] { return fgk_take_nonzeros(floats(w), n, k, capacity, &by_row, &by_column, work.data(), nullptr); });
+    const auto x = numbers(sizes.rows * n, type);
+    const auto y = room(sizes.rows * n * 4);
+    const auto size = static_cast<double>(size_of(type));
+    const auto bytes = static_cast<double>(sizes.rows) * (size * static_cast<double>(k) + 4.0 * static_cast<double>(n));
+    const auto label = "sparse product 1/" + std::to_string(sizes.one_weight_in) + " " + type_name;
+    bench.run(label, bytes + nonzeros, [&] {
+        return fgk_sparse_product(x.data(), type, sizes.rows, k, &by_row, n, nullptr, y.data(), FGK_F32, nullptr);
+    });
+    const auto bytes_of_dx =
+        static_cast<double>(sizes.rows) * (size * static_cast<double>(n) + 4.0 * static_cast<double>(k));
+    bench.run(label + " dX", bytes_of_dx + nonzeros, [&] {
+        return fgk_sparse_product(x.data(), type, sizes.rows, n, &by_column, k, nullptr, y.data(), FGK_F32, nullptr);
+    });
+}
+
+void sums(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+    const auto n = sizes.width;
+    const auto x = numbers(sizes.rows * n, type);
+    const auto out = numbers(std::max(n, sizes.vocabulary * n));
+    const auto bytes = static_cast<double>(sizes.rows * n) * static_cast<double>(size_of(type));
+    const auto work = room(fgk_add_column_sums_workspace(sizes.rows, n));
+    bench.run("bias gradient " + type_name, bytes,
+              [&] { return fgk_add_column_sums(x.data(), type, sizes.rows, n, floats(out), work.data(), nullptr); });
+    const auto ids = tokens(sizes.rows, sizes.vocabulary);
+    const auto sorting = room(fgk_add_rows_workspace(sizes.rows, sizes.vocabulary));
+    bench.run("embedding gradient " + type_name, bytes + 8.0 * static_cast<double>(sizes.vocabulary * n), [&] {
+        return fgk_add_rows(x.data(), type, sizes.rows, n, as<const std::int64_t>(ids), sizes.vocabulary, 1.0F,
+                            floats(out), sorting.data(), nullptr);
+    });
+}
+
+/// All matrices of the optimizer at once: 1/256 kept, as in the published setting.
+void optimizer(const Bench& bench, const Sizes& sizes) {
+    const auto n = sizes.rows * sizes.width;
+    const auto m = numbers(n);
+    const auto v = upload(std::vector<float>(static_cast<std::size_t>(n), 1.0F));
+    const auto g = numbers(n);
+    std::vector<fgk_tensor> tensors;
+    for (std::int64_t i = 0; i < 8; ++i) {
+        fgk_tensor t{};
+        t.offset = i * (n / 8);
+        t.rows = sizes.rows / 8, t.columns = sizes.width, t.kept = std::max<std::int64_t>(1, n / 8 / 256);
+        t.decay = 1.0F;
+        tensors.push_back(t);
+    }
+    const auto count = static_cast<std::int32_t>(tensors.size());
+    const auto work = room(fgk_project_workspace(tensors.data(), count));
+    const auto elements = static_cast<double>(n);
+    // Every call has weights of its own: those that were projected before are no task.
+    const int calls = std::max(1, sizes.calls / 4);
+    std::vector<Memory> weights;
+    for (int i = 0; i < calls * kRounds; ++i) weights.push_back(numbers(n));
+    std::size_t next = 0;
+    bench.run("projection", 8.0 * elements, calls,
+              [&] { return fgk_project(tensors.data(), count, floats(weights[next++]), work.data(), nullptr); });
+    const auto w = std::move(weights.front());
+    weights.clear();
+    const fgk_gradient_state known = {1.0, 1.0, 0};
+    const auto state = upload(std::vector(1, known));
+    fgk_adam adam{};
+    adam.beta1 = 0.9F, adam.one_minus_beta1 = 0.1F, adam.beta2 = 0.95F, adam.one_minus_beta2 = 0.05F;
+    adam.step = 0.01F, adam.root = 1.0F, adam.eps = 0.1F;
+    const auto norm_work = room(fgk_gradient_norm_workspace(n));
+    // Adam moves every weight, so the projection within a step has its task. Norm: g once. Adam: four arrays in, four
+    // out. The mask needs w once more, both ways.
+    bench.run("norm+Adam+projection+decay", (4.0 + 32.0 + 8.0) * elements, [&] {
+        const auto status = fgk_gradient_norm(floats(g), n, FGK_NORMALIZE, 1e-5, as<fgk_gradient_state>(state),
+                                              norm_work.data(), nullptr);
+        return status != 0 ? status
+                           : fgk_optimizer_step(tensors.data(), count, &adam, as<const fgk_gradient_state>(state),
+                                                floats(w), floats(m), floats(v), floats(g), work.data(), nullptr);
+    });
+}
 
 }  // namespace
 
@@ -74,75 +320,15 @@ int main(int argc, char** argv) {
         return 3;
     }
     const bool small = argc > 1 && std::string(argv[1]) == "--small";
-    const std::int64_t rows = small ? 16 : 32768;
-    const std::int64_t width = small ? 64 : 2048;
-    const int calls = small ? 1 : 20;
-
-    // A pass that reads and writes: the library's own decay of one tensor.
-    const std::int64_t n = rows * width;
-    const auto w = random_floats(n);
-    fgk_tensor tensor{};
-    tensor.rows = rows, tensor.columns = width, tensor.kept = -1, tensor.decay = 0.9999999F;
-    Memory room(static_cast<std::size_t>(fgk_project_workspace(&tensor, 1)));
-    const auto copy = seconds_of(calls, [&] { return fgk_project(&tensor, 1, floats(w), room.data(), nullptr); });
-    const auto bandwidth = 8.0 * static_cast<double>(n) / copy;
-    std::printf("{\"what\": \"bandwidth\", \"bytes_per_second\": %.4g}\n", bandwidth);
-
-    const auto x = random_floats(n);
-    const auto gain = random_floats(width);
-    const Memory y(static_cast<std::size_t>(n) * 4);
-    const Memory kept(static_cast<std::size_t>(rows * 2 * ((width + 63) / 64)) * 4);
-    const Memory inverse(static_cast<std::size_t>(rows) * 4);
-    for (const auto& [type, type_name, size] : {std::tuple(FGK_F32, "fp32", 4.0), std::tuple(FGK_BF16, "bf16", 2.0)}) {
-        for (const auto& [source, name] :
-             {std::pair(FGK_IDENTITY, "AbsTopK"), std::pair(FGK_RMS_NORM, "RMSNorm+AbsTopK"),
-              std::pair(FGK_GELU, "GELU+AbsTopK")}) {
-            fgk_site site{};
-            site.rows = rows, site.n = width, site.k = width / 4;
-            site.x = x.data(), site.x_stride = width, site.y = y.data();
-            site.gain = floats(gain);
-            site.inverse_rms = source == FGK_RMS_NORM ? floats(inverse) : nullptr;
-            site.kept = reinterpret_cast<std::uint32_t*>(kept.data());
-            site.source = source, site.x_type = site.y_type = type;
-            const auto seconds = seconds_of(calls, [&] { return fgk_site_forward(&site, nullptr); });
-            const auto bytes = static_cast<double>(n) * (2 * size + 1.0 / 8);
-            print(std::string(name) + " " + type_name, seconds, bytes, bandwidth);
-        }
+    const Sizes sizes = small ? Sizes{16, 64, 8, 64, 16, 1} : Sizes{32768, 2048, 256, 2048, 256, 20};
+    const Bench bench(sizes);
+    optimizer(bench, sizes);
+    for (const auto& [type, name] : {std::pair(FGK_F32, "fp32"), std::pair(FGK_BF16, "bf16")}) {
+        sites(bench, sizes, type, name);
+        attention(bench, sizes, type, name);
+        loss(bench, sizes, type, name);
+        sparse_products(bench, sizes, type, name);
+        sums(bench, sizes, type, name);
     }
-
-    // All matrices of the optimizer at once: 1/256 kept, as in the published setting.
-    const auto m = random_floats(n);
-    const auto v = random_floats(n);
-    const auto g = random_floats(n);
-    std::vector<fgk_tensor> tensors;
-    for (std::int64_t i = 0; i < 8; ++i) {
-        fgk_tensor t{};
-        t.offset = i * (n / 8);
-        t.rows = rows / 8, t.columns = width, t.kept = std::max<std::int64_t>(1, n / 8 / 256), t.decay = 1.0F;
-        tensors.push_back(t);
-    }
-    const auto count = static_cast<std::int32_t>(tensors.size());
-    const Memory work(static_cast<std::size_t>(fgk_project_workspace(tensors.data(), count)));
-    const auto project =
-        seconds_of(calls, [&] { return fgk_project(tensors.data(), count, floats(w), work.data(), nullptr); });
-    print("projection", project, 8.0 * static_cast<double>(n), bandwidth);
-    Memory state(sizeof(fgk_gradient_state));
-    const fgk_gradient_state known = {1.0, 1.0, 0};
-    state.write(&known);
-    fgk_adam adam{};
-    adam.beta1 = 0.9F, adam.one_minus_beta1 = 0.1F, adam.beta2 = 0.95F, adam.one_minus_beta2 = 0.05F;
-    adam.step = 0.01F, adam.root = 1.0F, adam.eps = 0.1F;
-    const Memory norm_room(static_cast<std::size_t>(fgk_gradient_norm_workspace(n)));
-    const auto step = seconds_of(calls, [&] {
-        const auto status =
-            fgk_gradient_norm(floats(g), n, FGK_NORMALIZE, 1e-5, reinterpret_cast<fgk_gradient_state*>(state.data()),
-                              norm_room.data(), nullptr);
-        return status != 0 ? status
-                           : fgk_optimizer_step(tensors.data(), count, &adam,
-                                                reinterpret_cast<const fgk_gradient_state*>(state.data()), floats(w),
-                                                floats(m), floats(v), floats(g), work.data(), nullptr);
-    });
-    // Norm: g once. Adam: four arrays in, four out. The mask needs w once more, both ways.
-    print("norm+Adam+projection+decay", step, (4.0 + 32.0 + 8.0) * static_cast<double>(n), bandwidth);
     return 0;
 }

@@ -6,41 +6,49 @@
 set -eu
 cd "$(dirname "$0")/../.."
 pack=${1:-build/gpu-pack}
+./filigree help >/dev/null
 rm -rf "$pack"
-mkdir -p "$pack/prefix" "$pack/tokens" "$pack/jars"
+mkdir -p "$pack/prefix" "$pack/jars"
 git rev-parse --short HEAD >"$pack/commit"
+git diff --quiet HEAD || echo "$(cat "$pack/commit")-changed" >"$pack/commit"
 
 # Test framework and JSON header as they are installed here, each file at its place below /usr.
 for package in libgtest-dev nlohmann-json3-dev; do
-    dpkg -L "$package" | grep -E '^/usr/(include|lib|share/cmake|share/pkgconfig)/' | while read -r file; do
+    dpkg -L "$package" | grep -E '^/usr/(include|lib|share/cmake)/' | while read -r file; do
         [ -f "$file" ] || continue
         mkdir -p "$pack/prefix${file%/*}"
         cp -L "$file" "$pack/prefix$file"
     done
 done
 
-# Token files: what a run of each preset trains on, all corpora one after the other, at most 24 MB of them together.
-for preset in nano:2 small:10 medium:12; do
-    name=${preset%:*}
-    run=build/gpu-tokens/$name
-    [ -e "$run/data/data.json" ] || ./filigree train --preset "$name" --set train.steps=1 --run "$run" >/dev/null
-    for file in "$run"/data/*.train.u16; do
-        # Whole tokens of each corpus, the same share of the room for all.
-        corpora=$(find "$run/data" -name '*.train.u16' | wc -l)
-        head -c $((${preset#*:} * 1000000 / corpora / 2 * 2)) "$file"
-    done >"$pack/tokens/$name.bin"
-done
+# The JDK that ./filigree runs on.
+jdk=$(./filigree doctor --json | python3 -c '
+import json, re, sys
+for check in json.load(sys.stdin)["checks"]:
+    if check["name"] == "JDK":
+        print(re.search(r" in (.*)", check["found"])[1])')
+
+# Text and examples in the tokens of the presets; megabytes of tokens, at most 24 of them together.
+text() {
+    "$jdk/bin/java" -cp "java/target/lib/*:$(echo java/target/filigree-*.jar)" \
+        bench/src/main/java/dev/filigree/bench/GpuPack.java "$pack" "$@"
+}
+text nano 1 single_double_quote
+text small 8 single_double_quote bracket_counting for_while if_equals
+text medium 11
 
 # A Java runtime with what the command line needs, and the jars.
-jlink=${JAVA_HOME:+$JAVA_HOME/bin/}jlink
-if command -v "$jlink" >/dev/null 2>&1 && [ -d java/target/lib ]; then
-    "$jlink" --add-modules java.base,java.logging,java.management,java.net.http,java.xml,java.desktop,jdk.unsupported \
-        --strip-debug --no-header-files --no-man-pages --compress zip-9 --output "$pack/runtime"
-    cp java/target/lib/*.jar "$pack/jars/"
-else
-    echo "pack: no jlink or no jars (mvn -q package): the stages java and prune will be skipped" >&2
-fi
+runtime=$(mktemp -d)
+trap 'rm -rf "$runtime"' EXIT
+"$jdk/bin/jlink" --add-modules java.base,java.logging,java.management,java.xml,jdk.unsupported \
+    --strip-debug --no-header-files --no-man-pages --output "$runtime/java"
+tar -C "$runtime" -czf "$pack/runtime.tar.gz" java
+cp java/target/filigree-*.jar java/target/lib/*.jar "$pack/jars/"
 
-bytes=$(du -sk "$pack" | cut -f 1)
-echo "pack: $pack, $((bytes / 1024)) MB"
-[ "$bytes" -le $((60 * 1024)) ] || { echo "pack: more than 60 MB" >&2; exit 1; }
+size() { du -sk "$1" | awk '{printf "%.1f MB", $1 * 1024 / 1e6}'; }
+for part in prefix tokens tasks runtime.tar.gz jars; do
+    echo "pack: $(size "$pack/$part") $part"
+done
+echo "pack: $(size "$pack") in $pack"
+[ "$(du -sk "$pack/tokens" | cut -f 1)" -le $((24 * 1000 * 1000 / 1024)) ] || { echo "pack: more than 24 MB of tokens" >&2; exit 1; }
+[ "$(du -sk "$pack" | cut -f 1)" -le $((60 * 1000 * 1000 / 1024)) ] || { echo "pack: more than 60 MB" >&2; exit 1; }

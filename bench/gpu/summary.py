@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what bench/gpu/accept.sh left in a folder: summary.py <folder> writes README.md there."""
+import json
+import pathlib
+import sys
+
+
+def lines(folder, stage):
+    file = folder / (stage + ".jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def table(heads, rows):
+    if not rows:
+        return []
+    return ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|",
+            *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
+
+
+def last(entries, **values):
+    """The newest line with these values; {} without one."""
+    return next((e for e in reversed(entries) if all(e.get(k) == v for k, v in values.items())), {})
+
+
+def times(one, other):
+    return f"{one / other:.2f}" if one and other else "-"
+
+
+def number(value, form):
+    return "-" if value is None else format(value, form)
+
+
+def kernels(bench):
+    names = dict.fromkeys(e["kernel"] for e in bench if e["what"] == "kernel")
+    rows = [last(bench, what="kernel", kernel=name) for name in names]
+    yield from table(["kernel", "ms", "MB", "floor, ms", "fraction"],
+                     [[e["kernel"], f"{e['seconds'] * 1e3:.4f}", f"{e['bytes'] / 1e6:.1f}",
+                       f"{e['floor'] * 1e3:.4f}", f"{e['fraction']:.2f}"] for e in rows])
+    ours = last(bench, what="kernel", kernel="projection")
+    theirs = last(bench, what="topk")
+    if ours and theirs:
+        yield f"Projection by torch.topk takes {theirs['seconds'] / ours['seconds']:.1f} times as long."
+        yield ""
+
+
+def steps(bench):
+    cases = dict.fromkeys(e["case"] for e in bench if e.get("case"))
+    rows = []
+    for case in cases:
+        ours = last(bench, what="step", plan="filigree", case=case).get("seconds")
+        for plan in ("filigree", "eager", "torch.compile", "floor"):
+            entry = last(bench, plan=plan, case=case)
+            seconds = entry.get("seconds")
+            rows.append([case, plan, entry.get("micro_batch", "-"), number(seconds, ".4f"),
+                         number(entry.get("tokens_per_second"), ".0f"), times(seconds, ours),
+                         number(entry.get("first_loss"), ".3f")])
+    yield from table(["case", "plan", "sequences at a time", "s a step", "tokens/s", "ours is faster by", "first loss"],
+                     rows)
+
+
+def trainings(folder):
+    rows = []
+    for stage in ("small", "medium"):
+        entries = lines(folder, stage)
+        end = last(entries, what="train")
+        if end:
+            seconds = sum(e["seconds"] for e in {e["step"]: e for e in entries if e["what"] == "train"}.values())
+            rows.append([stage, end["step"], end["tokens"], end["L0"], f"{seconds:.0f}",
+                         number(last(entries, what="held out").get("loss"), ".3f")])
+    yield from table(["training", "steps", "tokens", "L0", "s", "held-out loss"], rows)
+
+
+def circuits(folder):
+    entries = lines(folder, "prune")
+    keys = sorted({(e["task"], e["device"], e["seed"]) for e in entries}, key=str)
+    rows = [last(entries, task=task, device=device, seed=seed) for task, device, seed in keys]
+    yield from table(["task", "device", "seed", "s", "nodes", "edges", "loss", "target reached", "whole model"],
+                     [[e["task"], e["device"], e["seed"], f"{e['seconds']:.1f}", e["nodes"], e["edges"],
+                       f"{e['final']['loss']:.3f}", "yes" if e["reached"] else "no",
+                       f"{e['whole_model']['loss']:.3f}"] for e in rows])
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    bench = lines(folder, "bench")
+    machine = (folder / "machine.txt").read_text() if (folder / "machine.txt").exists() else ""
+    skipped = [line for stage in sorted(folder.glob("*.txt")) for line in stage.read_text().splitlines()
+               if line.startswith(("SKIP", "FAILED"))]
+    text = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# " + folder.name, "", "```", machine.strip(), "```", "",
+            *kernels(bench), *steps(bench), *trainings(folder), *circuits(folder), *(f"- {line}" for line in skipped)]
+    (folder / "README.md").write_text("\n".join(text).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
