@@ -175,7 +175,8 @@ struct PartialSums {
     float* gate;
 };
 
-template <int kThreads, int kChunks>
+/// @tparam kColumnSums, kGateSums which sums there is room for in registers; those wanted are in `partial`.
+template <int kThreads, int kChunks, bool kColumnSums, bool kGateSums>
 __global__ void __launch_bounds__(kThreads)
     site_backward(fgk_site_gradients site, PartialSums partial, bool x_whole, bool dx_whole, bool y_whole) {
     constexpr int kItems = 4 * kChunks;
@@ -184,8 +185,8 @@ __global__ void __launch_bounds__(kThreads)
     const auto index = [](int chunk) { return (chunk * kThreads + Group<kThreads>::thread()) * 4; };
     const bool norm = site.source == FGK_RMS_NORM;
     const bool needs_x = site.source != FGK_IDENTITY || partial.gate != nullptr;
-    float column_sums[kItems] = {};  // of the gain, else of the bias
-    float gate_sums[kItems] = {};
+    float column_sums[kColumnSums ? kItems : 1] = {};  // of the gain, else of the bias
+    float gate_sums[kGateSums ? kItems : 1] = {};
 
     for (std::int64_t row = blockIdx.x; row < site.rows; row += gridDim.x) {
         const auto* x_row = row_of(site.x, site.x_type, row, site.x_stride);
@@ -243,7 +244,7 @@ __global__ void __launch_bounds__(kThreads)
             unsigned kept = 0;
             read(c, du, b, kept);
             if (norm) load4(site.gain, FGK_F32, false, index(c), n, gain);
-            if (partial.gate != nullptr) {
+            if (kGateSums && partial.gate != nullptr) {
                 float mean[4];
                 load4(site.mean, FGK_F32, false, index(c), n, mean);
 #pragma unroll
@@ -261,12 +262,12 @@ __global__ void __launch_bounds__(kThreads)
                 if (norm) {
                     const auto normed = b[i] * inverse_rms;
                     dx[i] = inverse_rms * (du[i] * gain[i] - normed * dot);
-                    column_sums[4 * c + i] += du[i] * normed;
+                    if constexpr (kColumnSums) column_sums[4 * c + i] += du[i] * normed;
                 } else {
                     const auto slope =
                         site.source == FGK_GELU ? normal_cumulative(b[i]) + b[i] * normal_density(b[i]) : 1.0F;
                     dx[i] = du[i] * slope;
-                    column_sums[4 * c + i] += dx[i];
+                    if constexpr (kColumnSums) column_sums[4 * c + i] += dx[i];
                 }
             }
             store4(dx_row, site.x_type, dx_whole, index(c), n, dx);
@@ -277,8 +278,12 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kItems; ++i) {
         const auto j = index(i / 4) + i % 4;
-        if (j < n && columns != nullptr) columns[place + j] = column_sums[i];
-        if (j < n && partial.gate != nullptr) partial.gate[place + j] = gate_sums[i];
+        if constexpr (kColumnSums) {
+            if (j < n && columns != nullptr) columns[place + j] = column_sums[i];
+        }
+        if constexpr (kGateSums) {
+            if (j < n && partial.gate != nullptr) partial.gate[place + j] = gate_sums[i];
+        }
     }
 }
 
@@ -299,14 +304,22 @@ std::int32_t forward(const fgk_site& site, void* stream) {
     return 0;
 }
 
-template <int kThreads, int kChunks>
+template <int kThreads, int kChunks, bool kColumnSums = true, bool kGateSums = true>
 std::int32_t backward(const fgk_site_gradients& site, const PartialSums& partial, void* stream) {
     FGK_LAUNCH(static_cast<unsigned>(backward_groups(site.rows)), kThreads, sizeof(typename Group<kThreads>::Scratch),
-               stream, (site_backward<kThreads, kChunks>), site, partial,
+               stream, (site_backward<kThreads, kChunks, kColumnSums, kGateSums>), site, partial,
                in_fours(site.x, site.x_type, site.x_stride) && site.n % 4 == 0,
                in_fours(site.dx, site.x_type, site.dx_stride) && site.n % 4 == 0,
                in_fours(site.dy, site.y_type, site.n));
     return 0;
+}
+
+/// Of the longest rows, the sums of eight chunks fit into registers, but not of both kinds: weights and gates are
+/// seldom learnt at once.
+std::int32_t backward_of_longest(const fgk_site_gradients& site, const PartialSums& partial, void* stream) {
+    if (partial.gate == nullptr) return backward<512, 8, true, false>(site, partial, stream);
+    if (partial.bias == nullptr && partial.gain == nullptr) return backward<512, 8, false, true>(site, partial, stream);
+    return backward<512, 8>(site, partial, stream);
 }
 
 bool is_source(std::int32_t source) { return source >= FGK_IDENTITY && source <= FGK_GELU; }
@@ -363,7 +376,7 @@ std::int32_t fgk_site_backward(const fgk_site_gradients* site, void* workspace, 
                         : n <= 2048 ? backward<128, 4>(*site, partial, stream)
                         : n <= 4096 ? backward<256, 4>(*site, partial, stream)
                         : n <= 8192 ? backward<512, 4>(*site, partial, stream)
-                                    : backward<512, 8>(*site, partial, stream);
+                                    : backward_of_longest(*site, partial, stream);
     if (status != 0) return status;
     for (const auto& [from, to] : {std::pair(partial.bias, site->dbias), std::pair(partial.gain, site->dgain),
                                    std::pair(partial.gate, site->dgate)}) {

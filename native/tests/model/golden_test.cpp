@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "golden/golden.hpp"
+#include "support/test_device.hpp"
 
 namespace filigree {
 namespace {
@@ -23,7 +24,8 @@ protected:
 TEST_P(GoldenModel, LogitsMatch) {
     const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     const auto& batch = expected["tokens"][0];
     const auto tokens = golden::flat<std::uint16_t>(batch);
     const auto logits = expected.expected("logits");
@@ -40,7 +42,8 @@ class GoldenText : public GoldenModel {};
 TEST_P(GoldenText, HeldOutLossAndNodeMeansMatch) {
     const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     const auto stream = golden::flat<std::uint16_t>(expected["stream"]);
 
     // Windows in batches of 2 and 1: the last batch is smaller and must not weigh more.

@@ -17,6 +17,7 @@
 #include "golden/golden.hpp"
 #include "model/model_files.hpp"
 #include "prune/pruner.hpp"
+#include "support/test_device.hpp"
 
 namespace filigree {
 namespace {
@@ -24,12 +25,13 @@ namespace {
 #define ASSERT_OK(call) ASSERT_EQ((call), FG_OK) << fg_last_error_message()
 
 at::Tensor as_tensor(std::vector<float> values) {
-    return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kFloat).clone();
+    return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kFloat)
+        .to(test_device(), at::kFloat, /*non_blocking=*/false, /*copy=*/true);
 }
 
 /// Values of a tensor on the host.
 std::vector<float> as_vector(const at::Tensor& tensor) {
-    const auto values = tensor.detach().contiguous();
+    const auto values = tensor.detach().cpu().contiguous();
     return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
 }
 
@@ -56,7 +58,7 @@ protected:
 class GoldenMasks : public GoldenPrune {
 protected:
     const std::shared_ptr<Model> model_ =
-        load_model(expected_.folder(), parse_execution(GetParam().execution_json()), at::Device(at::kCPU));
+        load_model(expected_.folder(), parse_execution(GetParam().execution_json()), test_device());
     const Examples examples_ = make_examples(model_, tokens_.data(), static_cast<std::int64_t>(pairs()),
                                              static_cast<std::int64_t>(length()), positions_.data(), answers_.data());
     const at::Tensor means_ = as_tensor(expected_.expected("means"));
@@ -99,7 +101,8 @@ TEST_P(GoldenMasks, MaskLearningStepsMatch) {
 
 TEST_P(GoldenPrune, ScoresAndCalibrationMatch) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     fg_examples* examples = nullptr;
     ASSERT_OK(
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
@@ -132,7 +135,8 @@ TEST_P(GoldenPrune, ScoresAndCalibrationMatch) {
 
 TEST_P(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     fg_examples* examples = nullptr;
     ASSERT_OK(
         fg_examples_create(model, tokens_.data(), pairs(), length(), positions_.data(), answers_.data(), &examples));
@@ -169,7 +173,8 @@ TEST_P(GoldenPrune, DifferencesAreThoseOfTheMaskedLogits) {
 
 TEST_P(GoldenPrune, EdgesMatch) {
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected_.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     fg_buffer* buffer = nullptr;
     ASSERT_OK(fg_circuit_edges(model, keep_.data(), keep_.size(), &buffer));
     const std::span edges(static_cast<const fg_edge*>(fg_buffer_data(buffer)),

@@ -15,6 +15,7 @@
 #include "model/model.hpp"
 #include "prune/examples.hpp"
 #include "prune/pruner.hpp"
+#include "support/test_device.hpp"
 #include "train/trainer.hpp"
 
 namespace filigree {
@@ -80,7 +81,7 @@ inline nlohmann::json small_prune_json() {
 
 inline std::shared_ptr<Model> make_model(const nlohmann::json& config = small_model_json(), bool positions = false,
                                          std::uint64_t seed = 1) {
-    return std::make_shared<Model>(parse_model_config(config.dump()), ModelInit{seed, positions, {}}, at::kCPU);
+    return std::make_shared<Model>(parse_model_config(config.dump()), ModelInit{seed, positions, {}}, test_device());
 }
 
 /// Tokens of a sequence that can be learnt: each is a fixed function of the one before, one time in eight at random.

@@ -14,6 +14,7 @@
 #include "golden/golden.hpp"
 #include "model/model_files.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/test_device.hpp"
 #include "train/trainer.hpp"
 
 namespace filigree {
@@ -30,7 +31,7 @@ protected:
 TEST_P(GoldenTrain, GradientOfEveryTensorMatches) {
     const golden::Case expected(GetParam().name);
     const std::shared_ptr<Model> model =
-        load_model(expected.folder(), parse_execution(GetParam().execution_json()), at::Device(at::kCPU));
+        load_model(expected.folder(), parse_execution(GetParam().execution_json()), test_device());
     const auto& batch = expected["tokens"][0];
     const auto tokens = golden::flat<std::uint16_t>(batch);
     Trainer trainer(model, parse_train_config(expected.text("trainer.json")), {{tokens.data(), tokens.size(), 1.0}});
@@ -42,7 +43,7 @@ TEST_P(GoldenTrain, GradientOfEveryTensorMatches) {
     std::size_t compared = 0;
     for (const auto& parameter : model->table().parameters()) {
         if (!parameter.trainable) continue;
-        const auto gradient = ParameterTable::view(trainer.gradients(), parameter).contiguous();
+        const auto gradient = ParameterTable::view(trainer.gradients(), parameter).cpu().contiguous();
         const std::span<const float> actual(gradient.const_data_ptr<float>(), static_cast<std::size_t>(parameter.size));
         EXPECT_LE(golden::relative_error(actual, expected.expected("gradient." + parameter.name)),
                   expected.tolerance("gradient"))
@@ -103,7 +104,8 @@ void expect_state(const golden::Case& expected, fg_model* model, fg_trainer* tra
 TEST_P(GoldenTrain, TenStepsMatch) {
     const golden::Case expected(GetParam().name);
     fg_model* model = nullptr;
-    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), "cpu", &model));
+    ASSERT_OK(fg_model_load(expected.folder().c_str(), GetParam().execution_json().c_str(), test_device_name().c_str(),
+                            &model));
     const auto all_tokens = golden::flat<std::uint16_t>(expected["tokens"]);
     const fg_corpus corpus{all_tokens.data(), all_tokens.size(), 1.0};
     fg_trainer* trainer = nullptr;

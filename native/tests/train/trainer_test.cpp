@@ -112,7 +112,7 @@ TEST_F(Training, ResumesBitIdentically) {
             for (int i = 0; i < stop; ++i) static_cast<void>(first->step());
             first->save(folder.path());
         }
-        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, test_device());
         const auto second = Trainer::resume(model, folder.path(), streams());
         EXPECT_EQ(second->steps_done(), stop);
         EXPECT_EQ(second->tokens_seen(), stop * 4 * 17);
@@ -279,7 +279,7 @@ TEST_F(Training, ARunThatIsOlderThanAccumulateGoesOn) {
     ASSERT_NE(at, std::string::npos);
     bytes.replace(at, key.size(), key.size(), ' ');
     std::ofstream(file, std::ios::binary) << bytes;
-    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, test_device());
     const auto second = Trainer::resume(model, folder.path(), streams());
     EXPECT_EQ(second->config().accumulate, 1);
     EXPECT_EQ(second->step().loss, first->step().loss);
@@ -340,7 +340,7 @@ TEST_F(Training, ResumesEveryOptionBitIdentically) {
             for (int i = 0; i < stop; ++i) static_cast<void>(first->step());
             first->save(folder.path());
         }
-        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+        const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, test_device());
         const auto second = Trainer::resume(model, folder.path(), streams());
         EXPECT_FG_ERROR(second->set_teacher(make_model(small_model_json(), false, 8)), FG_INVALID_ARGUMENT,
                         "not the teacher that the run was started with");
@@ -377,7 +377,7 @@ TEST_F(Training, IsBitIdenticalFromRunToRun) {
 TEST_F(Training, PlansAgreeUpToRoundingAndInTheWeightsTheyKeep) {
     const auto with = [&](Plan plan) {
         const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
-                                                   ModelInit{1, true, {Precision::kFp32, plan}}, at::kCPU);
+                                                   ModelInit{1, true, {Precision::kFp32, plan}}, test_device());
         return std::make_unique<Trainer>(model, parse_train_config(small_train_json().dump()), streams());
     };
     const auto fast = with(Plan::kFast);
@@ -412,7 +412,7 @@ TEST_F(Training, Bf16StaysWithinTheSpreadOfSeedsAndIsBitIdenticalFromRunToRun) {
     };
     const auto run = [&](Precision precision, std::uint64_t seed) {
         const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
-                                                   ModelInit{seed, true, {precision, Plan::kFast}}, at::kCPU);
+                                                   ModelInit{seed, true, {precision, Plan::kFast}}, test_device());
         Trainer trainer(model, parse_train_config(config.dump()), streams());
         Outcome outcome;
         while (!trainer.finished()) {
@@ -456,7 +456,7 @@ TEST_F(Training, ResumesWithThePlanOfItsCheckpoint) {
     static_cast<void>(first->step());
     first->model().sparse_weights().set_crossover(0.0625);
     first->save(folder.path());
-    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, at::kCPU);
+    const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, test_device());
     static_cast<void>(Trainer::resume(model, folder.path(), streams()));
     EXPECT_EQ(model->sparse_weights().crossover(), 0.0625);
 }
