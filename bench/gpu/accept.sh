@@ -43,11 +43,12 @@ mkdir -p "$marks" "$out"
 if [ "$device" = cpu ]; then
     FILIGREE_EMULATED_CUDA=$native/lib/libfiligree_cuda_emulated.so
     emulated=_emulated cases=g0 repeats=2 small=proof medium="" tokens=nano slice=20 seeds="1 2" tasks=single_double_quote
+    longest=1800 # of a build, on two cores
 else
     emulated="" cases="g1 g2 g3" repeats=5 small=small medium=medium tokens=small slice=240 seeds="1 2 3"
     tasks="single_double_quote bracket_counting for_while if_equals"
+    longest=220 # seconds of one unit; one that is begun within a slice ends within eight minutes
 fi
-longest=220 # seconds of one unit; one that is begun within a slice ends within eight minutes
 
 # unit <name> <command>...: a part of a stage. It is left out when done before or when the slice is over.
 # skippable <name> <command>...: the same, and when it fails that is no failure of the stage.
@@ -176,7 +177,9 @@ stage_java() {
         -cp "$pack/jars/*" dev.filigree.cli.Main
     run=$state/java
     if [ "$device" = cpu ]; then
-        preset=nano size="--set train.steps=6 --set train.batch_size=2 --set run.eval_sequences=2"
+        preset=nano size="--set train.steps=6 --set train.batch_size=2 --set run.eval_batch=2 --set run.eval_sequences=2"
+        for pairs in train validation final; do size="$size --set prune.${pairs}_pairs=8"; done
+        size="$size --set prune.mean_sequences=4 --set prune.masks.steps=4 --set prune.masks.batch_pairs=4"
     else
         preset=small size="--set train.steps=1000"
     fi

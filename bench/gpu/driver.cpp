@@ -89,7 +89,8 @@ struct Part {
 std::vector<Part> read_text(const fs::path& preset, const fs::path& folder, const std::string& split) {
     std::vector<Part> parts;
     double shares = 0.0;
-    for (const auto& source : read_json(preset / "data.json").at("corpora")) {
+    const auto data = read_json(preset / "data.json");
+    for (const auto& source : data.at("corpora")) {
         Part part{source.at("name"), source.at("share"), {}};
         const auto bytes = read_bytes(folder / (part.corpus + "." + split + ".u16"));
         part.tokens.resize(bytes.size() / sizeof(std::uint16_t));
@@ -254,11 +255,13 @@ int export_weights(const Arguments& args) {
 
 // ---- Pruning, by the search of prune.json on <tasks>/<task>.<split>.jsonl. ----
 
-Examples read_examples(fg_model* model, const fs::path& folder, const std::string& task, const std::string& split) {
+/// @param most pairs; fewer where a task has fewer.
+Examples read_examples(fg_model* model, const fs::path& folder, const std::string& task, const std::string& split,
+                       std::size_t most) {
     std::vector<Json> pairs;
     std::ifstream in(folder / (task + "." + split + ".jsonl"));
     std::size_t length = 0;
-    for (std::string line; std::getline(in, line);) {
+    for (std::string line; pairs.size() < most && std::getline(in, line);) {
         pairs.push_back(Json::parse(line));
         length = std::max(length, pairs.back().at("tokens_a").size());
     }
@@ -312,9 +315,9 @@ int prune(const Arguments& args) {
     const auto nodes = json_of(buffer).at("nodes").get<std::uint64_t>();
     const auto means =
         node_means(model.get(), read_text(preset, args.at(1), "train"), search.at("mean_sequences"), nodes);
-    const auto learnt_on = read_examples(model.get(), args.at(2), task, "train");
-    const auto chosen_on = read_examples(model.get(), args.at(2), task, "validation");
-    const auto last = read_examples(model.get(), args.at(2), task, "final");
+    const auto learnt_on = read_examples(model.get(), args.at(2), task, "train", search.at("train_pairs"));
+    const auto chosen_on = read_examples(model.get(), args.at(2), task, "validation", search.at("validation_pairs"));
+    const auto last = read_examples(model.get(), args.at(2), task, "final", search.at("final_pairs"));
     const auto start = now();
     fg_pruner* handle = nullptr;
     check(fg_pruner_create(model.get(), search.at("masks").dump().c_str(), learnt_on.get(), means.data(), nodes,

@@ -87,7 +87,9 @@ def main():
     machine = (folder / "machine.txt").read_text() if (folder / "machine.txt").exists() else ""
     skipped = [line for stage in sorted(folder.glob("*.txt")) for line in stage.read_text().splitlines()
                if line.startswith(("SKIP", "FAILED"))]
-    text = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# " + folder.name, "", "```", machine.strip(), "```", "",
+    emulated = ["**The kernels were emulated on a CPU. This shows that the script runs; no figure is a measurement.**", ""]
+    text = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# " + folder.name, "",
+            *(emulated if folder.name.endswith("-cpu") else []), "```", machine.strip(), "```", "",
             *kernels(bench), *steps(bench), *trainings(folder), *circuits(folder), *(f"- {line}" for line in skipped)]
     (folder / "README.md").write_text("\n".join(text).rstrip() + "\n")
 
