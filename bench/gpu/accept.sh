@@ -42,7 +42,7 @@ mkdir -p "$marks" "$out"
 # What differs between a GPU and the proof on a CPU: sizes, and which library has the kernels.
 if [ "$device" = cpu ]; then
     FILIGREE_EMULATED_CUDA=$native/lib/libfiligree_cuda_emulated.so
-    emulated=_emulated cases=g0 repeats=2 small=proof medium="" tokens=nano slice=20 seeds="1 2" tasks=single_double_quote
+    emulated=_emulated cases=g0 repeats=2 small=proof medium="" tokens=nano slice=15 seeds="1 2" tasks=single_double_quote
     longest=1800 # of a build, on two cores
 else
     emulated="" cases="g1 g2 g3" repeats=5 small=small medium=medium tokens=small slice=240 seeds="1 2 3"

@@ -53,7 +53,7 @@ class GpuPresetsTest {
                         "model.n_head=2",
                         "model.d_model=32",
                         "model.d_mlp=128",
-                        "train.steps=60",
+                        "train.steps=240",
                         "train.batch_size=2",
                         "prune.train_pairs=8",
                         "prune.validation_pairs=8",
