@@ -62,6 +62,7 @@ typedef struct fg_trainer fg_trainer;
 typedef struct fg_examples fg_examples;
 /** Learnable node masks over one frozen model. Keeps its model and its examples alive. */
 typedef struct fg_pruner fg_pruner;
+typedef struct fg_fast_pruner fg_fast_pruner;
 /** Bytes owned by the library. */
 typedef struct fg_buffer fg_buffer;
 
@@ -105,6 +106,39 @@ typedef struct fg_prune_stats {
     uint64_t nodes;   /**< nodes whose mask is open after the last step */
 } fg_prune_stats;
 
+/** What a fast search has done so far. The caller sets struct_size to sizeof(fg_fast_prune_stats). */
+typedef struct fg_fast_prune_stats {
+    uint32_t struct_size;
+    int32_t phase;   /**< what comes next: one of FG_FAST_PRUNE_* */
+    uint64_t pieces; /**< of work that are done; how many there will be nobody knows */
+    uint64_t nodes;  /**< of the circuit that was last looked at; while masks are learnt, of all of them on average */
+    uint64_t edges;
+    double loss; /**< of the circuit that was last looked at, or of the last batch */
+} fg_fast_prune_stats;
+
+/** Phases of a fast search. */
+typedef enum fg_fast_prune_phase {
+    FG_FAST_PRUNE_ATTRIBUTE = 0,
+    FG_FAST_PRUNE_LEARN = 1,
+    FG_FAST_PRUNE_CHOOSE = 2,
+    FG_FAST_PRUNE_CLEAN = 3,
+    FG_FAST_PRUNE_DONE = 4
+} fg_fast_prune_phase;
+
+/** What one task is pruned by. The examples stay the caller's. */
+typedef struct fg_prune_task {
+    fg_examples* train;      /**< masks are learnt on these */
+    fg_examples* validation; /**< circuits are chosen on these, and on some of the others */
+} fg_prune_task;
+
+/** What a fast search found beside nodes and edges. The caller sets struct_size to sizeof(fg_found_circuit). */
+typedef struct fg_found_circuit {
+    uint32_t struct_size;
+    uint32_t reached; /**< 1 when the target is kept on training and validation examples, else 0 */
+    double scale;     /**< calibration, fitted on training examples */
+    double shift;
+} fg_found_circuit;
+
 /** How a circuit (or the whole model) does on examples. The caller sets struct_size to sizeof(fg_task_stats). */
 typedef struct fg_task_stats {
     uint32_t struct_size;
@@ -132,10 +166,16 @@ typedef struct fg_edge {
  */
 typedef struct fg_circuit {
     uint32_t struct_size;
-    uint32_t reserved;
-    uint64_t nodes;      /**< must be the model's number of nodes */
-    const uint8_t* keep; /**< [nodes] of 0 and 1 */
-    const float* means;  /**< [nodes] ablation values */
+    uint32_t frozen_norms; /**< 1: every RMSNorm divides by what it does in the whole model; else 0 */
+    uint64_t nodes;        /**< must be the model's number of nodes */
+    const uint8_t* keep;   /**< [nodes] of 0 and 1 */
+    const float* means;    /**< [nodes] ablation values */
+    /**
+     * [n_edges] the edges between kept nodes that pass their source on; of all others the target gets the source's mean
+     * (weights are not read). NULL for all of them: a circuit of nodes alone. fg_circuit_with_donors() does not look.
+     */
+    const fg_edge* edges;
+    uint64_t n_edges;
 } fg_circuit;
 
 /* ---- Runtime ------------------------------------------------------------------------------------------------- */
@@ -369,6 +409,37 @@ FG_API fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation
 
 /** Close the pruner. NULL and closed handles are ignored. */
 FG_API void fg_pruner_destroy(fg_pruner* pruner);
+
+/**
+ * Start the fast search for the circuits of one or several tasks (docs/pruning.md): they are candidates by attribution,
+ * then learnt together as one batch of masks on the model compacted to them, then cleaned of nodes and edges.
+ * @param config_json masks, targets, numbers of examples, ... (docs/c-abi.md).
+ * @param means [nodes] ablation values, copied.
+ * @return FG_INVALID_CONFIG, FG_INVALID_ARGUMENT, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_fast_pruner_create(fg_model* model, const char* config_json, const fg_prune_task* tasks,
+                                       uint64_t n_tasks, const float* means, uint64_t nodes,
+                                       fg_fast_pruner** out_pruner);
+
+/**
+ * Do one piece of work, of tenths of a second on a small model; nothing when the phase is FG_FAST_PRUNE_DONE.
+ * @return FG_CANCELLED (the search can go on), FG_DIVERGED, FG_OUT_OF_MEMORY.
+ */
+FG_API fg_status fg_fast_pruner_advance(fg_fast_pruner* pruner, fg_fast_prune_stats* out_stats);
+
+/**
+ * A circuit of a finished search. Where the target is not reached it is that of the candidates.
+ * @param task, target indices into the tasks and the configured targets.
+ * @param out_keep [nodes] 1 for kept, 0 for ablated.
+ * @param out_edges an array of fg_edge in the order of fg_circuit_edges(): the edges that are left. Of a search that
+ *        leaves out none, all between kept nodes.
+ * @return FG_INVALID_STATE before the search is finished.
+ */
+FG_API fg_status fg_fast_pruner_circuit(fg_fast_pruner* pruner, uint64_t task, uint64_t target, uint64_t nodes,
+                                        uint8_t* out_keep, fg_buffer** out_edges, fg_found_circuit* out_found);
+
+/** Close the search. NULL and closed handles are ignored. */
+FG_API void fg_fast_pruner_destroy(fg_fast_pruner* pruner);
 
 /* ---- Circuits ------------------------------------------------------------------------------------------------ */
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "circuit/binarisation.hpp"
 #include "circuit/circuit_mask.hpp"
 #include "circuit/donors.hpp"
+#include "circuit/edge_circuit.hpp"
 #include "circuit/edges.hpp"
 #include "circuit/node_edits.hpp"
 #include "circuit/recording.hpp"
@@ -31,6 +33,18 @@ void check_circuit(const Model& model, const fg_circuit* circuit) {
     require(circuit->means, "means");
     check_keep(circuit->keep, circuit->nodes);
     check_means(circuit->means, circuit->nodes);
+    FG_EXPECTS(circuit->frozen_norms <= 1, FG_INVALID_ARGUMENT, "frozen_norms is ", circuit->frozen_norms,
+               ", not 0 or 1");
+}
+
+/// The edges of a circuit that lists them. @throws FG_INVALID_ARGUMENT.
+EdgeCircuit listed_edges(const Model& model, const fg_circuit* circuit) {
+    EdgeCircuit listed{{circuit->keep, circuit->keep + circuit->nodes}, std::vector<Edge>()};
+    for (std::uint64_t i = 0; i < circuit->n_edges; ++i) {
+        listed.edges->push_back({circuit->edges[i].source, circuit->edges[i].target, circuit->edges[i].weight});
+    }
+    check_circuit(model, listed);
+    return listed;
 }
 
 /// A circuit on the model's device. @throws FG_INVALID_ARGUMENT.
@@ -39,7 +53,15 @@ CircuitMask upload(const Model& model, const fg_circuit* circuit) {
     if (circuit == nullptr) {
         return {};
     }
-    return {upload_nodes(model, circuit->keep), upload_nodes(model, circuit->means)};
+    CircuitMask mask;
+    mask.gates = upload_nodes(model, circuit->keep);
+    mask.means = upload_nodes(model, circuit->means);
+    mask.frozen_norms = circuit->frozen_norms != 0;
+    if (circuit->edges != nullptr) {
+        mask.weights =
+            std::make_shared<const Weights>(circuit_weights(model, listed_edges(model, circuit), mask.means));
+    }
+    return mask;
 }
 
 CircuitMask upload_required(const Model& model, const fg_circuit* circuit) {
@@ -131,14 +153,7 @@ fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes,
         require(out_edges, "out_edges");
         require_nodes(*object, nodes);
         check_keep(keep, nodes);
-        auto buffer = std::make_shared<Buffer>();
-        for (const auto& edge : circuit_edges(*object, keep)) {
-            const fg_edge c_edge = {edge.source, edge.target, edge.weight};
-            const auto* bytes = reinterpret_cast<const char*>(&c_edge);
-            buffer->bytes.insert(buffer->bytes.end(), bytes, bytes + sizeof(c_edge));
-        }
-        buffer->size = buffer->bytes.size();
-        *out_edges = make_handle<fg_buffer>(std::move(buffer));
+        *out_edges = make_edge_buffer(circuit_edges(*object, keep));
     });
 }
 

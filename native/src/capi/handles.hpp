@@ -17,6 +17,7 @@
 
 #include "capi/guard.hpp"
 #include "prune/examples.hpp"
+#include "prune/fast_pruner.hpp"
 #include "prune/pruner.hpp"
 #include "train/trainer.hpp"
 
@@ -60,6 +61,12 @@ struct HandleTraits<fg_pruner> {
     using Object = Pruner;
     static constexpr const char* kName = "pruner";
     static constexpr std::uintptr_t kTag = 5;
+};
+template <>
+struct HandleTraits<fg_fast_pruner> {
+    using Object = FastPruner;
+    static constexpr const char* kName = "fast pruner";
+    static constexpr std::uintptr_t kTag = 6;
 };
 
 /// All live objects of one handle type. Thread-safe.

@@ -88,3 +88,62 @@ fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation, doubl
 }
 
 void fg_pruner_destroy(fg_pruner* pruner) { Registry<fg_pruner>::instance().remove(pruner); }
+
+fg_status fg_fast_pruner_create(fg_model* model, const char* config_json, const fg_prune_task* tasks, uint64_t n_tasks,
+                                const float* means, uint64_t nodes, fg_fast_pruner** out_pruner) {
+    return guard([&] {
+        const auto object = object_of(model);
+        const auto lock = occupy(*object);
+        require(config_json, "config_json");
+        require(tasks, "tasks");
+        require(means, "means");
+        require(out_pruner, "out_pruner");
+        require_nodes(*object, nodes);
+        check_means(means, nodes);
+        std::vector<PruneTask> chosen;
+        for (std::int64_t i = 0; i < to_size(n_tasks, "n_tasks"); ++i) {
+            chosen.push_back({*examples_for(*object, tasks[i].train), *examples_for(*object, tasks[i].validation)});
+        }
+        *out_pruner = make_handle<fg_fast_pruner>(std::make_shared<FastPruner>(
+            std::move(chosen), parse_fast_prune_config(config_json), upload_nodes(*object, means)));
+    });
+}
+
+fg_status fg_fast_pruner_advance(fg_fast_pruner* pruner, fg_fast_prune_stats* out_stats) {
+    return guard([&] {
+        const auto object = object_of(pruner);
+        const auto lock = occupy(object->model());
+        require_stats(out_stats);
+        object->advance();
+        out_stats->phase = static_cast<std::int32_t>(object->phase());
+        out_stats->pieces = static_cast<std::uint64_t>(object->pieces_done());
+        out_stats->nodes = static_cast<std::uint64_t>(object->nodes());
+        out_stats->edges = static_cast<std::uint64_t>(object->edges());
+        out_stats->loss = object->loss();
+    });
+}
+
+fg_status fg_fast_pruner_circuit(fg_fast_pruner* pruner, uint64_t task, uint64_t target, uint64_t nodes,
+                                 uint8_t* out_keep, fg_buffer** out_edges, fg_found_circuit* out_found) {
+    return guard([&] {
+        const auto object = object_of(pruner);
+        const auto lock = occupy(object->model());
+        require(out_keep, "out_keep");
+        require(out_edges, "out_edges");
+        require_stats(out_found);
+        require_nodes(object->model(), nodes);
+        FG_EXPECTS(object->finished(), FG_INVALID_STATE, "the search is not finished");
+        FG_EXPECTS(task < object->tasks() && target < object->targets(), FG_INVALID_ARGUMENT, "there is no circuit ",
+                   task, ", ", target, " of ", object->tasks(), " tasks and ", object->targets(), " targets");
+        const auto& found = object->found(task, target);
+        const auto& circuit = found.circuit;
+        std::copy(circuit.keep.begin(), circuit.keep.end(), out_keep);
+        *out_edges =
+            make_edge_buffer(circuit.edges ? *circuit.edges : circuit_edges(object->model(), circuit.keep.data()));
+        out_found->reached = found.reached ? 1 : 0;
+        out_found->scale = found.calibration.scale;
+        out_found->shift = found.calibration.shift;
+    });
+}
+
+void fg_fast_pruner_destroy(fg_fast_pruner* pruner) { Registry<fg_fast_pruner>::instance().remove(pruner); }

@@ -44,7 +44,10 @@ std::string build_info_json() {
                                            {"fg_prune_stats", sizeof(fg_prune_stats)},
                                            {"fg_task_stats", sizeof(fg_task_stats)},
                                            {"fg_edge", sizeof(fg_edge)},
-                                           {"fg_circuit", sizeof(fg_circuit)}}}};
+                                           {"fg_circuit", sizeof(fg_circuit)},
+                                           {"fg_fast_prune_stats", sizeof(fg_fast_prune_stats)},
+                                           {"fg_prune_task", sizeof(fg_prune_task)},
+                                           {"fg_found_circuit", sizeof(fg_found_circuit)}}}};
     return info.dump();
 }
 
@@ -136,6 +139,7 @@ fg_status fg_runtime_measure(fg_buffer** out_json) {
 
 void fg_runtime_shutdown(void) {
     Registry<fg_pruner>::instance().clear();
+    Registry<fg_fast_pruner>::instance().clear();
     Registry<fg_examples>::instance().clear();
     Registry<fg_trainer>::instance().clear();
     Registry<fg_model>::instance().clear();

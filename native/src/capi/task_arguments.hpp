@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <vector>
 
 #include "capi/handles.hpp"
+#include "circuit/edges.hpp"
 #include "prune/task_score.hpp"
 
 namespace filigree::capi {
@@ -50,6 +52,18 @@ inline void fill(fg_task_stats* out_stats, const TaskScore& score, std::int64_t 
     out_stats->accuracy = score.accuracy;
     out_stats->scale = score.calibration.scale;
     out_stats->shift = score.calibration.shift;
+}
+
+/// A buffer of fg_edge.
+[[nodiscard]] inline fg_buffer* make_edge_buffer(const std::vector<Edge>& edges) {
+    auto buffer = std::make_shared<Buffer>();
+    for (const auto& edge : edges) {
+        const fg_edge c_edge = {edge.source, edge.target, edge.weight};
+        const auto* bytes = reinterpret_cast<const char*>(&c_edge);
+        buffer->bytes.insert(buffer->bytes.end(), bytes, bytes + sizeof(c_edge));
+    }
+    buffer->size = buffer->bytes.size();
+    return make_handle<fg_buffer>(std::move(buffer));
 }
 
 }  // namespace filigree::capi

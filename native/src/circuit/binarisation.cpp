@@ -85,13 +85,14 @@ private:
     double t_;
 };
 
-double mean_loss(const at::Tensor& differences, const Calibration& calibration) {
-    double total = 0.0;
+/// @param differences [sequences] on the host, of pairs.
+double loss_of(const at::Tensor& differences, const Calibration& calibration) {
+    std::vector<ScoredSequence> sequences;
     const auto* values = differences.const_data_ptr<float>();
     for (std::int64_t i = 0; i < differences.numel(); ++i) {
-        total += two_way_loss({values[i], i % 2 == 0 ? 1.0 : -1.0}, calibration);
+        sequences.push_back({values[i], i % 2 == 0 ? 1.0 : -1.0});
     }
-    return total / static_cast<double>(differences.numel());
+    return mean_loss(sequences, calibration);
 }
 
 /// For every open node the threshold, of three, that costs least alone, and the means on its two sides.
@@ -124,7 +125,7 @@ at::Tensor first_levels(const Examples& examples, const CircuitMask& mask, const
         auto best = std::numeric_limits<double>::infinity();
         for (std::int64_t j = 0; j < static_cast<std::int64_t>(kThresholds.size()); ++j) {
             const auto at = i * static_cast<std::int64_t>(kThresholds.size()) + j;
-            const auto loss = mean_loss(differences.select(0, at), calibration);
+            const auto loss = loss_of(differences.select(0, at), calibration);
             if (loss < best) {
                 best = loss;
                 levels.select(1, i).select(0, 0).fill_(edits[static_cast<std::size_t>(at)].low);

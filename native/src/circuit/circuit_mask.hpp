@@ -3,20 +3,32 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 #include "prune/task_score.hpp"
 
 namespace filigree {
 
 /// What stays of a model (fg_circuit). Undefined tensors: the whole model.
 struct CircuitMask {
-    at::Tensor gates;  ///< fp32 [nodes] of 0 and 1
-    at::Tensor means;  ///< fp32 [nodes], what closed nodes hold
+    at::Tensor gates;                        ///< fp32 [nodes] of 0 and 1
+    at::Tensor means;                        ///< fp32 [nodes], what closed nodes hold
+    std::shared_ptr<const Weights> weights;  ///< of a circuit that leaves out edges (edge_circuit.hpp), else null
+    bool frozen_norms = false;               ///< RMS factors are those of the whole model
 };
 
 /// A forward through a circuit. Hooks that watch or change one derive from it.
 class CircuitHook : public GateHook {
 public:
-    explicit CircuitHook(const CircuitMask& mask) : GateHook(mask.gates, mask.means) {}
+    explicit CircuitHook(const CircuitMask& mask) : GateHook(mask.gates, mask.means), weights_(mask.weights) {
+        if (mask.frozen_norms) {
+            freeze_norms_of_each_forward();
+        }
+    }
+    [[nodiscard]] const Weights* weights() const override { return weights_.get(); }
+
+private:
+    std::shared_ptr<const Weights> weights_;
 };
 
 }  // namespace filigree

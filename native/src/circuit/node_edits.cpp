@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/error.hpp"
+
 namespace filigree {
 namespace {
 
@@ -81,6 +83,7 @@ private:
 
 at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const std::vector<NodeEdit>& edits) {
     const at::NoGradGuard no_grad;
+    FG_EXPECTS(!mask.frozen_norms, FG_UNSUPPORTED, "single nodes are not edited under frozen norms");
     auto& model = *examples.model;
     const auto context = model.context();
     const auto placed = by_half_layer(model, edits);

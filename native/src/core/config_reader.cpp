@@ -89,6 +89,24 @@ std::optional<double> ConfigReader::number_or_null(const char* key, double min, 
     return number(key, min, max);
 }
 
+std::vector<double> ConfigReader::numbers(const char* key, double min, double max) {
+    const auto& list = at(key);
+    if (!list.is_array() || list.empty()) {
+        fail(key, "must be a list of at least one number, not " + list.dump());
+    }
+    std::vector<double> result;
+    for (const auto& value : list) {
+        if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < min ||
+            value.get<double>() > max) {
+            std::ostringstream complaint;
+            complaint << "must hold numbers in [" << min << ", " << max << "] only, not " << value.dump();
+            fail(key, complaint.str());
+        }
+        result.push_back(value.get<double>());
+    }
+    return result;
+}
+
 bool ConfigReader::boolean(const char* key) {
     const auto& value = at(key);
     if (!value.is_boolean()) {

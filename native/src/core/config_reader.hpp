@@ -27,6 +27,8 @@ public:
     [[nodiscard]] double number(const char* key, double min, double max);
     /// A finite number in [min, max], or nothing for null.
     [[nodiscard]] std::optional<double> number_or_null(const char* key, double min, double max);
+    /// A list of at least one finite number in [min, max].
+    [[nodiscard]] std::vector<double> numbers(const char* key, double min, double max);
     [[nodiscard]] bool boolean(const char* key);
     [[nodiscard]] std::string text(const char* key);
     /// Index of the value in `choices`.

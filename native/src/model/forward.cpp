@@ -2,13 +2,16 @@
 #include "model/forward.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
 
+#include <array>
 #include <utility>
 
 #include "ops/attention.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/embedding.hpp"
+#include "ops/gate.hpp"
 #include "ops/linear.hpp"
 #include "ops/site.hpp"
 
@@ -21,63 +24,152 @@ public:
     Sites(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
         : context_(context), layer_(layer), hook_(hook) {}
 
+    /// The norm before a half layer and the site after it. @param x [B, T, d].
+    [[nodiscard]] at::Tensor read(SiteKind kind, const at::Tensor& x, const at::Tensor& gain) const {
+        const auto plan = context_.execution.plan;
+        const auto half_layer = 2 * layer_ + (kind == SiteKind::kAttnIn ? 0 : 1);
+        const auto inverse_rms = hook_ == nullptr ? at::Tensor() : hook_->inverse_rms_at(half_layer);
+        return pass(kind, inverse_rms.defined() ? ops::site(x * inverse_rms * gain, rule(kind), plan)
+                                                : ops::rms_norm_site(x, gain, rule(kind), plan));
+    }
+    /// The site of an output of the attention or the MLP.
+    [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& x) const {
+        return pass(kind, ops::site(x, rule(kind), context_.execution.plan));
+    }
+    [[nodiscard]] at::Tensor neurons(const at::Tensor& x) const {
+        const auto plan = context_.execution.plan;
+        const auto kind = SiteKind::kMlpNeuron;
+        return pass(kind, context_.config.activation == Activation::kGelu ? ops::gelu_site(x, rule(kind), plan)
+                                                                          : ops::site(at::relu(x), rule(kind), plan));
+    }
+    /// @param x [B, T, all queries, keys, values].
+    [[nodiscard]] std::array<at::Tensor, 3> split(const at::Tensor& x) const {
+        constexpr std::array kKinds = {SiteKind::kAttnQ, SiteKind::kAttnK, SiteKind::kAttnV};
+        std::array<at::Tensor, 3> parts;
+        if (context_.routing == nullptr) {
+            parts = ops::split_sites(x, {rule(kKinds[0]), rule(kKinds[1]), rule(kKinds[2])}, context_.execution.plan);
+        }
+        std::int64_t first = 0;
+        for (std::size_t i = 0; i < kKinds.size(); ++i) {
+            if (const auto* route = routing(kKinds.at(i))) {
+                parts.at(i) =
+                    ops::site(x.narrow(-1, first, route->computed), rule(kKinds.at(i)), context_.execution.plan);
+                first += route->computed;
+            }
+            parts.at(i) = pass(kKinds.at(i), std::move(parts.at(i)));
+        }
+        return parts;
+    }
+    [[nodiscard]] at::Tensor heads(at::Tensor y) const {
+        return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y));
+    }
+    /// What a half layer adds to the residual when none of its outputs is a node, [d]; undefined when some is.
+    [[nodiscard]] at::Tensor constant(SiteKind output) const {
+        const auto* route = routing(output);
+        return route != nullptr && context_.nodes.site(layer_, output).width == 0 ? route->around : at::Tensor();
+    }
+
+private:
+    [[nodiscard]] const SiteRouting* routing(SiteKind kind) const {
+        return context_.routing == nullptr ? nullptr
+                                           : &context_.routing->at(static_cast<std::size_t>(layer_) * kSiteKinds +
+                                                                   static_cast<std::size_t>(kind));
+    }
+    [[nodiscard]] std::optional<ForwardHook::Ablation> ablation(SiteKind kind) const {
+        return hook_ == nullptr ? std::nullopt : hook_->ablation_at(context_.nodes.site(layer_, kind));
+    }
     [[nodiscard]] ops::SiteRule rule(SiteKind kind) const {
-        ops::SiteRule rule{context_.config.kept_at(kind), {}, {}};
-        if (hook_ != nullptr) {
-            if (auto ablation = hook_->ablation_at(context_.nodes.site(layer_, kind))) {
+        ops::SiteRule rule{context_.nodes.site(layer_, kind).kept, {}, {}};
+        if (context_.routing == nullptr) {  // else nodes are told from the channels around them first
+            if (auto ablation = this->ablation(kind)) {
                 rule.gate = std::move(ablation->gate);
                 rule.mean = std::move(ablation->mean);
             }
         }
         return rule;
     }
-    [[nodiscard]] at::Tensor visit(SiteKind kind, at::Tensor x) const {
-        return hook_ == nullptr ? x : hook_->at_site(context_.nodes.site(layer_, kind), std::move(x));
-    }
-    [[nodiscard]] at::Tensor heads(at::Tensor y) const {
-        return hook_ == nullptr ? y : hook_->at_heads(layer_, std::move(y));
+    /// What comes after AbsTopK.
+    [[nodiscard]] at::Tensor pass(SiteKind kind, at::Tensor x) const {
+        const auto* route = routing(kind);
+        if (route != nullptr) {
+            if (route->taken.defined()) {
+                x = x.index_select(-1, route->taken);
+            }
+            if (const auto ablation = this->ablation(kind)) {
+                x = ops::mask_to_mean(x, ablation->gate, ablation->mean);
+            }
+        }
+        if (hook_ != nullptr) {
+            x = hook_->at_site(context_.nodes.site(layer_, kind), std::move(x));
+        }
+        if (route != nullptr && route->places.defined()) {
+            auto shape = x.sizes().vec();
+            shape.back() = route->around.size(0);
+            x = route->around.expand(shape).index_copy(-1, route->places, x);
+        }
+        return x;
     }
 
-private:
     const ForwardContext& context_;
     std::int64_t layer_;
     ForwardHook* hook_;
 };
 
+/// Row positions[b] of every sequence. @param x [B, T, w]. @return [B, 1, w].
+at::Tensor at_positions(const at::Tensor& x, const at::Tensor& positions) {
+    return x.gather(1, positions.view({-1, 1, 1}).expand({-1, 1, x.size(-1)}));
+}
+
+/// @param read_at see run_layers(). @return [B, T, d], or [B, 1, d].
 at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites,
-                           const at::Tensor& x) {
+                           const at::Tensor& x, const at::Tensor& read_at) {
+    if (const auto constant = sites.constant(SiteKind::kAttnOut); constant.defined()) {
+        return constant;
+    }
     const auto plan = context.execution.plan;
-    const auto a = sites.visit(SiteKind::kAttnIn,
-                               ops::rms_norm_site(x, w.ln_1, sites.rule(SiteKind::kAttnIn), plan));  // [B, T, d]
-    const auto qkv = context.linear(a, w.c_attn, w.c_attn_bias);                                     // [B, T, 3A]
-    auto [q, k, v] = ops::split_sites(
-        qkv, {sites.rule(SiteKind::kAttnQ), sites.rule(SiteKind::kAttnK), sites.rule(SiteKind::kAttnV)}, plan);
-    q = sites.visit(SiteKind::kAttnQ, std::move(q));
-    k = sites.visit(SiteKind::kAttnK, std::move(k));
-    v = sites.visit(SiteKind::kAttnV, std::move(v));
-    const auto y = sites.heads(ops::attention(q, k, v, context.config.n_head, w.sink, plan));  // [B, T, A]
-    const auto o = context.linear(y, w.o_proj, w.o_proj_bias);                                 // [B, T, d]
-    return sites.visit(SiteKind::kAttnOut, ops::site(o, sites.rule(SiteKind::kAttnOut), plan));
+    const auto a = sites.read(SiteKind::kAttnIn, x, w.ln_1);                   // [B, T, d]
+    auto [q, k, v] = sites.split(context.linear(a, w.c_attn, w.c_attn_bias));  // [B, T, A] each
+    const auto H = q.size(-1) / context.config.d_head;
+    const auto attend = [&](const at::Tensor& values) {
+        return read_at.defined() ? ops::attention_at(q, k, values, H, w.sink, read_at)
+                                 : ops::attention(q, k, values, H, w.sink, plan);
+    };
+    if (read_at.defined()) {
+        q = at_positions(q, read_at);
+    }
+    const auto y = sites.heads(attend(v));                // [B, T, A]
+    auto o = context.linear(y, w.o_proj, w.o_proj_bias);  // [B, T, d]
+    if (w.o_share.defined()) {
+        const auto given = attend(at::ones_like(v)).slice(-1, 0, at::nullopt, context.config.d_head);  // [B, T, H]
+        o = o + ops::linear(given.contiguous(), w.o_share, {}, {Precision::kFp32, plan});
+    }
+    if (w.o_position.defined()) {
+        o = o + (read_at.defined() ? w.o_position.index_select(0, read_at).unsqueeze(1)
+                                   : w.o_position.narrow(0, 0, x.size(1)));
+    }
+    return sites.write(SiteKind::kAttnOut, o);
 }
 
 at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites, const at::Tensor& x) {
-    const auto plan = context.execution.plan;
-    const auto n =
-        sites.visit(SiteKind::kMlpIn, ops::rms_norm_site(x, w.ln_2, sites.rule(SiteKind::kMlpIn), plan));  // [B, T, d]
-    const auto f = context.linear(n, w.c_fc, w.c_fc_bias);                                                 // [B, T, m]
-    const auto rule = sites.rule(SiteKind::kMlpNeuron);
-    const auto h = sites.visit(SiteKind::kMlpNeuron, context.config.activation == Activation::kGelu
-                                                         ? ops::gelu_site(f, rule, plan)
-                                                         : ops::site(at::relu(f), rule, plan));  // [B, T, m]
-    const auto u = context.linear(h, w.c_proj, w.c_proj_bias);                                   // [B, T, d]
-    return sites.visit(SiteKind::kMlpOut, ops::site(u, sites.rule(SiteKind::kMlpOut), plan));
+    if (const auto constant = sites.constant(SiteKind::kMlpOut); constant.defined()) {
+        return constant;
+    }
+    const auto n = sites.read(SiteKind::kMlpIn, x, w.ln_2);                // [B, T, d]
+    const auto h = sites.neurons(context.linear(n, w.c_fc, w.c_fc_bias));  // [B, T, m]
+    return sites.write(SiteKind::kMlpOut, context.linear(h, w.c_proj, w.c_proj_bias));
+}
+
+/// The norm before the unembedding. @param x [N, d]. @return [N, d].
+at::Tensor final_norm(const ForwardContext& context, const at::Tensor& x, ForwardHook* hook) {
+    const auto inverse_rms = hook == nullptr ? at::Tensor() : hook->inverse_rms_at(2 * context.config.n_layer);
+    return inverse_rms.defined() ? x * inverse_rms.view({-1, 1}) * context.weights.ln_f
+                                 : ops::rms_norm_site(x, context.weights.ln_f, {}, context.execution.plan);
 }
 
 /// Logits without bias and bigram row. @param x [N, d]. @return [N, V], read by nobody else.
-at::Tensor product_with_head(const ForwardContext& context, const at::Tensor& x) {
+at::Tensor product_with_head(const ForwardContext& context, const at::Tensor& x, ForwardHook* hook) {
     const auto& w = context.weights;
-    return ops::logits(ops::rms_norm_site(x, w.ln_f, {}, context.execution.plan), w.lm_head, context.execution,
-                       context.sparse_form(w.lm_head));
+    return ops::logits(final_norm(context, x, hook), w.lm_head, context.execution, context.sparse_form(w.lm_head));
 }
 
 }  // namespace
@@ -123,34 +215,58 @@ Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
     return w;
 }
 
-at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens) {
-    return ops::embedding(context.weights.wte, tokens, context.execution) +
-           context.weights.wpe.narrow(0, 0, tokens.size(1));
+at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
+    auto x = ops::embedding(context.weights.wte, tokens, context.execution);
+    if (hook != nullptr) {
+        x = hook->at_embedding(tokens, std::move(x));
+    }
+    return x + context.weights.wpe.narrow(0, 0, tokens.size(1));
 }
 
-at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer, ForwardHook* hook) {
+at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer, ForwardHook* hook,
+                      const at::Tensor& read_at) {
     const auto half_layers = 2 * context.config.n_layer;
+    const auto& all_weights = hook != nullptr && hook->weights() != nullptr ? *hook->weights() : context.weights;
     const auto residual = [&](std::int64_t half_layer, at::Tensor r) {
         return hook == nullptr ? r : hook->at_residual(half_layer, std::move(r));
     };
     for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
         const auto layer = half_layer / 2;
-        const auto& weights = context.weights.layers[static_cast<std::size_t>(layer)];
+        const auto& weights = all_weights.layers[static_cast<std::size_t>(layer)];
         const Sites sites(context, layer, hook);
         x = residual(half_layer, std::move(x));
-        x = x +
-            (half_layer % 2 == 0 ? attention_block(context, weights, sites, x) : mlp_block(context, weights, sites, x));
+        const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
+        const auto change = half_layer % 2 == 0
+                                ? attention_block(context, weights, sites, x, narrow ? read_at : at::Tensor())
+                                : mlp_block(context, weights, sites, x);
+        x = (narrow && half_layer % 2 == 0 ? at_positions(x, read_at) : x) + change;
     }
     return residual(half_layers, std::move(x));
 }
 
-at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens) {
+at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens, ForwardHook* hook) {
     const auto& w = context.weights;
-    return ops::add_bigram(product_with_head(context, x) + w.final_logits_bias, w.bigram, tokens);
+    return ops::add_bigram(product_with_head(context, x, hook) + w.final_logits_bias, w.bigram, tokens);
 }
 
-at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
-    return run_layers(context, embed(context, tokens), 0, hook);
+at::Tensor unembed_pair(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens,
+                        const at::Tensor& answers, ForwardHook* hook) {
+    const auto& w = context.weights;
+    const auto rows = w.lm_head.index_select(0, answers.reshape({-1})).view({-1, 2, x.size(-1)});  // [N, 2, d]
+    auto pair = (rows * final_norm(context, x, hook).unsqueeze(1)).sum(-1) +
+                w.final_logits_bias.index_select(0, answers.reshape({-1})).view({-1, 2});  // [N, 2]
+    if (w.bigram.defined()) {
+        pair = pair + w.bigram.view({-1}).take(tokens.view({-1, 1}) * w.bigram.size(1) + answers);
+    }
+    return pair;
+}
+
+at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook,
+                   const at::Tensor& read_at) {
+    if (hook != nullptr) {
+        hook->before_forward(context, tokens, read_at);
+    }
+    return run_layers(context, embed(context, tokens, hook), 0, hook, read_at);
 }
 
 at::Tensor next_token_loss(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook) {
@@ -159,8 +275,8 @@ at::Tensor next_token_loss(const ForwardContext& context, const at::Tensor& toke
     const auto current = tokens.narrow(1, 0, T - 1).reshape({-1});      // [B * (T-1)]
     const auto next = tokens.narrow(1, 1, T - 1).reshape({-1});         // [B * (T-1)]
     const auto& w = context.weights;
-    return ops::cross_entropy_with_bigram(product_with_head(context, x.reshape({-1, x.size(-1)})), w.final_logits_bias,
-                                          w.bigram, current, next, context.execution.plan);
+    return ops::cross_entropy_with_bigram(product_with_head(context, x.reshape({-1, x.size(-1)}), hook),
+                                          w.final_logits_bias, w.bigram, current, next, context.execution.plan);
 }
 
 }  // namespace filigree

@@ -26,9 +26,14 @@ struct LayerWeights {
     at::Tensor sink;                 // [H], undefined without sinks
     at::Tensor c_fc, c_fc_bias;      // [m, d], [m]
     at::Tensor c_proj, c_proj_bias;  // [d, m], [d]
+    // Of compacted and edge-masked models only (circuit/masked_weights.hpp); undefined elsewhere. What attention adds
+    // to its output for closed value channels: per unit of attention that the heads give to tokens, and by position.
+    at::Tensor o_share;     // [d, H]
+    at::Tensor o_position;  // [block_size, d]
 };
 
-/// Views of all weights, by role.
+/// Views of all weights, by role. A block matrix and its bias may have one more dimension in front, R: the batch is
+/// then R groups of equally many sequences, each with weights of its own.
 struct Weights {
     at::Tensor wte;  // [V, d]
     at::Tensor wpe;  // [block_size, d]
@@ -43,6 +48,8 @@ struct Weights {
 [[nodiscard]] Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
                                    const std::function<at::Tensor(const Parameter&)>& tensor_of);
 
+struct ForwardContext;
+
 /// Watches or changes a forward while it runs.
 class ForwardHook {
 public:
@@ -51,11 +58,20 @@ public:
     ForwardHook& operator=(const ForwardHook&) = delete;
     virtual ~ForwardHook() = default;
 
-    /// Mean ablation at a node site, between its AbsTopK and at_site(): x * gate + mean * (1 - gate). Both are
-    /// [site.width].
+    /// Called by forward() before anything else. Arguments as there.
+    virtual void before_forward(const ForwardContext& context, const at::Tensor& tokens, const at::Tensor& read_at) {
+        static_cast<void>(context);
+        static_cast<void>(tokens);
+        static_cast<void>(read_at);
+    }
+    /// Weights of the layers to compute with in place of the context's; null for those.
+    [[nodiscard]] virtual const Weights* weights() const { return nullptr; }
+
+    /// Ablation at a node site, between its AbsTopK and at_site(): x * gate + mean * (1 - gate), as
+    /// ops::mask_to_mean() takes them: a gate of R rows cuts the batch into R groups.
     struct Ablation {
-        at::Tensor gate;
-        at::Tensor mean;
+        at::Tensor gate;  // [site.width] or [R, site.width]
+        at::Tensor mean;  // [site.width], or [B, T, site.width] for values of its own at every position
     };
     virtual std::optional<Ablation> ablation_at(const Site& site) {
         static_cast<void>(site);
@@ -73,6 +89,17 @@ public:
         static_cast<void>(layer);
         return y;
     }
+    /// Called with the embedded tokens before positions are added. @param tokens [B, T]. @param x [B, T, d].
+    virtual at::Tensor at_embedding(const at::Tensor& tokens, at::Tensor x) {
+        static_cast<void>(tokens);
+        return x;
+    }
+    /// 1 / RMS to use in the norm before a half layer (2L: before the unembedding) in place of the residual's own,
+    /// [B, T, 1]; undefined for its own.
+    virtual at::Tensor inverse_rms_at(std::int64_t half_layer) {
+        static_cast<void>(half_layer);
+        return {};
+    }
     /// Called with the residual before every half layer and at the end: index 2i before the attention of layer i,
     /// 2i+1 before its MLP, 2L the final residual. @param x [B, T, d].
     virtual at::Tensor at_residual(std::int64_t half_layer, at::Tensor x) {
@@ -81,13 +108,22 @@ public:
     }
 };
 
+/// What a compacted model does at a site beside AbsTopK (prune/compact_model.hpp). Undefined members change nothing.
+struct SiteRouting {
+    std::int64_t computed = 0;  ///< channels that AbsTopK chooses among
+    at::Tensor taken;           ///< int64 [width], the nodes among them
+    at::Tensor places;          ///< int64 [width], where the nodes stand in `around`
+    at::Tensor around;          ///< [W], what stands in all other places
+};
+
 /// Everything a forward reads. Holds references: the parts must outlive it.
 struct ForwardContext {
     const ModelConfig& config;
     const NodeSpace& nodes;
     const Weights& weights;
     Execution execution;
-    const SparseWeights* sparse_weights = nullptr;  ///< of these weights, for the fast plan; null for none
+    const SparseWeights* sparse_weights = nullptr;      ///< of these weights, for the fast plan; null for none
+    const std::vector<SiteRouting>* routing = nullptr;  ///< one per site of a compacted model; null for a whole one
 
     /// y = x w^T + b for a weight matrix of the model.
     [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) const;
@@ -96,17 +132,26 @@ struct ForwardContext {
 };
 
 /// First residual. @param tokens [B, T] int64. @return [B, T, d].
-[[nodiscard]] at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens);
+[[nodiscard]] at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook = nullptr);
 
-/// Run the half layers from `first_half_layer` (0 = all) on a residual. @return final residual [B, T, d].
+/// Run the half layers from `first_half_layer` (0 = all) on a residual.
+/// @param read_at int64 [B], the one position of every sequence whose final residual is wanted: the last layer then
+/// computes keys and values everywhere and the rest of it there alone. Undefined for all.
+/// @return final residual [B, T, d], or [B, 1, d] with read_at.
 [[nodiscard]] at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer,
-                                    ForwardHook* hook);
+                                    ForwardHook* hook, const at::Tensor& read_at = {});
 
 /// Logits of final residuals. @param x [N, d]. @param tokens [N] int64, the tokens at those positions. @return [N, V].
-[[nodiscard]] at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens);
+[[nodiscard]] at::Tensor unembed(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens,
+                                 ForwardHook* hook = nullptr);
 
-/// embed and run_layers in one. @return final residual [B, T, d].
-[[nodiscard]] at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook);
+/// The logits of two tokens only. @param answers [N, 2] int64. @return [N, 2].
+[[nodiscard]] at::Tensor unembed_pair(const ForwardContext& context, const at::Tensor& x, const at::Tensor& tokens,
+                                      const at::Tensor& answers, ForwardHook* hook = nullptr);
+
+/// embed and run_layers in one. @return final residual [B, T, d], or [B, 1, d] with read_at.
+[[nodiscard]] at::Tensor forward(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook,
+                                 const at::Tensor& read_at = {});
 
 /// Mean next-token cross-entropy: positions 0..T-2 predict tokens 1..T-1. @param tokens [B, T] int64. @return scalar.
 [[nodiscard]] at::Tensor next_token_loss(const ForwardContext& context, const at::Tensor& tokens, ForwardHook* hook);

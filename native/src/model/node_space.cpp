@@ -2,6 +2,7 @@
 #include "model/node_space.hpp"
 
 #include <array>
+#include <utility>
 
 namespace filigree {
 namespace {
@@ -17,9 +18,17 @@ NodeSpace::NodeSpace(const ModelConfig& config) {
         for (std::size_t i = 0; i < kSiteKinds; ++i) {
             const auto kind = static_cast<SiteKind>(i);
             const auto width = config.site_width(kind);
-            sites_.push_back({std::to_string(layer) + "." + kHookKeys.at(i), kind, layer, size_, width});
+            sites_.push_back(
+                {std::to_string(layer) + "." + kHookKeys.at(i), kind, layer, size_, width, config.kept_at(kind)});
             size_ += width;
         }
+    }
+}
+
+NodeSpace::NodeSpace(std::vector<Site> sites) : sites_(std::move(sites)) {
+    for (auto& site : sites_) {
+        site.offset = size_;
+        size_ += site.width;
     }
 }
 

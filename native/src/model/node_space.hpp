@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,9 @@ struct Site {
     std::string name;  ///< published hook key, e.g. "0.mlp.post_act"
     SiteKind kind = SiteKind::kAttnIn;
     std::int64_t layer = 0;
-    std::int64_t offset = 0;  ///< index of channel 0 in the flat node space
-    std::int64_t width = 0;   ///< number of channels
+    std::int64_t offset = 0;           ///< index of channel 0 in the flat node space
+    std::int64_t width = 0;            ///< number of channels that are nodes
+    std::optional<std::int64_t> kept;  ///< entries that AbsTopK keeps of the channels computed here; nothing = all
 };
 
 /// The flat node space: masks, means, scores and circuits are arrays of size() over it. Sites lie layer by layer in
@@ -23,6 +25,8 @@ struct Site {
 class NodeSpace {
 public:
     explicit NodeSpace(const ModelConfig& config);
+    /// Sites of other widths, all kinds of every layer in order; offsets are filled in.
+    explicit NodeSpace(std::vector<Site> sites);
 
     [[nodiscard]] const std::vector<Site>& sites() const { return sites_; }
     [[nodiscard]] const Site& site(std::int64_t layer, SiteKind kind) const {

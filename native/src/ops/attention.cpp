@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
@@ -246,6 +247,22 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const auto backend = backend_of(q, plan);
     const auto fast = backend == Backend::kCpu || (backend == Backend::kCuda && q.size(2) / n_head <= FGK_LARGEST_HEAD);
     return fast ? run_fast(q, k, v, n_head, sink) : compose(q, k, v, n_head, sink);
+}
+
+at::Tensor attention_at(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
+                        const at::Tensor& sink, const at::Tensor& positions) {
+    const auto B = k.size(0);
+    const auto T = k.size(1);
+    const auto dh = q.size(2) / n_head;
+    const auto scale = 1.0 / std::sqrt(static_cast<double>(dh));
+    auto scores = (k * (q * scale)).view({B, T, n_head, dh}).sum(-1);                                    // [B, T, H]
+    const auto future = at::arange(T, positions.options()).view({1, T, 1}) > positions.view({B, 1, 1});  // [B, T, 1]
+    scores = scores.masked_fill(future, -std::numeric_limits<double>::infinity());
+    if (sink.defined()) {
+        scores = at::cat(std::vector<at::Tensor>{scores, sink.view({1, 1, n_head}).expand({B, 1, n_head})}, 1);
+    }
+    const auto weights = at::softmax(scores, 1).narrow(1, 0, T).unsqueeze(-1);  // [B, T, H, 1]
+    return (weights * v.view({B, T, n_head, dh})).sum(1, /*keepdim=*/false).view({B, 1, n_head * dh});
 }
 
 }  // namespace filigree::ops

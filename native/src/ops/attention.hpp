@@ -23,4 +23,10 @@ namespace filigree::ops {
 [[nodiscard]] at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, std::int64_t n_head,
                                            const at::Tensor& sink);
 
+/// The output of one query a sequence: row positions[b] of attention() for sequence b.
+/// @param q [B, 1, H * dh], the queries at those positions. @param k,v [B, T, H * dh]. @param positions [B] int64.
+/// @return [B, 1, H * dh].
+[[nodiscard]] at::Tensor attention_at(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                      std::int64_t n_head, const at::Tensor& sink, const at::Tensor& positions);
+
 }  // namespace filigree::ops

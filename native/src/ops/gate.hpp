@@ -10,7 +10,8 @@ namespace filigree::ops {
 /// @param tau [n]. @return fp32 [n], exactly 0 or 1.
 [[nodiscard]] at::Tensor heaviside_gate(const at::Tensor& tau, double temperature);
 
-/// x * g + mean * (1 - g). @param x [B, T, w]. @param gate,mean [w]. @return [B, T, w].
+/// x * g + mean * (1 - g). @param x [B, T, w]. @param gate [w], or [R, w] for R groups of B / R sequences each.
+/// @param mean [w], or [B, T, w]. @return [B, T, w].
 [[nodiscard]] at::Tensor mask_to_mean(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& mean);
 
 }  // namespace filigree::ops

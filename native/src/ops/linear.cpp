@@ -2,6 +2,7 @@
 #include "ops/linear.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
@@ -11,7 +12,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -35,6 +38,16 @@ at::Tensor reference_linear(const at::Tensor& x, const at::Tensor& w, const at::
     }
     const auto y = at::linear(x.to(at::kBFloat16), w.to(at::kBFloat16)).to(at::kFloat);
     return b.defined() ? y + b : y;
+}
+
+at::Tensor grouped_linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, Precision precision) {
+    const auto R = w.size(0);
+    auto shape = x.sizes().vec();
+    shape.back() = w.size(1);
+    const auto rows = std::accumulate(shape.begin(), shape.end() - 1, std::int64_t{1}, std::multiplies<>()) / R;
+    const auto type = precision == Precision::kFp32 ? at::kFloat : at::kBFloat16;
+    const auto y = at::bmm(x.reshape({R, rows, x.size(-1)}).to(type), w.transpose(1, 2).to(type)).to(at::kFloat);
+    return (b.defined() ? y + b.unsqueeze(1) : y).view(shape);
 }
 
 /// Precision of the products of the dense matrices of one linear.
@@ -269,6 +282,12 @@ private:
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b, const Execution& execution,
                   const std::shared_ptr<const SparseMatrix>& sparse) {
+    if (w.dim() == 3) {
+        return grouped_linear(x, w, b, execution.precision);
+    }
+    if (w.numel() == 0) {  // of a compacted model
+        return reference_linear(x, w, b, execution.precision);
+    }
     const auto given = b.defined() ? std::optional(b) : std::nullopt;
     const Precisions precisions{execution.precision, execution.precision};
     switch (backend_of(x, execution.plan)) {

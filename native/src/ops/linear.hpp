@@ -17,7 +17,8 @@
 
 namespace filigree::ops {
 
-/// @param x [..., n]. @param w [m, n]. @param b [m], or undefined for none.
+/// @param x [..., n]. @param w [m, n]. @param b [m], or undefined for none. With w [R, m, n] and b [R, m] the rows of x
+/// are R equal groups, in order, each with a product of its own, by either plan a composition of LibTorch's.
 /// @param sparse the nonzeros of w, or null for none; used by the fast plan. @return [..., m].
 /// The gradients of leaves w and b that have one already are added to it in place.
 [[nodiscard]] at::Tensor linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,

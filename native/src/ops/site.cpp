@@ -276,9 +276,17 @@ at::Tensor compose(at::Tensor x, const SiteRule& rule) {
     return rule.gate.defined() ? mask_to_mean(x, rule.gate, rule.mean) : x;
 }
 
+/// Whether the ablation is more than the kernels do: by groups, or to values of its own at every position.
+bool ablates_apart(const SiteRule& rule) { return rule.gate.defined() && (rule.gate.dim() > 1 || rule.mean.dim() > 1); }
+
+SiteRule without_ablation(const SiteRule& rule) { return {rule.k, {}, {}}; }
+
 }  // namespace
 
 at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    if (ablates_apart(rule)) {
+        return mask_to_mean(site(x, without_ablation(rule), plan), rule.gate, rule.mean);
+    }
     if (!has_kernels(x, x.size(-1), plan) || does_nothing(rule)) {
         return compose(x, rule);
     }
@@ -286,6 +294,9 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 }
 
 at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan) {
+    if (ablates_apart(rule)) {
+        return mask_to_mean(rms_norm_site(x, gain, without_ablation(rule), plan), rule.gate, rule.mean);
+    }
     if (!has_kernels(x, x.size(-1), plan)) {
         return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule);
     }
@@ -293,6 +304,9 @@ at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const Site
 }
 
 at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    if (ablates_apart(rule)) {
+        return mask_to_mean(gelu_site(x, without_ablation(rule), plan), rule.gate, rule.mean);
+    }
     if (!has_kernels(x, x.size(-1), plan)) {
         return compose(at::gelu(x, "none"), rule);
     }
@@ -301,6 +315,10 @@ at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 
 std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules, Plan plan) {
     const auto w = x.size(-1) / 3;
+    if (std::any_of(rules.begin(), rules.end(), ablates_apart)) {
+        return {site(x.narrow(-1, 0, w), rules[0], plan), site(x.narrow(-1, w, w), rules[1], plan),
+                site(x.narrow(-1, 2 * w, w), rules[2], plan)};
+    }
     if (!has_kernels(x, w, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
         return {compose(x.narrow(-1, 0, w), rules[0]), compose(x.narrow(-1, w, w), rules[1]),
                 compose(x.narrow(-1, 2 * w, w), rules[2])};

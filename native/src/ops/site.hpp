@@ -16,8 +16,8 @@ namespace filigree::ops {
 
 struct SiteRule {
     std::optional<std::int64_t> k;  ///< entries that AbsTopK keeps of a row; nothing = all
-    at::Tensor gate;                ///< [w], 1 = open; undefined for no mean ablation
-    at::Tensor mean;                ///< [w], with a gate
+    at::Tensor gate;                ///< 1 = open; undefined for no ablation; shapes as for mask_to_mean()
+    at::Tensor mean;                ///< with a gate
 };
 
 /// @param x [..., w]. @return the same shape; x itself when the rule has nothing to do.

@@ -12,12 +12,8 @@ constexpr int kNewtonSteps = 16;
 constexpr int kHalvings = 30;
 
 double objective(const std::vector<ScoredSequence>& sequences, const Calibration& c) {
-    double total = 0.0;
-    for (const auto& sequence : sequences) {
-        total += two_way_loss(sequence, c);
-    }
     const auto off = c.scale - 1.0;
-    return total / static_cast<double>(sequences.size()) + 0.5 * kRidge * (off * off + c.shift * c.shift);
+    return mean_loss(sequences, c) + 0.5 * kRidge * (off * off + c.shift * c.shift);
 }
 
 }  // namespace
@@ -25,6 +21,14 @@ double objective(const std::vector<ScoredSequence>& sequences, const Calibration
 double two_way_loss(const ScoredSequence& sequence, const Calibration& calibration) {
     const auto z = sequence.sign * (calibration.scale * sequence.difference + calibration.shift);
     return std::max(-z, 0.0) + std::log1p(std::exp(-std::abs(z)));
+}
+
+double mean_loss(const std::vector<ScoredSequence>& sequences, const Calibration& calibration) {
+    double total = 0.0;
+    for (const auto& sequence : sequences) {
+        total += two_way_loss(sequence, calibration);
+    }
+    return total / static_cast<double>(sequences.size());
 }
 
 Calibration fit_calibration(const std::vector<ScoredSequence>& sequences) {

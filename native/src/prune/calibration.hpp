@@ -20,6 +20,9 @@ struct ScoredSequence {
 /// Cross-entropy of one sequence: log(1 + exp(-sign * z)), nats.
 [[nodiscard]] double two_way_loss(const ScoredSequence& sequence, const Calibration& calibration);
 
+/// Mean of two_way_loss() over sequences, nats.
+[[nodiscard]] double mean_loss(const std::vector<ScoredSequence>& sequences, const Calibration& calibration);
+
 /// Scale and shift that minimise the mean loss plus a small ridge kRidge / 2 * ((scale - 1)^2 + shift^2), which keeps
 /// the fit finite where the sequences are separable; damped Newton, at most 16 steps (the published number of LBFGS
 /// steps). The scale is at least 0: a circuit that answers the wrong way round is not repaired.

@@ -4,7 +4,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/GradMode.h>
 
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -49,8 +51,57 @@ Examples make_examples(std::shared_ptr<Model> model, const std::uint16_t* tokens
     return examples;
 }
 
+Examples trimmed(const Examples& examples) {
+    auto shorter = examples;
+    shorter.tokens = examples.tokens.narrow(1, 0, examples.positions.max().item<std::int64_t>() + 1).contiguous();
+    return shorter;
+}
+
+Examples repeated(const Examples& examples, std::int64_t times) {
+    return {examples.model, examples.tokens.repeat({times, 1}), examples.positions.repeat({times}),
+            examples.answers.repeat({times, 1})};
+}
+
+at::Tensor answer_differences(const ForwardContext& context, const Examples& examples, std::int64_t R,
+                              ForwardHook* hook, std::int64_t first_half_layer, const at::Tensor& residual) {
+    const auto all = R == 1 ? examples : repeated(examples, R);
+    const auto x =
+        (residual.defined() ? run_layers(context, residual.repeat({R, 1, 1}), first_half_layer, hook, all.positions)
+                            : forward(context, all.tokens, hook, all.positions))
+            .squeeze(1);  // [R * sequences, d]
+    const auto at_answer = all.tokens.gather(1, all.positions.view({-1, 1})).squeeze(1);
+    const auto pair = unembed_pair(context, x, at_answer, all.answers, hook);  // [R * sequences, 2]
+    return (pair.select(1, 0) - pair.select(1, 1)).view({R, examples.sequences()});
+}
+
+std::vector<at::Tensor> record_norms(const ForwardContext& context, const at::Tensor& tokens,
+                                     const at::Tensor& read_at) {
+    const at::NoGradGuard no_grad;
+    class Recorder : public ForwardHook {
+    public:
+        at::Tensor at_residual(std::int64_t, at::Tensor x) override {
+            norms.push_back((x.square().mean(-1, /*keepdim=*/true) + std::numeric_limits<float>::epsilon()).rsqrt());
+            return x;
+        }
+        std::vector<at::Tensor> norms;
+    } recorder;
+    static_cast<void>(forward(context, tokens, &recorder, read_at));
+    return std::move(recorder.norms);
+}
+
+std::vector<at::Tensor> repeated(const std::vector<at::Tensor>& norms, std::int64_t times) {
+    std::vector<at::Tensor> all;
+    for (const auto& norm : norms) {
+        all.push_back(norm.repeat({times, 1, 1}));
+    }
+    return all;
+}
+
 at::Tensor answer_logits(const Examples& examples, ForwardHook* hook) {
-    return answer_logits_of(examples, forward(examples.model->context(), examples.tokens, hook));
+    const auto context = examples.model->context();
+    const auto part = trimmed(examples);
+    const auto x = forward(context, part.tokens, hook, part.positions).squeeze(1);  // [2P, d]
+    return unembed(context, x, part.tokens.gather(1, part.positions.view({-1, 1})).squeeze(1), hook);
 }
 
 at::Tensor answer_logits_of(const Examples& examples, const at::Tensor& x) {

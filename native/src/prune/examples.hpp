@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "model/model.hpp"
 
@@ -27,7 +28,29 @@ struct Examples {
 [[nodiscard]] Examples make_examples(std::shared_ptr<Model> model, const std::uint16_t* tokens, std::int64_t pairs,
                                      std::int64_t length, const std::int32_t* positions, const std::uint16_t* answers);
 
-/// Logits at the evaluated positions, with gradients if the hook's tensors ask for them. @return [2P, V].
+/// Without the columns that no evaluated position reads.
+[[nodiscard]] Examples trimmed(const Examples& examples);
+
+/// The examples `times` times, one after the other.
+[[nodiscard]] Examples repeated(const Examples& examples, std::int64_t times);
+
+/// z_a - z_b for every sequence, whichever of the two is right, for R variants of a model at once: the batch is the
+/// examples R times, and weights or gates of the context and the hook tell the variants apart.
+/// @param residual [sequences, T, d] before `first_half_layer`, the same for all variants; undefined to begin with the
+/// tokens. @return [R, sequences], with gradients if the hook's tensors ask for them.
+[[nodiscard]] at::Tensor answer_differences(const ForwardContext& context, const Examples& examples, std::int64_t R,
+                                            ForwardHook* hook, std::int64_t first_half_layer = 0,
+                                            const at::Tensor& residual = {});
+
+/// 1 / RMS of the residual in the unpruned forward, [B, T, 1] for every norm and with read_at [B, 1, 1] for the last
+/// two: what ForwardHook::inverse_rms_at() returns. Arguments as forward().
+[[nodiscard]] std::vector<at::Tensor> record_norms(const ForwardContext& context, const at::Tensor& tokens,
+                                                   const at::Tensor& read_at);
+/// The same for the batch `times` times.
+[[nodiscard]] std::vector<at::Tensor> repeated(const std::vector<at::Tensor>& norms, std::int64_t times);
+
+/// Logits at the evaluated positions, with gradients if the hook's tensors ask for them. Of the last layer no more is
+/// computed than they need: hooks see [2P, 1, w] after its keys and values. @return [2P, V].
 [[nodiscard]] at::Tensor answer_logits(const Examples& examples, ForwardHook* hook);
 
 /// The same from final residuals of the examples. @param x [2P, T, d]. @return [2P, V].

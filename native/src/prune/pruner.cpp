@@ -2,141 +2,147 @@
 #include "prune/pruner.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <numeric>
-#include <string>
 #include <utility>
 
+#include "circuit/donors.hpp"
 #include "core/config_reader.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "ops/gate.hpp"
-#include "sparsity/schedule.hpp"
 
 namespace filigree {
 
+namespace {
+
+MaskParameters parameters_of(const Model& model, bool tied_qk) {
+    std::vector<std::int64_t> all(static_cast<std::size_t>(model.nodes().size()));
+    std::iota(all.begin(), all.end(), 0);
+    return mask_parameters(model.nodes(), all, model.nodes(), tied_qk);
+}
+
+template <typename Value>
+at::Tensor to_device(const std::vector<Value>& values, at::ScalarType type, const at::Tensor& like) {
+    auto host = at::empty({static_cast<std::int64_t>(values.size())}, type);
+    std::copy(values.begin(), values.end(), host.template mutable_data_ptr<Value>());
+    return host.to(like.device());
+}
+
+/// Another sequence for every one: the same member of the next pair.
+at::Tensor next_pairs(const Examples& examples) {
+    return (at::arange(examples.sequences(), examples.positions.options()) + 2).remainder(examples.sequences());
+}
+
+}  // namespace
+
 PruneConfig parse_prune_config(std::string_view json) {
-    constexpr double kTiny = std::numeric_limits<double>::min();
-    constexpr double kHuge = 1e12;
     auto reader = ConfigReader::parse(json, "prune");
-    PruneConfig c;
-    c.steps = reader.integer("steps", 1);
-    c.batch_pairs = reader.integer("batch_pairs", 1);
-    c.seed = static_cast<std::uint64_t>(reader.integer("seed", 0));
-    c.lr = reader.number("lr", 0.0, kHuge);
-    c.adam.beta1 = reader.number("beta1", 0.0, 1.0 - 1e-9);
-    c.adam.beta2 = reader.number("beta2", 0.0, 1.0 - 1e-9);
-    c.adam.eps = reader.number("eps", kTiny, kHuge);
-    c.weight_decay = reader.number("weight_decay", 0.0, kHuge);
-    c.k_coef = reader.number("k_coef", 0.0, kHuge);
-    c.init_scale = reader.number("init_scale", 0.0, 1.0);
-    c.init_bias = reader.number("init_bias", -1.0, 1.0);
-    c.temperature = reader.number("temperature", kTiny, kHuge);
-    c.warmup = reader.number("warmup", 0.0, 1.0);
-    c.clip_rms = reader.number("clip_rms", kTiny, kHuge);
+    const PruneConfig config = {read_mask_config(reader.object("masks")), read_prune_options(reader.object("options"))};
     reader.finish();
-    return c;
+    return config;
 }
 
-Pruner::Pruner(Examples examples, PruneConfig config, at::Tensor means)
-    : examples_(std::move(examples)), config_(config), means_(std::move(means)) {
-    auto tau = at::empty({model().nodes().size()}, at::kFloat);
-    RandomStream random(config_.seed, Purpose::kInitialMask, 0);
-    auto* data = tau.mutable_data_ptr<float>();
-    for (std::int64_t i = 0; i < tau.numel(); ++i) {
-        data[i] = static_cast<float>(config_.init_bias + config_.init_scale * random.normal());
-    }
-    set_scores(tau);
-    moment1_ = at::zeros_like(gradient_);
-    moment2_ = at::zeros_like(gradient_);
-}
-
-void Pruner::set_scores(const at::Tensor& tau) {
-    tau_ = tau.clamp(-1.0, 1.0).to(model().device());
-    gradient_ = at::zeros_like(tau_);
-}
+Pruner::Pruner(Examples examples, const PruneConfig& config, at::Tensor means)
+    : examples_(std::move(examples)),
+      means_(std::move(means)),
+      options_(config.options),
+      parameter_of_(to_device(parameters_of(model(), options_.tied_qk).of_node, at::kLong, means_)),
+      optimizer_([&] {
+          const auto sizes = parameters_of(model(), options_.tied_qk).sizes;
+          const auto count = static_cast<std::int64_t>(sizes.size());
+          return MaskOptimizer(initial_scores(config.masks, config.masks.seed, count).unsqueeze(0).to(means_.device()),
+                               config.masks, {config.masks.k_coef}, to_device(sizes, at::kFloat, means_));
+      }()) {}
 
 Examples Pruner::batch() const {
-    const auto pairs = examples_.pairs();
-    const auto wanted = std::min(config_.batch_pairs, pairs);
-    // The first `wanted` places of a Fisher-Yates shuffle.
-    std::vector<std::int64_t> order(static_cast<std::size_t>(pairs));
-    std::iota(order.begin(), order.end(), 0);
-    RandomStream random(config_.seed, Purpose::kPruneBatch, static_cast<std::uint64_t>(steps_done_));
-    auto rows = at::empty({2 * wanted}, at::kLong);
-    auto* row = rows.mutable_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < wanted; ++i) {
-        const auto other = i + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(pairs - i)));
-        std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
-        row[2 * i] = 2 * order[static_cast<std::size_t>(i)];
-        row[2 * i + 1] = row[2 * i] + 1;
+    const auto& config = optimizer_.config();
+    const auto rows = draw_pairs(config.seed, optimizer_.steps_done(), examples_.pairs(), config.batch_pairs);
+    return trimmed(examples_.select(rows.to(means_.device())));
+}
+
+at::Tensor Pruner::differences_under(const at::Tensor& gates, const Examples& examples) const {
+    if (options_.ablation == AblationKind::kDonors) {
+        DonorHook hook(gates);
+        const auto rows = at::arange(examples.sequences(), examples.positions.options());
+        return logit_differences(examples, answer_logits_with_donors(examples, rows, next_pairs(examples), hook));
     }
-    return examples_.select(rows.to(model().device()));
+    GateHook hook(gates, means_);
+    if (options_.frozen_norms) {
+        hook.freeze_norms_of_each_forward();
+    }
+    return answer_differences(examples.model->context(), examples, 1, &hook).squeeze(0);
+}
+
+std::vector<ScoredSequence> Pruner::run(const at::Tensor& gates, const Examples& examples) const {
+    if (options_.ablation == AblationKind::kDonors) {
+        return run_with_donors(examples, gates, next_pairs(examples));
+    }
+    GateHook hook(gates, means_);
+    if (options_.frozen_norms) {
+        hook.freeze_norms_of_each_forward();
+    }
+    return run_sequences(examples, &hook);
 }
 
 double Pruner::compute_gradient(const Examples& batch) {
-    auto tau = tau_.detach();
-    tau.set_requires_grad(true);
-    const auto gates = ops::heaviside_gate(tau, config_.temperature);
-    GateHook hook(gates, means_);
-    const auto differences = logit_differences(batch, answer_logits(batch, &hook));
-    const auto task_loss = at::softplus(-answer_signs(batch) * differences).mean();
-    (task_loss + config_.k_coef * gates.sum()).backward();
-    gradient_ = tau.grad();
-    return task_loss.item<double>();
+    const auto losses = optimizer_.compute_gradient([&](const at::Tensor& gates) {
+        const auto differences = differences_under(of_nodes(gates), batch);
+        return at::softplus(-answer_signs(batch) * differences).mean().view({1});
+    });
+    return losses.item<double>();
 }
 
 PruneReport Pruner::step() {
     PruneReport report;
     report.task_loss = compute_gradient(batch());
-    report.lr = learning_rate(config_.lr, config_.warmup, steps_done_, config_.steps);
-
-    const at::NoGradGuard no_grad;
-    const auto norm = at::linalg_vector_norm(gradient_).item<double>();
-    FG_EXPECTS(std::isfinite(norm), FG_DIVERGED,
-               "the mask gradient is not finite at step " + std::to_string(steps_done_));
-    const auto rms = norm / std::sqrt(static_cast<double>(gradient_.numel()));
-    if (rms > config_.clip_rms) {
-        gradient_.mul_(config_.clip_rms / rms);
-    }
-    tau_.mul_(1.0 - report.lr * config_.weight_decay);
-    ops::adam_step(tau_, moment1_, moment2_, gradient_, config_.adam, report.lr, steps_done_ + 1);
-    tau_.clamp_(-1.0, 1.0);
-    ++steps_done_;
+    report.lr = optimizer_.step();
     return report;
 }
 
 Discretized Pruner::discretize(const Examples& validation, double target_loss) {
     const at::NoGradGuard no_grad;
-    const auto order = std::get<1>(tau_.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true));
+    const auto scores = this->scores();
+    const auto order = std::get<1>(scores.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true));
+    struct Candidate {
+        std::int64_t nodes = 0;
+        double loss = 0.0;
+        Calibration calibration;
+    };
+    const auto keep_first = [&](std::int64_t nodes) {
+        return at::zeros_like(scores).index_fill_(0, order.narrow(0, 0, nodes), 1.0);
+    };
     const auto candidate = [&](std::int64_t nodes) {
+        const auto keep = keep_first(nodes);
+        const auto calibration = options_.calibrate ? fit_calibration(run(keep, examples_)) : Calibration{};
+        return Candidate{nodes, mean_loss(run(keep, validation), calibration), calibration};
+    };
+    const auto finish = [&](const Candidate& chosen) {
         Discretized result;
-        result.nodes = nodes;
-        result.keep = at::zeros_like(tau_).index_fill_(0, order.narrow(0, 0, nodes), 1.0);
+        result.nodes = chosen.nodes;
+        result.keep = keep_first(chosen.nodes);
         GateHook hook(result.keep, means_);
-        const auto calibration = fit_calibration(run_task(examples_, &hook).sequences);
-        result.score = score_task(run_task(validation, &hook), calibration);
+        if (options_.frozen_norms) {
+            hook.freeze_norms_of_each_forward();
+        }
+        result.score = score_task(run_task(validation, &hook), chosen.calibration);
+        result.score.loss = chosen.loss;  // with donors another than by the values of the hook
         return result;
     };
-
-    const auto reaches = [&](const Discretized& circuit) { return circuit.score.loss <= target_loss; };
+    const auto reaches = [&](const Candidate& circuit) { return circuit.loss <= target_loss; };
 
     // The number that training left open is a start, not a bound: the target may need more (method 4.5).
-    const auto open = tau_.ge(0).sum().item<std::int64_t>();
+    const auto open = scores.ge(0).sum().item<std::int64_t>();
     const auto left_open = candidate(open);
     auto best = left_open;
     std::int64_t too_few = 0;
     if (!reaches(left_open)) {
-        best = candidate(tau_.numel());
+        best = candidate(scores.numel());
         if (!reaches(best)) {
-            return left_open;
+            return finish(left_open);
         }
         too_few = open;
     }
@@ -148,7 +154,7 @@ Discretized Pruner::discretize(const Examples& validation, double target_loss) {
             too_few = middle.nodes;
         }
     }
-    return best;
+    return finish(best);
 }
 
 }  // namespace filigree

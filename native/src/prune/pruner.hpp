@@ -8,26 +8,16 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/adam.hpp"
 #include "prune/examples.hpp"
+#include "prune/mask_optimizer.hpp"
 #include "prune/task_score.hpp"
 
 namespace filigree {
 
 /// One pruning run (method 4.2; docs/c-abi.md, pruner configuration).
 struct PruneConfig {
-    std::int64_t steps = 0;
-    std::int64_t batch_pairs = 0;
-    std::uint64_t seed = 0;
-    double lr = 0.0;
-    ops::AdamSettings adam;
-    double weight_decay = 0.0;  ///< decoupled
-    double k_coef = 0.0;        ///< price of an open node
-    double init_scale = 0.0;    ///< mask parameters start at N(init_bias, init_scale^2)
-    double init_bias = 0.0;
-    double temperature = 1.0;  ///< of the surrogate slope
-    double warmup = 0.0;       ///< fraction of steps
-    double clip_rms = 0.0;     ///< gradients with a larger RMS are scaled down to it
+    MaskConfig masks;
+    PruneOptions options;
 };
 [[nodiscard]] PruneConfig parse_prune_config(std::string_view json);
 
@@ -47,35 +37,40 @@ struct Discretized {
 class Pruner {
 public:
     /// @param means fp32 [nodes] on the model's device.
-    Pruner(Examples examples, PruneConfig config, at::Tensor means);
+    Pruner(Examples examples, const PruneConfig& config, at::Tensor means);
 
     PruneReport step();
-    [[nodiscard]] bool finished() const { return steps_done_ >= config_.steps; }
-    [[nodiscard]] std::int64_t steps_done() const { return steps_done_; }
-    [[nodiscard]] const at::Tensor& scores() const { return tau_; }  ///< fp32 [nodes], in [-1, 1]
-    /// Replace the mask parameters, e.g. to start from another run's. @param tau fp32 [nodes], clamped to [-1, 1].
-    void set_scores(const at::Tensor& tau);
+    [[nodiscard]] bool finished() const { return optimizer_.finished(); }
+    [[nodiscard]] std::int64_t steps_done() const { return optimizer_.steps_done(); }
+    [[nodiscard]] at::Tensor scores() const { return of_nodes(optimizer_.scores()); }  ///< fp32 [nodes], in [-1, 1]
+    /// Replace the mask parameters, e.g. to start from another run's. @param tau fp32 [parameters], one a node unless
+    /// queries and keys are tied; clamped to [-1, 1].
+    void set_scores(const at::Tensor& tau) { optimizer_.set_scores(tau.to(model().device()).unsqueeze(0)); }
     [[nodiscard]] Model& model() const { return *examples_.model; }
 
     /// Task loss plus price of the open nodes on a batch; leaves d(objective)/d(tau) in gradient().
     /// @return the task loss alone.
     double compute_gradient(const Examples& batch);
-    [[nodiscard]] const at::Tensor& gradient() const { return gradient_; }
+    [[nodiscard]] at::Tensor gradient() const { return optimizer_.gradient().select(0, 0); }  ///< fp32 [parameters]
 
     /// Fewest nodes by score whose calibrated loss on `validation` is at most `target_loss` (method 4.5).
     [[nodiscard]] Discretized discretize(const Examples& validation, double target_loss);
 
 private:
     [[nodiscard]] Examples batch() const;
+    /// @param parameters [1, parameters]. @return [nodes].
+    [[nodiscard]] at::Tensor of_nodes(const at::Tensor& parameters) const {
+        return parameters.select(0, 0).index_select(0, parameter_of_);
+    }
+    /// z_a - z_b under gates [nodes], with gradients. @return [2P].
+    [[nodiscard]] at::Tensor differences_under(const at::Tensor& gates, const Examples& examples) const;
+    [[nodiscard]] std::vector<ScoredSequence> run(const at::Tensor& gates, const Examples& examples) const;
 
     Examples examples_;
-    PruneConfig config_;
     at::Tensor means_;
-    at::Tensor tau_;
-    at::Tensor gradient_;
-    at::Tensor moment1_;
-    at::Tensor moment2_;
-    std::int64_t steps_done_ = 0;
+    PruneOptions options_;
+    at::Tensor parameter_of_;  // int64 [nodes]
+    MaskOptimizer optimizer_;
 };
 
 }  // namespace filigree

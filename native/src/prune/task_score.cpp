@@ -15,7 +15,17 @@ std::optional<ForwardHook::Ablation> GateHook::ablation_at(const Site& site) {
     if (!gates_.defined()) {
         return std::nullopt;
     }
-    return Ablation{gates_.narrow(0, site.offset, site.width), means_.narrow(0, site.offset, site.width)};
+    return Ablation{gates_.narrow(-1, site.offset, site.width), means_.narrow(0, site.offset, site.width)};
+}
+
+at::Tensor GateHook::inverse_rms_at(std::int64_t half_layer) {
+    return inverse_rms_.empty() ? at::Tensor() : inverse_rms_.at(static_cast<std::size_t>(half_layer));
+}
+
+void GateHook::before_forward(const ForwardContext& context, const at::Tensor& tokens, const at::Tensor& read_at) {
+    if (records_norms_) {
+        inverse_rms_ = record_norms(context, tokens, read_at);
+    }
 }
 
 std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& logits) {
@@ -44,6 +54,24 @@ TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
         outputs.sequences.insert(outputs.sequences.end(), scored.begin(), scored.end());
     }
     return outputs;
+}
+
+std::vector<ScoredSequence> run_sequences(const Examples& examples, ForwardHook* hook) {
+    const at::NoGradGuard no_grad;
+    const auto context = examples.model->context();
+    std::vector<ScoredSequence> sequences;
+    const auto total = examples.sequences();
+    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
+        examples.model->check_cancelled();
+        const auto last = std::min(total, first + kRowsPerForward);
+        const auto part = trimmed(examples.select(at::arange(first, last, examples.positions.options())));
+        const auto differences = answer_differences(context, part, 1, hook).to(at::kCPU, at::kDouble).contiguous();
+        const auto signs = answer_signs(part).to(at::kCPU, at::kDouble).contiguous();
+        for (std::int64_t i = 0; i < last - first; ++i) {
+            sequences.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
+        }
+    }
+    return sequences;
 }
 
 TaskScore score_task(const TaskOutputs& outputs, const Calibration& calibration) {

@@ -14,13 +14,26 @@ namespace filigree {
 /// Replaces closed nodes by their means at every site (method 4.1).
 class GateHook : public ForwardHook {
 public:
-    /// @param gates fp32 [nodes], 1 = open; undefined for all open. @param means fp32 [nodes].
+    /// Nothing is closed.
+    GateHook() = default;
+    /// @param gates fp32 [nodes], 1 = open, or [R, nodes] for R groups of sequences; undefined for all open.
+    /// @param means fp32 [nodes].
     GateHook(at::Tensor gates, at::Tensor means) : gates_(std::move(gates)), means_(std::move(means)) {}
+
+    /// Use these factors in place of the residuals' own (method 4.4). @param inverse_rms by half layer; empty for none.
+    void freeze_norms(std::vector<at::Tensor> inverse_rms) { inverse_rms_ = std::move(inverse_rms); }
+    /// Take them from the unpruned forward of whatever forward() is called with.
+    void freeze_norms_of_each_forward() { records_norms_ = true; }
+
     std::optional<Ablation> ablation_at(const Site& site) override;
+    at::Tensor inverse_rms_at(std::int64_t half_layer) override;
+    void before_forward(const ForwardContext& context, const at::Tensor& tokens, const at::Tensor& read_at) override;
 
 private:
     at::Tensor gates_;
     at::Tensor means_;
+    std::vector<at::Tensor> inverse_rms_;
+    bool records_norms_ = false;
 };
 
 /// Sequences of one forward pass: bounds the memory of activations; even, so pairs stay whole.
@@ -45,6 +58,9 @@ struct TaskScore {
 
 /// Run the examples through the model, `hook` may be null. @throws FG_CANCELLED.
 [[nodiscard]] TaskOutputs run_task(const Examples& examples, ForwardHook* hook);
+
+/// Differences and right sides of the same sequences alone, at the cost of the evaluated positions.
+[[nodiscard]] std::vector<ScoredSequence> run_sequences(const Examples& examples, ForwardHook* hook);
 
 [[nodiscard]] TaskScore score_task(const TaskOutputs& outputs, const Calibration& calibration);
 

@@ -39,10 +39,15 @@
 #define TEST_TRAINER "{\"steps\":12," TEST_TRAINER_REST "}"
 #define TEST_LONG_TRAINER "{\"steps\":100000000," TEST_TRAINER_REST "}"
 
-#define TEST_PRUNER                                                                                         \
+#define TEST_MASKS                                                                                          \
     "{\"steps\":8,\"batch_pairs\":4,\"seed\":5,\"lr\":0.01,\"beta1\":0.9,\"beta2\":0.95,\"eps\":1e-8,"      \
     "\"weight_decay\":0.001,\"k_coef\":0.001,\"init_scale\":0.01,\"init_bias\":0.1,\"temperature\":1.0,"    \
     "\"warmup\":0.1,\"clip_rms\":1.0}"
+#define TEST_OPTIONS "{\"ablation\":\"mean\",\"calibrate\":true,\"tied_qk\":false,\"frozen_norms\":false}"
+#define TEST_PRUNER "{\"masks\":" TEST_MASKS ",\"options\":" TEST_OPTIONS "}"
+#define TEST_FAST_PRUNER                                                                                         \
+    "{\"masks\":" TEST_MASKS ",\"options\":" TEST_OPTIONS ",\"k_factors\":[1.0,3.0],\"targets\":[10.0,5.0]," \
+    "\"attribution_pairs\":2,\"candidate_factor\":1.5,\"selection_pairs\":4,\"ranking_pairs\":2,\"edges\":true}"
 /* clang-format on */
 
 #endif /* FILIGREE_TESTS_CAPI_CONFIGS_H */

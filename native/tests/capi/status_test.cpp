@@ -167,6 +167,17 @@ TEST_F(Status, NullArgumentsAreInvalid) {
                   fg_examples_create(model_, tokens_.data(), 2, TEST_BLOCK, positions_.data(), nullptr, &made));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
                   fg_pruner_create(model_, TEST_PRUNER, pairs, nullptr, TEST_NODES, &pruner));
+    fg_fast_pruner* fast = nullptr;
+    const fg_prune_task prune_task = {pairs, pairs};
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "config_json",
+                  fg_fast_pruner_create(model_, nullptr, &prune_task, 1, means_.data(), TEST_NODES, &fast));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "tasks",
+                  fg_fast_pruner_create(model_, TEST_FAST_PRUNER, nullptr, 1, means_.data(), TEST_NODES, &fast));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "means",
+                  fg_fast_pruner_create(model_, TEST_FAST_PRUNER, &prune_task, 1, nullptr, TEST_NODES, &fast));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_pruner",
+                  fg_fast_pruner_create(model_, TEST_FAST_PRUNER, &prune_task, 1, means_.data(), TEST_NODES, nullptr));
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "fast pruner", fg_fast_pruner_advance(nullptr, nullptr));
     auto circuit = this->circuit();
     circuit.means = nullptr;
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "means", fg_circuit_evaluate(model_, pairs, &circuit, 1, 0, &task));
@@ -177,6 +188,48 @@ TEST_F(Status, NullArgumentsAreInvalid) {
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "out_differences", fg_circuit_differences(model_, pairs, nullptr, 4, nullptr));
     EXPECT_STATUS(FG_INVALID_ARGUMENT, "keep", fg_circuit_edges(model_, nullptr, TEST_NODES, &buffer));
     EXPECT_EQ(buffer, nullptr);
+}
+
+TEST_F(Status, FastPrunerGivesItsCircuitsWhenItIsFinished) {
+    fg_examples* pairs = examples();
+    const fg_prune_task task = {pairs, pairs};
+    fg_fast_pruner* pruner = nullptr;
+    ASSERT_OK(fg_fast_pruner_create(model_, TEST_FAST_PRUNER, &task, 1, means_.data(), TEST_NODES, &pruner));
+    std::array<std::uint8_t, TEST_NODES> keep{};
+    fg_buffer* edges = nullptr;
+    auto found = sized<fg_found_circuit>();
+    EXPECT_STATUS(FG_INVALID_STATE, "not finished",
+                  fg_fast_pruner_circuit(pruner, 0, 0, TEST_NODES, keep.data(), &edges, &found));
+    auto stats = sized<fg_fast_prune_stats>();
+    std::uint64_t pieces = 0;
+    do {
+        ASSERT_OK(fg_fast_pruner_advance(pruner, &stats));
+        EXPECT_EQ(stats.pieces, ++pieces);
+    } while (stats.phase != FG_FAST_PRUNE_DONE);
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "1 tasks and 2 targets",
+                  fg_fast_pruner_circuit(pruner, 0, 2, TEST_NODES, keep.data(), &edges, &found));
+    ASSERT_OK(fg_fast_pruner_circuit(pruner, 0, 1, TEST_NODES, keep.data(), &edges, &found));
+    EXPECT_EQ(found.reached, 1U);
+
+    // What it gives can be evaluated, with exactly its edges.
+    auto circuit = sized<fg_circuit>();
+    circuit.nodes = TEST_NODES;
+    circuit.keep = keep.data();
+    circuit.means = means_.data();
+    const fg_edge none[1] = {};
+    circuit.edges = fg_buffer_size(edges) == 0 ? none : static_cast<const fg_edge*>(fg_buffer_data(edges));
+    circuit.n_edges = fg_buffer_size(edges) / sizeof(fg_edge);
+    auto score = sized<fg_task_stats>();
+    ASSERT_OK(fg_circuit_evaluate(model_, pairs, &circuit, found.scale, found.shift, &score));
+    EXPECT_LE(score.loss, 5.0);
+    const fg_edge wrong[1] = {{1, 0, 1.0F}};
+    circuit.edges = wrong;
+    circuit.n_edges = 1;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "the edge 1 -> 0",
+                  fg_circuit_evaluate(model_, pairs, &circuit, 1.0, 0.0, &score));
+    fg_buffer_destroy(edges);
+    fg_fast_pruner_destroy(pruner);
+    EXPECT_STATUS(FG_INVALID_STATE, "closed", fg_fast_pruner_advance(pruner, &stats));
 }
 
 TEST_F(Status, ATeacherHasToFitAndToBeThere) {
@@ -205,6 +258,7 @@ TEST_F(Status, DestroyingNullDoesNothing) {
     fg_trainer_destroy(nullptr);
     fg_examples_destroy(nullptr);
     fg_pruner_destroy(nullptr);
+    fg_fast_pruner_destroy(nullptr);
     fg_buffer_destroy(nullptr);
     EXPECT_EQ(fg_buffer_data(nullptr), nullptr);
     EXPECT_EQ(fg_buffer_size(nullptr), 0U);

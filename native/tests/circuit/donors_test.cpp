@@ -55,7 +55,9 @@ TEST_F(Donors, ClosedNodesTakeWhatTheWholeModelHasOnTheDonor) {
         static_cast<void>(forward(model_->context(), examples_.select(donors.narrow(0, row, 1)).tokens, &record));
         Patch patch(mask_.gates, record.recorded);
         const auto one = examples_.select(own(examples_).narrow(0, row, 1));
-        const auto expected = logit_differences(one, answer_logits(one, &patch)).item<double>();
+        const auto expected =
+            logit_differences(one, answer_logits_of(one, forward(model_->context(), one.tokens, &patch)))
+                .item<double>();
         // The same arithmetic on a batch of another size.
         EXPECT_NEAR(found[static_cast<std::size_t>(row)].difference, expected, 1e-5 + 1e-5 * std::abs(expected)) << row;
     }

@@ -10,12 +10,6 @@
 namespace filigree {
 namespace {
 
-double mean_loss(const std::vector<ScoredSequence>& sequences, const Calibration& calibration) {
-    double total = 0.0;
-    for (const auto& sequence : sequences) total += two_way_loss(sequence, calibration);
-    return total / static_cast<double>(sequences.size());
-}
-
 /// Logit differences of pairs, `signal` in the right direction plus noise of the given size.
 std::vector<ScoredSequence> random_pairs(std::mt19937& random, double signal, double noise) {
     std::normal_distribution<double> normal;

@@ -74,7 +74,7 @@ TEST_P(GoldenMasks, LogitsUnderAMaskMatch) {
 }
 
 TEST_P(GoldenMasks, MaskGradientMatches) {
-    Pruner pruner(examples_, parse_prune_config(expected_.text("pruner.json")), means_);
+    Pruner pruner(examples_, PruneConfig{parse_mask_config(expected_.text("pruner.json")), {}}, means_);
     pruner.set_scores(as_tensor(expected_.expected("tau0")));
     const auto task_loss = pruner.compute_gradient(examples_);
     EXPECT_LE(golden::relative_error(task_loss, expected_["steps"][0]["task_loss"].get<double>()),
@@ -84,7 +84,7 @@ TEST_P(GoldenMasks, MaskGradientMatches) {
 }
 
 TEST_P(GoldenMasks, MaskLearningStepsMatch) {
-    Pruner pruner(examples_, parse_prune_config(expected_.text("pruner.json")), means_);
+    Pruner pruner(examples_, PruneConfig{parse_mask_config(expected_.text("pruner.json")), {}}, means_);
     pruner.set_scores(as_tensor(expected_.expected("tau0")));
     const auto& steps = expected_["steps"];
     for (std::size_t i = 0; i < steps.size(); ++i) {

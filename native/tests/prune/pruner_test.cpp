@@ -43,7 +43,7 @@ protected:
         means_ = node_means(*model_, {tokens.data(), tokens.size(), 8, 0});
     }
     Pruner pruner(nlohmann::json config = small_prune_json()) const {
-        return {examples_, parse_prune_config(config.dump()), means_};
+        return {examples_, prune_config(config), means_};
     }
     /// Task loss under real-valued gates, in fp32 throughout.
     double loss_under(const at::Tensor& gates) const {
@@ -226,7 +226,7 @@ TEST(TaughtModels, ArePrunedToASmallCircuitThatStillAnswers) {
         const auto whole = run_task(validation, nullptr);
         ASSERT_LT(score_task(whole, fit_calibration(whole.sequences)).loss, 0.05)
             << "model " << seed << " has not learnt the task";
-        Pruner run(cue_examples(model, 64), parse_prune_config(config.dump()),
+        Pruner run(cue_examples(model, 64), prune_config(config),
                    node_means(*model, {tokens.data(), tokens.size(), 8, 0}));
         while (!run.finished()) static_cast<void>(run.step());
         const auto result = run.discretize(validation, 0.15);

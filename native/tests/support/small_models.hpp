@@ -79,6 +79,10 @@ inline nlohmann::json small_prune_json() {
             {"warmup", 0.0},  {"clip_rms", 1.0}};
 }
 
+inline PruneConfig prune_config(const nlohmann::json& masks, PruneOptions options = {}) {
+    return {parse_mask_config(masks.dump()), options};
+}
+
 inline std::shared_ptr<Model> make_model(const nlohmann::json& config = small_model_json(), bool positions = false,
                                          std::uint64_t seed = 1) {
     return std::make_shared<Model>(parse_model_config(config.dump()), ModelInit{seed, positions, {}}, test_device());

@@ -2,9 +2,11 @@
 package dev.filigree;
 
 import dev.filigree.ffi.fg_circuit;
+import dev.filigree.ffi.fg_edge;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * What stays of a model: every node that is not kept is replaced by its mean at every position. The
@@ -12,8 +14,11 @@ import java.lang.foreign.ValueLayout;
  *
  * @param keep one per node
  * @param means ablation values, one per node, from {@link Model#nodeMeans}
+ * @param edges those between kept nodes that pass their source on, while of all others the target
+ *     gets the source's mean; null for all of them
+ * @param frozenNorms whether every RMSNorm divides by what it does in the whole model
  */
-public record CircuitMask(boolean[] keep, float[] means) {
+public record CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boolean frozenNorms) {
   /**
    * Join the two.
    *
@@ -24,6 +29,12 @@ public record CircuitMask(boolean[] keep, float[] means) {
       throw new EngineException.InvalidArgument(
           "%d means for %d nodes".formatted(means.length, keep.length));
     }
+    edges = edges == null ? null : List.copyOf(edges);
+  }
+
+  /** A circuit of nodes alone, with all edges between them. */
+  public CircuitMask(boolean[] keep, float[] means) {
+    this(keep, means, null, false);
   }
 
   /** Return the mask that ablates what this one keeps, and keeps the rest. */
@@ -42,10 +53,23 @@ public record CircuitMask(boolean[] keep, float[] means) {
     }
     MemorySegment circuit = fg_circuit.allocate(arena);
     fg_circuit.struct_size(circuit, (int) fg_circuit.sizeof());
-    fg_circuit.reserved(circuit, 0);
+    fg_circuit.frozen_norms(circuit, mask.frozenNorms ? 1 : 0);
     fg_circuit.nodes(circuit, mask.keep.length);
     fg_circuit.keep(circuit, Masks.copy(arena, mask.keep));
     fg_circuit.means(circuit, arena.allocateFrom(ValueLayout.JAVA_FLOAT, mask.means));
+    fg_circuit.edges(circuit, MemorySegment.NULL);
+    fg_circuit.n_edges(circuit, 0);
+    if (mask.edges != null) {
+      MemorySegment edges = fg_edge.allocateArray(Math.max(1, mask.edges.size()), arena);
+      for (int i = 0; i < mask.edges.size(); i++) {
+        MemorySegment edge = fg_edge.asSlice(edges, i);
+        fg_edge.source(edge, mask.edges.get(i).source());
+        fg_edge.target(edge, mask.edges.get(i).target());
+        fg_edge.weight(edge, mask.edges.get(i).weight());
+      }
+      fg_circuit.edges(circuit, edges);
+      fg_circuit.n_edges(circuit, mask.edges.size());
+    }
     return circuit;
   }
 }

@@ -15,7 +15,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -184,8 +183,17 @@ public final class Model extends NativeObject {
    *
    * @param means values of ablated nodes, from {@link #nodeMeans}
    */
-  public Pruner pruner(PruneConfig config, Examples examples, float[] means) {
-    return Pruner.create(this, config, examples, means);
+  public Pruner pruner(PruneConfig config, PruneOptions options, Examples examples, float[] means) {
+    return Pruner.create(this, config, options, examples, means);
+  }
+
+  /**
+   * Start the fast search for the circuits of some tasks.
+   *
+   * @param means values of ablated nodes, from {@link #nodeMeans}
+   */
+  public FastPruner fastPruner(FastPruneConfig config, List<FastPruner.Task> tasks, float[] means) {
+    return FastPruner.create(this, config, tasks, means);
   }
 
   /** Score the whole model on examples, without calibration. */
@@ -462,20 +470,19 @@ public final class Model extends NativeObject {
             MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
             Status.check(
                 Filigree.fg_circuit_edges(segment(), Masks.copy(arena, keep), keep.length, out));
-            try (NativeHandle buffer =
-                new NativeHandle(
-                    "buffer", out.get(ValueLayout.ADDRESS, 0), Filigree::fg_buffer_destroy)) {
-              List<Edge> edges = new ArrayList<>();
-              NativeLibrary.bytes(buffer)
-                  .elements(fg_edge.layout())
-                  .forEach(
-                      e ->
-                          edges.add(
-                              new Edge(fg_edge.source(e), fg_edge.target(e), fg_edge.weight(e))));
-              return edges;
-            }
+            return edgesOf(out.get(ValueLayout.ADDRESS, 0));
           }
         });
+  }
+
+  /** Read a buffer of edges and destroy it. */
+  static List<Edge> edgesOf(MemorySegment handle) {
+    try (NativeHandle buffer = new NativeHandle("buffer", handle, Filigree::fg_buffer_destroy)) {
+      return NativeLibrary.bytes(buffer)
+          .elements(fg_edge.layout())
+          .map(e -> new Edge(fg_edge.source(e), fg_edge.target(e), fg_edge.weight(e)))
+          .toList();
+    }
   }
 
   /**

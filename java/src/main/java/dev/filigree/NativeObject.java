@@ -9,7 +9,7 @@ import java.util.function.Supplier;
  * called in turn.
  */
 abstract sealed class NativeObject implements AutoCloseable
-    permits Model, Trainer, Examples, Pruner {
+    permits Model, Trainer, Examples, FastPruner, Pruner {
   private final Resource resource;
 
   NativeObject(Resource resource) {

@@ -4,6 +4,7 @@ package dev.filigree;
 import dev.filigree.ffi.Filigree;
 import dev.filigree.ffi.fg_prune_stats;
 import dev.filigree.ffi.fg_task_stats;
+import dev.filigree.json.Json;
 import dev.filigree.nativelib.Status;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,8 @@ public final class Pruner extends NativeObject {
     this.nodes = nodes;
   }
 
-  static Pruner create(Model model, PruneConfig config, Examples examples, float[] means) {
+  static Pruner create(
+      Model model, PruneConfig config, PruneOptions options, Examples examples, float[] means) {
     return model.call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
@@ -26,7 +28,7 @@ public final class Pruner extends NativeObject {
             Status.check(
                 Filigree.fg_pruner_create(
                     model.segment(),
-                    arena.allocateFrom(config.toJson()),
+                    arena.allocateFrom(Json.write(new Settings(config, options))),
                     examples.segment(),
                     arena.allocateFrom(ValueLayout.JAVA_FLOAT, means),
                     means.length,
@@ -36,6 +38,9 @@ public final class Pruner extends NativeObject {
           }
         });
   }
+
+  /** What the core reads. */
+  private record Settings(PruneConfig masks, PruneOptions options) {}
 
   /**
    * Do some steps, fewer when the configured number is reached.

@@ -328,7 +328,8 @@ class EngineTest {
       float[] means = model.nodeMeans(text, 4, 0);
       assertThat(means).hasSize(Math.toIntExact(model.info().nodes()));
       assertThat(model.info().nodes()).isEqualTo(model.config().nodes());
-      try (Pruner pruner = model.pruner(TestModels.pruning(6), examples, means)) {
+      try (Pruner pruner =
+          model.pruner(TestModels.pruning(6), PruneOptions.PUBLISHED, examples, means)) {
         assertThat(pruner.step(6).step()).isEqualTo(6);
         assertThat(pruner.scores()).hasSize(means.length);
         Discretized chosen = pruner.discretize(examples, 10);

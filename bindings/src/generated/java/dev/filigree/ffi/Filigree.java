@@ -150,6 +150,51 @@ public class Filigree extends Filigree$shared {
     public static int FG_DIVERGED() {
         return FG_DIVERGED;
     }
+    private static final int FG_FAST_PRUNE_ATTRIBUTE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum fg_fast_prune_phase.FG_FAST_PRUNE_ATTRIBUTE = 0
+     * }
+     */
+    public static int FG_FAST_PRUNE_ATTRIBUTE() {
+        return FG_FAST_PRUNE_ATTRIBUTE;
+    }
+    private static final int FG_FAST_PRUNE_LEARN = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum fg_fast_prune_phase.FG_FAST_PRUNE_LEARN = 1
+     * }
+     */
+    public static int FG_FAST_PRUNE_LEARN() {
+        return FG_FAST_PRUNE_LEARN;
+    }
+    private static final int FG_FAST_PRUNE_CHOOSE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum fg_fast_prune_phase.FG_FAST_PRUNE_CHOOSE = 2
+     * }
+     */
+    public static int FG_FAST_PRUNE_CHOOSE() {
+        return FG_FAST_PRUNE_CHOOSE;
+    }
+    private static final int FG_FAST_PRUNE_CLEAN = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum fg_fast_prune_phase.FG_FAST_PRUNE_CLEAN = 3
+     * }
+     */
+    public static int FG_FAST_PRUNE_CLEAN() {
+        return FG_FAST_PRUNE_CLEAN;
+    }
+    private static final int FG_FAST_PRUNE_DONE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum fg_fast_prune_phase.FG_FAST_PRUNE_DONE = 4
+     * }
+     */
+    public static int FG_FAST_PRUNE_DONE() {
+        return FG_FAST_PRUNE_DONE;
+    }
 
     private static class fg_abi_version {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
@@ -2536,6 +2581,258 @@ public class Filigree extends Filigree$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("fg_pruner_destroy", pruner);
+            }
+            mh$.invokeExact(pruner);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_fast_pruner_create {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_fast_pruner_create");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_create(fg_model *model, const char *config_json, const fg_prune_task *tasks, uint64_t n_tasks, const float *means, uint64_t nodes, fg_fast_pruner **out_pruner)
+     * }
+     */
+    public static FunctionDescriptor fg_fast_pruner_create$descriptor() {
+        return fg_fast_pruner_create.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_create(fg_model *model, const char *config_json, const fg_prune_task *tasks, uint64_t n_tasks, const float *means, uint64_t nodes, fg_fast_pruner **out_pruner)
+     * }
+     */
+    public static MethodHandle fg_fast_pruner_create$handle() {
+        return fg_fast_pruner_create.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_create(fg_model *model, const char *config_json, const fg_prune_task *tasks, uint64_t n_tasks, const float *means, uint64_t nodes, fg_fast_pruner **out_pruner)
+     * }
+     */
+    public static MemorySegment fg_fast_pruner_create$address() {
+        return fg_fast_pruner_create.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_create(fg_model *model, const char *config_json, const fg_prune_task *tasks, uint64_t n_tasks, const float *means, uint64_t nodes, fg_fast_pruner **out_pruner)
+     * }
+     */
+    public static int fg_fast_pruner_create(MemorySegment model, MemorySegment config_json, MemorySegment tasks, long n_tasks, MemorySegment means, long nodes, MemorySegment out_pruner) {
+        var mh$ = fg_fast_pruner_create.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_fast_pruner_create", model, config_json, tasks, n_tasks, means, nodes, out_pruner);
+            }
+            return (int)mh$.invokeExact(model, config_json, tasks, n_tasks, means, nodes, out_pruner);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_fast_pruner_advance {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_fast_pruner_advance");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_advance(fg_fast_pruner *pruner, fg_fast_prune_stats *out_stats)
+     * }
+     */
+    public static FunctionDescriptor fg_fast_pruner_advance$descriptor() {
+        return fg_fast_pruner_advance.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_advance(fg_fast_pruner *pruner, fg_fast_prune_stats *out_stats)
+     * }
+     */
+    public static MethodHandle fg_fast_pruner_advance$handle() {
+        return fg_fast_pruner_advance.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_advance(fg_fast_pruner *pruner, fg_fast_prune_stats *out_stats)
+     * }
+     */
+    public static MemorySegment fg_fast_pruner_advance$address() {
+        return fg_fast_pruner_advance.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_advance(fg_fast_pruner *pruner, fg_fast_prune_stats *out_stats)
+     * }
+     */
+    public static int fg_fast_pruner_advance(MemorySegment pruner, MemorySegment out_stats) {
+        var mh$ = fg_fast_pruner_advance.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_fast_pruner_advance", pruner, out_stats);
+            }
+            return (int)mh$.invokeExact(pruner, out_stats);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_fast_pruner_circuit {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_LONG,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_fast_pruner_circuit");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_circuit(fg_fast_pruner *pruner, uint64_t task, uint64_t target, uint64_t nodes, uint8_t *out_keep, fg_buffer **out_edges, fg_found_circuit *out_found)
+     * }
+     */
+    public static FunctionDescriptor fg_fast_pruner_circuit$descriptor() {
+        return fg_fast_pruner_circuit.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_circuit(fg_fast_pruner *pruner, uint64_t task, uint64_t target, uint64_t nodes, uint8_t *out_keep, fg_buffer **out_edges, fg_found_circuit *out_found)
+     * }
+     */
+    public static MethodHandle fg_fast_pruner_circuit$handle() {
+        return fg_fast_pruner_circuit.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_circuit(fg_fast_pruner *pruner, uint64_t task, uint64_t target, uint64_t nodes, uint8_t *out_keep, fg_buffer **out_edges, fg_found_circuit *out_found)
+     * }
+     */
+    public static MemorySegment fg_fast_pruner_circuit$address() {
+        return fg_fast_pruner_circuit.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_fast_pruner_circuit(fg_fast_pruner *pruner, uint64_t task, uint64_t target, uint64_t nodes, uint8_t *out_keep, fg_buffer **out_edges, fg_found_circuit *out_found)
+     * }
+     */
+    public static int fg_fast_pruner_circuit(MemorySegment pruner, long task, long target, long nodes, MemorySegment out_keep, MemorySegment out_edges, MemorySegment out_found) {
+        var mh$ = fg_fast_pruner_circuit.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_fast_pruner_circuit", pruner, task, target, nodes, out_keep, out_edges, out_found);
+            }
+            return (int)mh$.invokeExact(pruner, task, target, nodes, out_keep, out_edges, out_found);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class fg_fast_pruner_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_fast_pruner_destroy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void fg_fast_pruner_destroy(fg_fast_pruner *pruner)
+     * }
+     */
+    public static FunctionDescriptor fg_fast_pruner_destroy$descriptor() {
+        return fg_fast_pruner_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void fg_fast_pruner_destroy(fg_fast_pruner *pruner)
+     * }
+     */
+    public static MethodHandle fg_fast_pruner_destroy$handle() {
+        return fg_fast_pruner_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void fg_fast_pruner_destroy(fg_fast_pruner *pruner)
+     * }
+     */
+    public static MemorySegment fg_fast_pruner_destroy$address() {
+        return fg_fast_pruner_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void fg_fast_pruner_destroy(fg_fast_pruner *pruner)
+     * }
+     */
+    public static void fg_fast_pruner_destroy(MemorySegment pruner) {
+        var mh$ = fg_fast_pruner_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_fast_pruner_destroy", pruner);
             }
             mh$.invokeExact(pruner);
         } catch (Error | RuntimeException ex) {

@@ -17,10 +17,12 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  * {@snippet lang=c :
  * struct fg_circuit {
  *     uint32_t struct_size;
- *     uint32_t reserved;
+ *     uint32_t frozen_norms;
  *     uint64_t nodes;
  *     const uint8_t *keep;
  *     const float *means;
+ *     const fg_edge *edges;
+ *     uint64_t n_edges;
  * }
  * }
  */
@@ -32,10 +34,12 @@ public class fg_circuit {
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
         Filigree.C_INT.withName("struct_size"),
-        Filigree.C_INT.withName("reserved"),
+        Filigree.C_INT.withName("frozen_norms"),
         Filigree.C_LONG.withName("nodes"),
         Filigree.C_POINTER.withName("keep"),
-        Filigree.C_POINTER.withName("means")
+        Filigree.C_POINTER.withName("means"),
+        Filigree.C_POINTER.withName("edges"),
+        Filigree.C_LONG.withName("n_edges")
     ).withName("fg_circuit");
 
     /**
@@ -89,48 +93,48 @@ public class fg_circuit {
         struct.set(struct_size$LAYOUT, struct_size$OFFSET, fieldValue);
     }
 
-    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt frozen_norms$LAYOUT = (OfInt)$LAYOUT.select(groupElement("frozen_norms"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t frozen_norms
      * }
      */
-    public static final OfInt reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt frozen_norms$layout() {
+        return frozen_norms$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long frozen_norms$OFFSET = $LAYOUT.byteOffset(groupElement("frozen_norms"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t frozen_norms
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long frozen_norms$offset() {
+        return frozen_norms$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t frozen_norms
      * }
      */
-    public static int reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int frozen_norms(MemorySegment struct) {
+        return struct.get(frozen_norms$LAYOUT, frozen_norms$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t frozen_norms
      * }
      */
-    public static void reserved(MemorySegment struct, int fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void frozen_norms(MemorySegment struct, int fieldValue) {
+        struct.set(frozen_norms$LAYOUT, frozen_norms$OFFSET, fieldValue);
     }
 
     private static final OfLong nodes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("nodes"));
@@ -263,6 +267,94 @@ public class fg_circuit {
      */
     public static void means(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(means$LAYOUT, means$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout edges$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("edges"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const fg_edge *edges
+     * }
+     */
+    public static final AddressLayout edges$layout() {
+        return edges$LAYOUT;
+    }
+
+    private static final long edges$OFFSET = $LAYOUT.byteOffset(groupElement("edges"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const fg_edge *edges
+     * }
+     */
+    public static final long edges$offset() {
+        return edges$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const fg_edge *edges
+     * }
+     */
+    public static MemorySegment edges(MemorySegment struct) {
+        return struct.get(edges$LAYOUT, edges$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const fg_edge *edges
+     * }
+     */
+    public static void edges(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(edges$LAYOUT, edges$OFFSET, fieldValue);
+    }
+
+    private static final OfLong n_edges$LAYOUT = (OfLong)$LAYOUT.select(groupElement("n_edges"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t n_edges
+     * }
+     */
+    public static final OfLong n_edges$layout() {
+        return n_edges$LAYOUT;
+    }
+
+    private static final long n_edges$OFFSET = $LAYOUT.byteOffset(groupElement("n_edges"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t n_edges
+     * }
+     */
+    public static final long n_edges$offset() {
+        return n_edges$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t n_edges
+     * }
+     */
+    public static long n_edges(MemorySegment struct) {
+        return struct.get(n_edges$LAYOUT, n_edges$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t n_edges
+     * }
+     */
+    public static void n_edges(MemorySegment struct, long fieldValue) {
+        struct.set(n_edges$LAYOUT, n_edges$OFFSET, fieldValue);
     }
 
     /**

@@ -112,7 +112,7 @@ public record Checks(
   }
 
   /** Highest loss of a circuit on final examples that still counts as doing its model's task. */
-  static double finalLimit(Scores model) {
+  public static double finalLimit(Scores model) {
     return Math.max(GATE_LIMIT, model.last().loss() + FINAL_MARGIN);
   }
 

@@ -4,6 +4,8 @@ package dev.filigree.circuit;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.Calibration;
+import dev.filigree.CircuitMask;
+import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
@@ -25,24 +27,27 @@ import java.util.Set;
  * @param task name of the task
  * @param source what it was found in
  * @param seed of examples and masks
+ * @param method how it was searched
  * @param targetLoss two-way loss that was asked for on the validation examples, nats per sequence
  * @param reached whether that was reached
  * @param counts its size
  * @param calibration of the circuit's answers, fitted on the examples the masks were learnt on
  * @param losses how it and the whole model do
  * @param nodes in the order of the flat node space
- * @param edges nonzero weights between two nodes of the circuit: layer, matrix, target, source
+ * @param edges weights between two nodes of the circuit that pass their source on, by layer,
+ *     matrix, target, source; other weights between them give the source's mean
  * @param embeddings weights with which tokens of the final examples write the residual channels
  *     that the circuit reads: the strongest of each channel, those of the cue first
  * @param unembeddings weights with which the residual channels that the circuit writes speak for
  *     the answers of the final examples: the strongest of each channel
- * @param config how it was searched
+ * @param config everything about the search
  */
 public record Circuit(
     int format,
     String task,
     Source source,
     long seed,
+    Method method,
     double targetLoss,
     boolean reached,
     Counts counts,
@@ -54,7 +59,7 @@ public record Circuit(
     List<TokenWeight> unembeddings,
     JsonNode config) {
   /** Version of the file that this class reads and writes. */
-  public static final int FORMAT = 2;
+  public static final int FORMAT = 3;
 
   public Circuit {
     nodes = List.copyOf(nodes);
@@ -63,7 +68,8 @@ public record Circuit(
     unembeddings = List.copyOf(unembeddings);
     if (format != FORMAT) {
       throw new IllegalArgumentException(
-          "circuit format %d; this version reads %d".formatted(format, FORMAT));
+          "circuit format %d; this version reads %d: find it anew with ./filigree prune --task %s"
+              .formatted(format, FORMAT, task));
     }
     Set<Integer> indices = new HashSet<>();
     for (Node node : nodes) {
@@ -104,14 +110,24 @@ public record Circuit(
    * Size of a circuit.
    *
    * @param nodes channels kept
-   * @param edges nonzero weights of the block matrices between two of them
+   * @param edges weights of the block matrices between two of them that the circuit uses
    * @param extendedEdges edges, and nonzero biases of nodes, and nonzero embedding entries of
    *     residual channels that the circuit reads, for tokens that occur in the final examples, and
    *     nonzero unembedding entries of residual channels that it writes, for the answers in the
    *     final examples
+   * @param weights nonzero weights of the block matrices between two of them, used or not: edges as
+   *     the published method counts them
    * @param modelNodes size of the model's node space
    */
-  public record Counts(int nodes, int edges, int extendedEdges, long modelNodes) {}
+  public record Counts(int nodes, int edges, int extendedEdges, int weights, long modelNodes) {}
+
+  /**
+   * How a circuit was searched.
+   *
+   * @param name "fast" or "published"
+   * @param options what was asked of it; it is evaluated by the same ablation and norms
+   */
+  public record Method(String name, PruneOptions options) {}
 
   /** How circuit and whole model do, each with its own calibration. */
   public record Losses(Pair validation, @JsonProperty("final") Pair last) {}
@@ -155,6 +171,23 @@ public record Circuit(
    * @param weight of the embedding or the unembedding
    */
   public record TokenWeight(int token, String text, String member, int channel, float weight) {}
+
+  /**
+   * Return what to evaluate it by: exactly its nodes and edges.
+   *
+   * @param means ablation values of the whole node space
+   */
+  public CircuitMask mask(float[] means) {
+    boolean[] keep = new boolean[means.length];
+    nodes.forEach(node -> keep[node.index()] = true);
+    return new CircuitMask(
+        keep,
+        means,
+        edges.stream()
+            .map(edge -> new dev.filigree.Edge(edge.source(), edge.target(), edge.weight()))
+            .toList(),
+        method.options().frozenNorms());
+  }
 
   /** Read a file. */
   public static Circuit read(Path file) throws IOException {

@@ -32,12 +32,14 @@ final class CircuitTable {
     StringBuilder out = new StringBuilder();
     line(
         out,
-        "%s: %,d of %,d nodes, %,d edges (%,d with biases, embedding and unembedding)",
+        "%s: %,d of %,d nodes, %,d edges (%,d with biases, embedding and unembedding; %,d weights"
+            + " between these nodes)",
         circuit.task(),
         circuit.counts().nodes(),
         circuit.counts().modelNodes(),
         circuit.counts().edges(),
-        circuit.counts().extendedEdges());
+        circuit.counts().extendedEdges(),
+        circuit.counts().weights());
     line(out, "");
     line(out, "%-34s %10s %10s", "two-way loss (nats), share right", "circuit", "model");
     losses(out, "validation examples (chosen on)", circuit.losses().validation());
@@ -48,7 +50,7 @@ final class CircuitTable {
         circuit.calibration().scale(),
         circuit.calibration().shift(),
         circuit.targetLoss(),
-        circuit.reached() ? "reached" : "NOT reached: every node that was left open is kept");
+        circuit.reached() ? "reached" : "NOT reached");
 
     Map<Integer, Node> nodes = new HashMap<>();
     circuit.nodes().forEach(node -> nodes.put(node.index(), node));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.circuit;
 
+import dev.filigree.CircuitMask;
 import dev.filigree.Model;
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInfo;
@@ -46,13 +47,14 @@ public record CircuitWeights(
   /**
    * Read nodes, biases and edges of a circuit.
    *
-   * @param keep for every node of the model, whether it is in the circuit
-   * @param means ablation value of every node
+   * @param mask of the circuit, which lists its edges
    * @param examples whose tokens and answers are looked up in the embedding and the unembedding
    * @param text of a token, for people
    */
   public static CircuitWeights read(
-      Model model, boolean[] keep, float[] means, ExampleSet examples, IntFunction<String> text) {
+      Model model, CircuitMask mask, ExampleSet examples, IntFunction<String> text) {
+    boolean[] keep = mask.keep();
+    float[] means = mask.means();
     ModelInfo info = model.info();
     ModelConfig config = info.config();
     Biases biases = new Biases(model, config);
@@ -80,7 +82,7 @@ public record CircuitWeights(
       }
     }
     List<Edge> edges =
-        model.edges(keep).stream()
+        mask.edges().stream()
             .map(edge -> new Edge(edge.source(), edge.target(), edge.weight()))
             .toList();
     TokenWeights embedding =
@@ -94,7 +96,7 @@ public record CircuitWeights(
         edges,
         embedding.strongest(read, text),
         unembedding.strongest(written, text),
-        new Counts(nodes.size(), edges.size(), extended, info.nodes()));
+        new Counts(nodes.size(), edges.size(), extended, model.edges(keep).size(), info.nodes()));
   }
 
   private static boolean isPerHead(String kind) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
+import dev.filigree.FastPruneStats;
 import dev.filigree.PruneStats;
 import dev.filigree.TrainStats;
 import dev.filigree.experiment.Progress;
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Map;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -72,6 +74,27 @@ final class ConsoleProgress implements Progress, AutoCloseable {
         stats.step(),
         steps,
         "task loss %.3f  %,d nodes open".formatted(stats.taskLoss(), stats.nodes()));
+  }
+
+  @Override
+  public void searched(FastPruneStats stats) {
+    if (columns >= LEAST_COLUMNS || System.nanoTime() - lastLine > LINE_NANOS) {
+      lastLine = System.nanoTime();
+      String text =
+          "prune: %s, %,d nodes, %,d edges, loss %.3f"
+              .formatted(
+                  stats.phase().name().toLowerCase(Locale.ROOT),
+                  stats.nodes(),
+                  stats.edges(),
+                  stats.loss());
+      if (columns >= LEAST_COLUMNS) {
+        endBar();
+        boolean done = stats.phase() == FastPruneStats.Phase.DONE;
+        redraw(text + " ".repeat(Math.max(0, columns - 1 - text.length())) + (done ? "\n" : ""));
+      } else {
+        err.println("filigree: " + text);
+      }
+    }
   }
 
   private void show(String name, long step, long steps, String message) {

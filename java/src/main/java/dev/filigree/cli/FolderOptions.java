@@ -48,4 +48,11 @@ class FolderOptions {
     }
     return run == null ? Experiment.newest(RunFolder.RUNS) : Experiment.open(run);
   }
+
+  /** Open the run that is meant, one of this name below runs/ when none is named. */
+  final Experiment experiment(String name) {
+    return model == null && run == null
+        ? Experiment.open(RunFolder.RUNS.resolve(name))
+        : experiment();
+  }
 }

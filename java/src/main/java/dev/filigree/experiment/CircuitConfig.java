@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.FastPruneConfig;
 import dev.filigree.PruneConfig;
+import dev.filigree.PruneOptions;
+import java.util.List;
 
 /**
  * How circuits are searched.
@@ -12,7 +15,10 @@ import dev.filigree.PruneConfig;
  * @param finalPairs pairs the result is reported on
  * @param meanSequences windows of each corpus that node means are taken over, 0 for all
  * @param seed of the examples
- * @param masks how the masks are learnt
+ * @param method which of the two that follow
+ * @param options what is asked of circuits, by either method
+ * @param fast how the fast method works
+ * @param published how the published method works
  */
 public record CircuitConfig(
     double targetLoss,
@@ -21,7 +27,10 @@ public record CircuitConfig(
     int finalPairs,
     int meanSequences,
     long seed,
-    PruneConfig masks) {
+    PruneMethod method,
+    PruneOptions options,
+    Fast fast,
+    Published published) {
   public CircuitConfig {
     if (!(targetLoss > 0)) {
       throw new IllegalArgumentException("target_loss is above 0, not " + targetLoss);
@@ -29,22 +38,99 @@ public record CircuitConfig(
     if (trainPairs < 1 || validationPairs < 1 || finalPairs < 1) {
       throw new IllegalArgumentException("every split has at least one pair");
     }
-    if (masks.batchPairs() > trainPairs) {
-      throw new IllegalArgumentException(
-          "masks.batch_pairs %d is more than train_pairs %d"
-              .formatted(masks.batchPairs(), trainPairs));
-    }
     if (meanSequences < 0) {
       throw new IllegalArgumentException("mean_sequences is at least 0, not " + meanSequences);
     }
+    requirePairs("fast", fast.masks(), trainPairs);
+    requirePairs("published", published.masks(), trainPairs);
+    if (method == PruneMethod.FAST) {
+      fast.config(options, List.of(targetLoss)); // which checks the rest
+    }
   }
 
-  CircuitConfig withMasks(PruneConfig masks) {
-    return new CircuitConfig(
-        targetLoss, trainPairs, validationPairs, finalPairs, meanSequences, seed, masks);
+  /**
+   * The fast method; see {@link FastPruneConfig}.
+   *
+   * @param kFactors prices of a node, in units of masks.kCoef
+   */
+  public record Fast(
+      PruneConfig masks,
+      List<Double> kFactors,
+      int attributionPairs,
+      double candidateFactor,
+      int selectionPairs,
+      int rankingPairs,
+      boolean edges) {
+    public Fast {
+      kFactors = List.copyOf(kFactors);
+    }
+
+    FastPruneConfig config(PruneOptions options, List<Double> targets) {
+      return new FastPruneConfig(
+          masks,
+          options,
+          kFactors,
+          targets,
+          attributionPairs,
+          candidateFactor,
+          selectionPairs,
+          rankingPairs,
+          edges);
+    }
+  }
+
+  /**
+   * The published method.
+   *
+   * @param runs that the search for hyper-parameters makes
+   * @param masks where it begins
+   */
+  public record Published(int runs, PruneConfig masks) {
+    public Published {
+      if (runs < 1) {
+        throw new IllegalArgumentException("published.runs is at least 1, not " + runs);
+      }
+    }
+  }
+
+  private static void requirePairs(String method, PruneConfig masks, int trainPairs) {
+    if (masks.batchPairs() > trainPairs) {
+      throw new IllegalArgumentException(
+          "%s.masks.batch_pairs %d is more than train_pairs %d"
+              .formatted(method, masks.batchPairs(), trainPairs));
+    }
+  }
+
+  /** Seed of the masks, by the method at hand. */
+  long maskSeed() {
+    return (method == PruneMethod.FAST ? fast.masks() : published.masks()).seed();
+  }
+
+  CircuitConfig withMethod(PruneMethod method) {
+    return with(method, seed, fast.masks(), published);
+  }
+
+  /** The published method with so many runs. */
+  CircuitConfig withRuns(int runs) {
+    return with(method, seed, fast.masks(), new Published(runs, published.masks()));
+  }
+
+  /** Other masks, on the same examples. */
+  CircuitConfig withMaskSeed(long seed) {
+    return with(
+        method,
+        this.seed,
+        fast.masks().withSeed(seed),
+        new Published(published.runs(), published.masks().withSeed(seed)));
   }
 
   CircuitConfig withSeed(long seed) {
+    CircuitConfig masks = withMaskSeed(seed);
+    return masks.with(method, seed, masks.fast.masks(), masks.published);
+  }
+
+  private CircuitConfig with(
+      PruneMethod method, long seed, PruneConfig fastMasks, Published published) {
     return new CircuitConfig(
         targetLoss,
         trainPairs,
@@ -52,6 +138,16 @@ public record CircuitConfig(
         finalPairs,
         meanSequences,
         seed,
-        masks.withSeed(seed));
+        method,
+        options,
+        new Fast(
+            fastMasks,
+            fast.kFactors(),
+            fast.attributionPairs(),
+            fast.candidateFactor(),
+            fast.selectionPairs(),
+            fast.rankingPairs(),
+            fast.edges()),
+        published);
   }
 }

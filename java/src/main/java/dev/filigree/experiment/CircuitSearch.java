@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.Ablation;
 import dev.filigree.Engine;
 import dev.filigree.EngineException;
 import dev.filigree.Model;
@@ -103,7 +104,18 @@ public final class CircuitSearch implements AutoCloseable {
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
   public Circuit prune(String task) {
-    return new PruneRun(this).run(task(task));
+    return new PruneRun(this).runAndWrite(task(task));
+  }
+
+  /**
+   * Find a circuit of a task for each of several targets in one search, and write {@code
+   * curves/<task>.json}.
+   *
+   * @return in the order of the targets
+   * @throws PruneRun.NotLearntException when the whole model does not do the task
+   */
+  public List<Circuit> curve(String task, List<Double> targets) {
+    return new PruneRun(this).runAndWrite(task(task), targets);
   }
 
   /**
@@ -199,6 +211,20 @@ public final class CircuitSearch implements AutoCloseable {
         Checkpoints.hash(checkpoint, "model.safetensors"),
         tokenizer().hash(),
         examples.hashes());
+  }
+
+  /** What ablated nodes hold in a search: means, or zeros. */
+  float[] means(CircuitConfig search) {
+    return search.options().ablation() == Ablation.ZERO
+        ? new float[Math.toIntExact(config.model().nodes())]
+        : means(search.meanSequences());
+  }
+
+  /** The same for another model of this configuration, measured at every call. */
+  float[] means(Model model, CircuitConfig search) {
+    return search.options().ablation() == Ablation.ZERO
+        ? new float[Math.toIntExact(config.model().nodes())]
+        : means(model, search.meanSequences());
   }
 
   /**

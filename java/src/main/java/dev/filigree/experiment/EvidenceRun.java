@@ -5,8 +5,8 @@ import dev.filigree.BinarisationConfig;
 import dev.filigree.BinaryLevels;
 import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
-import dev.filigree.Discretized;
 import dev.filigree.Examples;
+import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks;
@@ -109,7 +109,7 @@ final class EvidenceRun {
     try (TaskExamples examples = session.examples(task, search)) {
       Source source = session.source(examples);
       requireSame(circuit, source);
-      CircuitMask mask = maskOf(circuit, session.means(search.meanSequences()));
+      CircuitMask mask = circuit.mask(session.means(search));
       return check(
           task,
           circuit,
@@ -167,14 +167,6 @@ final class EvidenceRun {
     }
   }
 
-  private static CircuitMask maskOf(Circuit circuit, float[] means) {
-    boolean[] inside = new boolean[means.length];
-    for (Node node : circuit.nodes()) {
-      inside[node.index()] = true;
-    }
-    return new CircuitMask(inside, means);
-  }
-
   private Evidence check(
       Task task,
       Circuit circuit,
@@ -184,7 +176,7 @@ final class EvidenceRun {
       Calibration calibration,
       Effort effort) {
     progress("scoring %s and its circuit", circuit);
-    CircuitMask mask = maskOf(circuit, session.means(search.meanSequences()));
+    CircuitMask mask = circuit.mask(session.means(search));
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
     float[] ofModel = model.differences(examples.last());
@@ -484,27 +476,24 @@ final class EvidenceRun {
     List<Seeds.Found> rows = new ArrayList<>();
     rows.add(
         new Seeds.Found(
-            search.masks().seed(),
+            search.maskSeed(),
             circuit.nodes().size(),
             1,
             circuit.losses().last().circuit().loss()));
     for (int i = 1; i < SEEDS; i++) {
-      long seed = search.masks().seed() + i;
-      Discretized other =
-          PruneRun.learn(
-              model,
-              search.withMasks(search.masks().withSeed(seed)),
-              examples,
-              mask.means(),
-              session.progress());
-      CircuitMask kept = new CircuitMask(other.keep(), mask.means());
+      long seed = search.maskSeed() + i;
+      FoundCircuit other =
+          PruneRun.find(
+              model, search.withMaskSeed(seed), examples, mask.means(), session.progress());
+      CircuitMask kept =
+          new CircuitMask(other.keep(), mask.means(), other.edges(), mask.frozenNorms());
       found.add(other.keep());
       rows.add(
           new Seeds.Found(
               seed,
-              Math.toIntExact(other.stats().nodes()),
+              other.nodes(),
               jaccard(mask.keep(), other.keep()),
-              mean(other.stats().calibration().losses(model.differences(examples.last(), kept)))));
+              mean(other.calibration().losses(model.differences(examples.last(), kept)))));
     }
     double sum = 0;
     int pairs = 0;
@@ -533,16 +522,17 @@ final class EvidenceRun {
     progress("searching an untrained model for a circuit of %s", circuit);
     try (Model untrained = session.untrained();
         TaskExamples examples = session.examples(untrained, task, search)) {
-      float[] means = session.means(untrained, search.meanSequences());
-      Discretized found = PruneRun.learn(untrained, search, examples, means, session.progress());
-      CircuitMask mask = new CircuitMask(found.keep(), means);
-      Calibration fit = found.stats().calibration();
+      float[] means = session.means(untrained, search);
+      FoundCircuit found = PruneRun.find(untrained, search, examples, means, session.progress());
+      CircuitMask mask =
+          new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+      Calibration fit = found.calibration();
       return RandomInit.of(
           untrained.calibrate(examples.last()).loss(),
           Loss.of(fit.losses(untrained.differences(examples.validation(), mask))),
           Loss.of(fit.losses(untrained.differences(examples.last(), mask))),
-          Math.toIntExact(found.stats().nodes()),
-          untrained.edges(found.keep()).size(),
+          found.nodes(),
+          found.edges().size(),
           whole);
     }
   }

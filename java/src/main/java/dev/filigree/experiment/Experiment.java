@@ -187,7 +187,19 @@ public final class Experiment {
       List<RunConfig.Setting> settings,
       OptionalLong step,
       Progress progress) {
-    RunConfig config = folder.config().withAll(settings);
+    try (CircuitSearch search = circuits(engine, settings, step, progress)) {
+      return search.prune(task);
+    }
+  }
+
+  /**
+   * Open a checkpoint to find the circuits of several tasks in another way than the run says.
+   *
+   * @param settings changes of the run's configuration, of keys below "prune" only
+   * @param step of the checkpoint, the last one if none is asked for
+   */
+  public CircuitSearch circuits(
+      Engine engine, List<RunConfig.Setting> settings, OptionalLong step, Progress progress) {
     for (RunConfig.Setting setting : settings) {
       if (!setting.key().startsWith("prune.")) {
         throw new ConfigException(
@@ -195,9 +207,8 @@ public final class Experiment {
                 .formatted(setting.key()));
       }
     }
-    try (CircuitSearch search = CircuitSearch.open(engine, folder, config, own, step, progress)) {
-      return search.prune(task);
-    }
+    RunConfig config = folder.config().withAll(settings);
+    return CircuitSearch.open(engine, folder, config, own, step, progress);
   }
 
   /** Open the last checkpoint to find and check the circuits of several tasks. */

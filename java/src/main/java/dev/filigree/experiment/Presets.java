@@ -7,6 +7,7 @@ import dev.filigree.ModelInit.Positions;
 import dev.filigree.Plan;
 import dev.filigree.Precision;
 import dev.filigree.PruneConfig;
+import dev.filigree.PruneOptions;
 import dev.filigree.TrainConfig;
 import dev.filigree.TrainConfig.Adam;
 import dev.filigree.TrainConfig.Anneal;
@@ -15,6 +16,8 @@ import dev.filigree.TrainConfig.Fractions;
 import dev.filigree.TrainConfig.Gradient;
 import dev.filigree.TrainConfig.Shape;
 import dev.filigree.TrainConfig.Sparsity;
+import dev.filigree.experiment.CircuitConfig.Fast;
+import dev.filigree.experiment.CircuitConfig.Published;
 import dev.filigree.experiment.DataConfig.Source;
 import dev.filigree.experiment.RunConfig.Cadence;
 import java.util.Arrays;
@@ -234,7 +237,14 @@ public enum Presets {
         128,
         256,
         SEED,
-        new PruneConfig(
-            steps, pairs, SEED, 0.01, 0.9, 0.95, 1e-8, 1e-3, 1e-3, 1e-2, 0.1, 1.0, 0.0, 1.0));
+        PruneMethod.FAST,
+        PruneOptions.PUBLISHED,
+        new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 64, 2, 128, 32, true),
+        new Published(32, masks(steps, pairs, 0.01)));
+  }
+
+  private static PruneConfig masks(long steps, int pairs, double lr) {
+    return new PruneConfig(
+        steps, pairs, SEED, lr, 0.9, 0.95, 1e-8, 1e-3, 1e-3, 1e-2, 0.1, 1.0, 0.0, 1.0);
   }
 }

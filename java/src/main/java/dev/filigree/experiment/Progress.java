@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import dev.filigree.FastPruneStats;
 import dev.filigree.PruneStats;
 import dev.filigree.TrainStats;
 import java.util.Map;
@@ -27,6 +28,9 @@ public interface Progress {
    * @param losses by corpus
    */
   default void evaluated(long step, double loss, Map<String, Double> losses) {}
+
+  /** A piece of a fast search was done. */
+  default void searched(FastPruneStats stats) {}
 
   /** Some mask-learning steps were done. */
   default void pruned(PruneStats stats, long steps) {}

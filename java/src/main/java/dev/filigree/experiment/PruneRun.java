@@ -1,30 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
-import dev.filigree.Calibration;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.CircuitMask;
 import dev.filigree.Discretized;
+import dev.filigree.Edge;
+import dev.filigree.FastPruneStats;
+import dev.filigree.FastPruner;
+import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
+import dev.filigree.PruneConfig;
 import dev.filigree.PruneStats;
 import dev.filigree.Pruner;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Losses;
+import dev.filigree.circuit.Circuit.Method;
 import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.CircuitWeights;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
- * Finds the circuit of a task: learns node masks on one set of templates, chooses their number on a
- * second, reports on a third, and writes {@code circuits/<task>.json}.
+ * Finds the circuit of a task: learns on one set of templates, chooses on a second, reports on a
+ * third, and writes {@code circuits/<task>.json}.
  */
 public final class PruneRun {
+  private static final int CURVE_FORMAT = 1;
   private static final long CHUNK_STEPS = 5;
+
+  /** Edges that a nat above the target counts for in the search for hyper-parameters. */
+  private static final double MISSED = 50_000;
+
+  /** What the compacted model and the whole one may differ by, relative. */
+  private static final double ROUNDING = 1e-4;
 
   private final CircuitSearch session;
   private final Model model;
@@ -55,66 +73,205 @@ public final class PruneRun {
     }
   }
 
+  /** Tasks whose circuits are searched together, and what they are searched with. */
+  private record Ready(Task task, TaskExamples examples, Evidence.Scores whole) {}
+
   /**
    * Find the circuit.
    *
    * @throws NotLearntException when the whole model does not do the task
    */
   Circuit run(Task task) {
+    return run(task, List.of(search.targetLoss())).getFirst();
+  }
+
+  /**
+   * Find a circuit for each of several targets in one search.
+   *
+   * @return in the order of the targets; none is written to a file
+   * @throws NotLearntException when the whole model does not do the task
+   */
+  List<Circuit> run(Task task, List<Double> targets) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double limit = Math.max(search.targetLoss(), Checks.GATE_LIMIT);
+      double least = targets.stream().mapToDouble(target -> target).min().orElseThrow();
+      double limit = Math.max(least, Checks.GATE_LIMIT);
       if (whole.validation().loss() > limit) {
         throw notLearnt(task, whole.validation(), limit);
       }
-      float[] means = session.means(search.meanSequences());
+      float[] means = session.means(search);
       progress.phase("learning which of %,d nodes %s needs".formatted(means.length, task.name()));
-      Discretized chosen = learn(model, search, examples, means, progress);
-      TaskStats stats = chosen.stats();
+      List<FoundCircuit> found = find(model, search, examples, means, targets, progress);
       progress.phase("scoring the circuit on the final examples");
-      TaskStats result =
-          model.evaluate(
-              examples.last(), new CircuitMask(chosen.keep(), means), stats.scale(), stats.shift());
-      CircuitWeights weights =
-          CircuitWeights.read(
-              model, chosen.keep(), means, examples.lastSet(), session.tokenizer()::decode);
-      Circuit circuit =
-          new Circuit(
-              Circuit.FORMAT,
-              task.name(),
-              session.source(examples),
-              search.seed(),
-              search.targetLoss(),
-              stats.loss() <= search.targetLoss(),
-              weights.counts(),
-              new Calibration(stats.scale(), stats.shift()),
-              new Losses(new Pair(stats, whole.validation()), new Pair(result, whole.last())),
-              weights.nodes(),
-              weights.edges(),
-              weights.embeddings(),
-              weights.unembeddings(),
-              Json.tree(search));
-      // Evidence is about the circuit that was there before.
-      Files.deleteIfExists(session.folder().evidence(task.name()));
-      circuit.write(session.folder().circuit(task.name()));
-      return circuit;
-    } catch (IOException e) {
-      throw new RunException("cannot write the circuit: " + e.getMessage(), e);
+      List<Circuit> circuits = new ArrayList<>();
+      for (int i = 0; i < targets.size(); i++) {
+        circuits.add(
+            circuit(new Ready(task, examples, whole), targets.get(i), found.get(i), means));
+      }
+      return circuits;
     }
   }
 
-  /** Search a model, whatever it can do. The examples are those of this model. */
-  static Discretized learn(
+  /** Find the circuit and write it. */
+  Circuit runAndWrite(Task task) {
+    Circuit circuit = run(task);
+    try {
+      // Evidence is about the circuit that was there before.
+      Files.deleteIfExists(session.folder().evidence(task.name()));
+      circuit.write(session.folder().circuit(task.name()));
+    } catch (IOException e) {
+      throw new RunException("cannot write the circuit: " + e.getMessage(), e);
+    }
+    return circuit;
+  }
+
+  /** Find a circuit for each target and write them. */
+  List<Circuit> runAndWrite(Task task, List<Double> targets) {
+    List<Circuit> circuits = run(task, targets);
+    ObjectNode curve = Json.object();
+    curve.put("format", CURVE_FORMAT).put("task", task.name()).set("circuits", Json.tree(circuits));
+    try {
+      AtomicFile.write(
+          session.folder().curve(task.name()),
+          (curve.toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new RunException("cannot write the circuits: " + e.getMessage(), e);
+    }
+    return circuits;
+  }
+
+  /** Score what was found on the whole model, with exactly its nodes and edges. */
+  private Circuit circuit(Ready ready, double target, FoundCircuit found, float[] means) {
+    TaskExamples examples = ready.examples();
+    CircuitMask mask =
+        new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+    double scale = found.calibration().scale();
+    double shift = found.calibration().shift();
+    TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);
+    TaskStats last = model.evaluate(examples.last(), mask, scale, shift);
+    CircuitWeights weights =
+        CircuitWeights.read(model, mask, examples.lastSet(), session.tokenizer()::decode);
+    return new Circuit(
+        Circuit.FORMAT,
+        ready.task().name(),
+        session.source(examples),
+        search.seed(),
+        new Method(search.method().key(), search.options()),
+        target,
+        found.reached() && validation.loss() <= target * (1 + ROUNDING),
+        weights.counts(),
+        found.calibration(),
+        new Losses(
+            new Pair(validation, ready.whole().validation()), new Pair(last, ready.whole().last())),
+        weights.nodes(),
+        weights.edges(),
+        weights.embeddings(),
+        weights.unembeddings(),
+        Json.tree(search));
+  }
+
+  /** Search a model, whatever it can do, for one target. The examples are those of this model. */
+  static FoundCircuit find(
       Model model, CircuitConfig search, TaskExamples examples, float[] means, Progress progress) {
-    long steps = search.masks().steps();
-    try (Pruner pruner = model.pruner(search.masks(), examples.train(), means)) {
+    return find(model, search, examples, means, List.of(search.targetLoss()), progress).getFirst();
+  }
+
+  /** The same for several. */
+  static List<FoundCircuit> find(
+      Model model,
+      CircuitConfig search,
+      TaskExamples examples,
+      float[] means,
+      List<Double> targets,
+      Progress progress) {
+    if (search.method() == PruneMethod.PUBLISHED) {
+      return targets.stream()
+          .map(target -> published(model, search, examples, means, target, progress))
+          .toList();
+    }
+    return fast(model, search, List.of(examples), means, targets, progress).getFirst();
+  }
+
+  /**
+   * Search several tasks by the fast method, all masks in one batch.
+   *
+   * @return by task and target
+   */
+  static List<List<FoundCircuit>> fast(
+      Model model,
+      CircuitConfig search,
+      List<TaskExamples> tasks,
+      float[] means,
+      List<Double> targets,
+      Progress progress) {
+    List<FastPruner.Task> parts =
+        tasks.stream()
+            .map(examples -> new FastPruner.Task(examples.train(), examples.validation()))
+            .toList();
+    try (FastPruner pruner =
+        model.fastPruner(search.fast().config(search.options(), targets), parts, means)) {
+      FastPruneStats stats;
+      do {
+        stats = pruner.advance();
+        progress.searched(stats);
+      } while (stats.phase() != FastPruneStats.Phase.DONE);
+      return IntStream.range(0, tasks.size())
+          .mapToObj(
+              task ->
+                  IntStream.range(0, targets.size())
+                      .mapToObj(target -> pruner.circuit(task, target))
+                      .toList())
+          .toList();
+    }
+  }
+
+  /** Run the published algorithm with one set of hyper-parameters after the other. */
+  private static FoundCircuit published(
+      Model model,
+      CircuitConfig search,
+      TaskExamples examples,
+      float[] means,
+      double target,
+      Progress progress) {
+    int runs = search.published().runs();
+    MaskSearch hyper = new MaskSearch(search.published().masks(), search.maskSeed());
+    FoundCircuit smallest = null;
+    double least = Double.POSITIVE_INFINITY;
+    for (int run = 1; run <= runs; run++) {
+      if (runs > 1) {
+        progress.phase("run %d of %d".formatted(run, runs));
+      }
+      PruneConfig masks = hyper.next();
+      Discretized chosen = learn(model, search, masks, examples, means, target, progress);
+      List<Edge> edges = model.edges(chosen.keep());
+      double missed = Math.max(0, chosen.stats().loss() - target);
+      double size = edges.size() + MISSED * missed;
+      hyper.add(new MaskSearch.Trial(masks, size, chosen.stats().nodes() + MISSED * missed));
+      if (size < least) {
+        least = size;
+        smallest =
+            new FoundCircuit(chosen.keep(), edges, chosen.stats().calibration(), missed == 0);
+      }
+    }
+    return smallest;
+  }
+
+  private static Discretized learn(
+      Model model,
+      CircuitConfig search,
+      PruneConfig masks,
+      TaskExamples examples,
+      float[] means,
+      double target,
+      Progress progress) {
+    long steps = masks.steps();
+    try (Pruner pruner = model.pruner(masks, search.options(), examples.train(), means)) {
       for (long step = 0; step < steps; ) {
         PruneStats stats = pruner.step(Math.min(CHUNK_STEPS, steps - step));
         step = stats.step();
         progress.pruned(stats, steps);
       }
-      progress.phase("choosing the number of nodes");
-      return pruner.discretize(examples.validation(), search.targetLoss());
+      return pruner.discretize(examples.validation(), target);
     }
   }
 

@@ -216,6 +216,11 @@ public final class RunFolder {
     }
   }
 
+  /** File of the circuits of a task at several losses. */
+  public Path curve(String task) {
+    return path.resolve("curves").resolve(task + EXTENSION);
+  }
+
   /** File of the evidence for the circuit of a task. */
   public Path evidence(String task) {
     return path.resolve("evidence").resolve(task + EXTENSION);

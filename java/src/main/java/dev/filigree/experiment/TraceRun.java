@@ -68,8 +68,7 @@ final class TraceRun {
       int[] targets = answers == null ? targets(examples.lastSet()) : tokens(answers);
       Calibration fit = model.calibrate(examples.train()).calibration();
       session.progress().phase("following the prompt");
-      return new Prompt(circuit, session.means(search.meanSequences()), fit, prompt, targets)
-          .trace();
+      return new Prompt(circuit, session.means(search), fit, prompt, targets).trace();
     }
   }
 
@@ -113,12 +112,10 @@ final class TraceRun {
       this.fit = fit;
       this.targets = targets;
       this.tokens = encode(text);
-      boolean[] keep = new boolean[means.length];
       for (int i = 0; i < nodes.size(); i++) {
-        keep[nodes.get(i).index()] = true;
         places.put(nodes.get(i).index(), i);
       }
-      this.mask = new CircuitMask(keep, means);
+      this.mask = circuit.mask(means);
     }
 
     private int[] encode(String text) {

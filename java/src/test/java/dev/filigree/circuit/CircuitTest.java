@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.filigree.Calibration;
+import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
@@ -51,8 +52,9 @@ class CircuitTest {
         .hasMessageContaining("not in the circuit");
     assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"nodes\" : 3", "\"nodes\" : 4")))
         .hasMessageContaining("counts say 4 nodes");
-    assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"format\" : 2", "\"format\" : 1")))
-        .hasMessageContaining("format 1");
+    assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"format\" : 3", "\"format\" : 2")))
+        .hasMessageContaining("circuit format 2; this version reads 3")
+        .hasMessageContaining("filigree prune --task quote");
     assertThatThrownBy(() -> Circuit.fromJson(text.replace("\"reached\"", "\"reeched\"")))
         .hasMessageContaining("reeched");
     Path file = Files.writeString(folder.resolve("half.json"), text.substring(0, 100));
@@ -69,9 +71,10 @@ class CircuitTest {
         "quote",
         new Source("tiny", 2000, "aa", "bb", new SplitHashes("c", "d", "e")),
         1,
+        new Circuit.Method("fast", PruneOptions.PUBLISHED),
         0.15,
         true,
-        new Counts(3, 2, 7, 4608),
+        new Counts(3, 2, 7, 3, 4608),
         new Calibration(2.0, -0.5),
         new Losses(new Pair(circuit, model), new Pair(circuit, model)),
         List.of(

@@ -4,6 +4,7 @@ package dev.filigree.circuit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.filigree.Calibration;
+import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Difference;
 import dev.filigree.circuit.Checks.Faithful;
@@ -95,9 +96,10 @@ class DriftTest {
         "quote",
         source(),
         1,
+        new Circuit.Method("fast", PruneOptions.PUBLISHED),
         0.1,
         true,
-        new Counts(4, 4, 4, 100),
+        new Counts(4, 4, 4, 4, 100),
         new Calibration(1, 0),
         new Losses(pair, pair),
         nodes,

@@ -48,7 +48,7 @@ class CompareCommandTest {
           "--set=prune.train_pairs=32",
           "--set=prune.final_pairs=16",
           "--set=prune.mean_sequences=8",
-          "--set=prune.masks.steps=10",
+          "--set=prune.fast.masks.steps=10",
           "--json");
 
   @TempDir static Path folder;

@@ -413,6 +413,7 @@ class RunCommandsTest {
             circuit.task(),
             circuit.source(),
             circuit.seed(),
+            circuit.method(),
             circuit.targetLoss(),
             circuit.reached(),
             circuit.counts(),
@@ -537,7 +538,7 @@ class RunCommandsTest {
                 "prune",
                 "--task=single_double_quote",
                 "--run=" + run,
-                "--set=prune.masks.steps=2",
+                "--set=prune.fast.masks.steps=2",
                 "--set=prune.train_pairs=32",
                 "--set=prune.mean_sequences=8"));
     args.addAll(List.of(more));

@@ -91,7 +91,7 @@ class RunConfigTest {
     "model.d_model, 65, not a multiple",
     "train.gradient, sometimes, train.gradient",
     "prune.train_pairs, 3, batch_pairs",
-    "prune.masks.clip_rms, 0, clip_rms is above 0",
+    "prune.fast.masks.clip_rms, 0, clip_rms is above 0",
     "data.corpora.0.share, -1, share is above 0"
   })
   void impossibleValueIsNamed(String key, String value, String message) {
@@ -115,7 +115,7 @@ class RunConfigTest {
     assertThat(config.init().seed()).isEqualTo(42);
     assertThat(config.train().seed()).isEqualTo(42);
     assertThat(config.prune().seed()).isEqualTo(42);
-    assertThat(config.prune().masks().seed()).isEqualTo(42);
+    assertThat(config.prune().fast().masks().seed()).isEqualTo(42);
   }
 
   @Test

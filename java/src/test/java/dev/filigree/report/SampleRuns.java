@@ -3,6 +3,7 @@ package dev.filigree.report;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Calibration;
+import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Checks.Ablations;
@@ -162,9 +163,10 @@ final class SampleRuns {
             task,
             source(run),
             1,
+            new Circuit.Method("fast", PruneOptions.PUBLISHED),
             0.1,
             true,
-            new Counts(nodeCount, edges.size(), edges.size() + 40, 2816),
+            new Counts(nodeCount, edges.size(), edges.size() + 40, edges.size() + 3, 2816),
             new Calibration(2, -0.5),
             new Losses(pair, pair),
             nodes,

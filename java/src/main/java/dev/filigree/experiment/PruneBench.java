@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.CircuitMask;
+import dev.filigree.FoundCircuit;
+import dev.filigree.Model;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.task.Task;
+import dev.filigree.task.TaskException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * Times both pruning methods on the tasks that a model does, each alone and with the same examples,
+ * means and target. What they have in common is made before the clock starts. No file is written.
+ */
+public final class PruneBench {
+  private final CircuitSearch session;
+  private final int runs;
+
+  /**
+   * Prepare.
+   *
+   * @param runs of the published method's search
+   */
+  public PruneBench(CircuitSearch session, int runs) {
+    this.session = session;
+    this.runs = runs;
+  }
+
+  /**
+   * What one method found for a task.
+   *
+   * @param seconds wall time of the search
+   * @param weights nonzero weights between the nodes: edges as the published method counts them
+   * @param reached whether the target is kept on validation examples
+   * @param holds whether the final loss is low enough for evidence to count the circuit
+   */
+  public record Found(
+      double seconds,
+      int nodes,
+      int edges,
+      int weights,
+      double lossValidation,
+      double lossFinal,
+      boolean reached,
+      boolean holds) {}
+
+  /**
+   * One task that the model does.
+   *
+   * @param modelLossFinal of the whole model
+   */
+  public record Row(String task, double modelLossFinal, Found fast, Found published) {}
+
+  /**
+   * Over all rows.
+   *
+   * @param secondsRatio wall time of the published method for one second of the fast one
+   */
+  public record Totals(Sum fast, Sum published, double secondsRatio) {}
+
+  /**
+   * One method over all rows.
+   *
+   * @param nodes geometric mean
+   * @param edges geometric mean, a circuit without edges counted as one
+   * @param holds circuits that hold on final examples
+   */
+  public record Sum(double seconds, double mostSeconds, double nodes, double edges, int holds) {}
+
+  /**
+   * Everything.
+   *
+   * @param totals null without rows
+   * @param target two-way loss of the searches, nats
+   * @param runs of the published method's search
+   * @param skipped tasks that the model does not do or its vocabulary cannot express
+   */
+  public record Result(
+      String run,
+      long step,
+      String device,
+      double target,
+      int runs,
+      List<Row> tasks,
+      List<String> skipped,
+      Totals totals) {}
+
+  /** Measure some tasks, one after the other. */
+  public Result run(List<Task> tasks) {
+    CircuitConfig search = session.config().prune().withRuns(runs);
+    float[] means = session.means(search);
+    List<Row> rows = new ArrayList<>();
+    List<String> skipped = new ArrayList<>();
+    for (Task task : tasks) {
+      try (TaskExamples examples = session.examples(task, search)) {
+        Evidence.Scores whole = session.whole(examples);
+        if (whole.validation().loss() > Math.max(search.targetLoss(), Checks.GATE_LIMIT)) {
+          skipped.add(task.name());
+          continue;
+        }
+        rows.add(
+            new Row(
+                task.name(),
+                whole.last().loss(),
+                measure(search.withMethod(PruneMethod.FAST), examples, means, whole),
+                measure(search.withMethod(PruneMethod.PUBLISHED), examples, means, whole)));
+      } catch (TaskException e) {
+        session.progress().phase(e.getMessage());
+        skipped.add(task.name());
+      }
+    }
+    return new Result(
+        session.folder().name(),
+        session.checkpoint().step(),
+        session.model().info().device(),
+        search.targetLoss(),
+        runs,
+        rows,
+        skipped,
+        totals(rows));
+  }
+
+  private Found measure(
+      CircuitConfig search, TaskExamples examples, float[] means, Evidence.Scores whole) {
+    Model model = session.model();
+    long begin = System.nanoTime();
+    FoundCircuit found = PruneRun.find(model, search, examples, means, session.progress());
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    CircuitMask mask =
+        new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+    double scale = found.calibration().scale();
+    double shift = found.calibration().shift();
+    TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);
+    TaskStats last = model.evaluate(examples.last(), mask, scale, shift);
+    return new Found(
+        seconds,
+        found.nodes(),
+        found.edges().size(),
+        model.edges(found.keep()).size(),
+        validation.loss(),
+        last.loss(),
+        found.reached(),
+        last.loss() <= Checks.finalLimit(whole));
+  }
+
+  private static Totals totals(List<Row> rows) {
+    if (rows.isEmpty()) {
+      return null;
+    }
+    Sum fast = sum(rows.stream().map(Row::fast).toList());
+    Sum published = sum(rows.stream().map(Row::published).toList());
+    return new Totals(fast, published, published.seconds() / fast.seconds());
+  }
+
+  private static Sum sum(List<Found> found) {
+    return new Sum(
+        found.stream().mapToDouble(Found::seconds).sum(),
+        found.stream().mapToDouble(Found::seconds).max().orElse(0),
+        geometricMean(found, Found::nodes),
+        geometricMean(found, Found::edges),
+        (int) found.stream().filter(Found::holds).count());
+  }
+
+  private static double geometricMean(List<Found> found, ToDoubleFunction<Found> size) {
+    return Math.exp(
+        found.stream()
+            .mapToDouble(one -> Math.log(Math.max(1, size.applyAsDouble(one))))
+            .average()
+            .orElse(0));
+  }
+}

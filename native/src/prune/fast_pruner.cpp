@@ -1,0 +1,714 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prune/fast_pruner.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/softplus.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+namespace filigree {
+namespace {
+
+constexpr std::int64_t kStepsPerPiece = 10;
+constexpr double kDoubt = 1.5;       // how far the loss of few examples may be off, of what is left to the target
+constexpr double kLeastRise = 0.05;  // and of the target
+constexpr std::size_t kTries = 6;    // parts in a row that cannot go before a new look at all of them
+constexpr int kWays = 4;             // numbers of nodes that one forward of a bisection tries
+
+/// Positions of all variants in one forward: what fits the caches of a processor, or fills a GPU.
+std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
+
+at::Tensor host_tensor(const std::vector<float>& values, std::int64_t rows) {
+    auto tensor = at::empty({rows, static_cast<std::int64_t>(values.size()) / rows}, at::kFloat);
+    std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<float>());
+    return tensor;
+}
+
+Examples first_pairs(const Examples& examples, std::int64_t pairs) {
+    const auto rows = 2 * std::min(pairs, examples.pairs());
+    return examples.select(at::arange(rows, examples.positions.options()));
+}
+
+/// Examples of both, one after the other.
+Examples join(const Examples& a, const Examples& b) {
+    const auto T = std::max(a.tokens.size(1), b.tokens.size(1));
+    const auto padded = [&](const at::Tensor& tokens) { return at::constant_pad_nd(tokens, {0, T - tokens.size(1)}); };
+    return {a.model, at::cat(std::vector<at::Tensor>{padded(a.tokens), padded(b.tokens)}, 0),
+            at::cat(std::vector<at::Tensor>{a.positions, b.positions}, 0),
+            at::cat(std::vector<at::Tensor>{a.answers, b.answers}, 0)};
+}
+
+/// Half layer that a node is in.
+std::int64_t half_layer_of(const Site& site) { return 2 * site.layer + (site.kind >= SiteKind::kMlpIn ? 1 : 0); }
+
+/// Remembers the residual before every half layer.
+class ResidualRecorder : public GateHook {
+public:
+    using GateHook::GateHook;
+    at::Tensor at_residual(std::int64_t, at::Tensor x) override {
+        residuals.push_back(x);
+        return x;
+    }
+    std::vector<at::Tensor> residuals;
+};
+
+std::size_t edges_of(const EdgeCircuit& circuit) { return circuit.edges ? circuit.edges->size() : 0; }
+
+std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
+
+bool smaller(const EdgeCircuit& a, const EdgeCircuit& b) {
+    return std::pair(edges_of(a), count_open(a.keep)) < std::pair(edges_of(b), count_open(b.keep));
+}
+
+}  // namespace
+
+FastPruneConfig parse_fast_prune_config(std::string_view json) {
+    auto reader = ConfigReader::parse(json, "fast");
+    FastPruneConfig c;
+    c.masks = read_mask_config(reader.object("masks"));
+    auto options = reader.object("options");
+    c.options = read_prune_options(options);
+    if (c.options.ablation != AblationKind::kValues) {
+        options.fail("ablation",
+                     "must be \"mean\" or \"zero\" for this method: what donors hold cannot be folded into biases");
+    }
+    c.k_factors = reader.numbers("k_factors", 0.0, 1e12);
+    c.targets = reader.numbers("targets", std::numeric_limits<double>::min(), 1e12);
+    c.attribution_pairs = reader.integer("attribution_pairs", 1);
+    c.candidate_factor = reader.number("candidate_factor", 1.0, 1e6);
+    c.selection_pairs = reader.integer("selection_pairs", 1);
+    c.ranking_pairs = reader.integer("ranking_pairs", 1);
+    c.edges = reader.boolean("edges");
+    reader.finish();
+    return c;
+}
+
+/// What a circuit of one task is judged by.
+class FastPruner::Judge {
+public:
+    /// @param pairs of the training and of the validation examples, fewer if there are fewer.
+    Judge(const PruneTask& task, const FastPruneConfig& config, std::int64_t pairs)
+        : calibrate_(config.options.calibrate),
+          fitted_(2 * std::min(pairs, task.train.pairs())),
+          examples_(trimmed(join(first_pairs(task.train, pairs), first_pairs(task.validation, pairs)))) {
+        if (config.options.frozen_norms) {
+            norms_ = record_norms(examples_.model->context(), examples_.tokens, examples_.positions);
+        }
+        const auto signs = answer_signs(examples_).to(at::kCPU, at::kDouble).contiguous();
+        const auto* sign = signs.const_data_ptr<double>();
+        for (std::int64_t i = 0; i < examples_.sequences(); ++i) {
+            sequences_.push_back({0.0, sign[i]});
+        }
+    }
+
+    struct Verdict {
+        double loss = 0.0;
+        Calibration calibration;
+    };
+
+    [[nodiscard]] const Examples& examples() const { return examples_; }
+    [[nodiscard]] const std::vector<at::Tensor>& norms() const { return norms_; }
+
+    /// @param differences [R, sequences] on any device.
+    [[nodiscard]] std::vector<Verdict> verdicts(const at::Tensor& differences) const {
+        const auto host = differences.to(at::kCPU, at::kDouble).contiguous();
+        std::vector<Verdict> all;
+        auto sequences = sequences_;
+        for (std::int64_t r = 0; r < host.size(0); ++r) {
+            const auto* row = host.const_data_ptr<double>() + r * host.size(1);
+            for (std::size_t i = 0; i < sequences.size(); ++i) {
+                sequences[i].difference = row[i];
+            }
+            const auto middle = sequences.begin() + fitted_;
+            const std::vector<ScoredSequence> train(sequences.begin(), middle);
+            const std::vector<ScoredSequence> validation(middle, sequences.end());
+            Verdict verdict;
+            if (calibrate_) {
+                verdict.calibration = fit_calibration(train);
+            }
+            verdict.loss = std::max(mean_loss(train, verdict.calibration), mean_loss(validation, verdict.calibration));
+            all.push_back(verdict);
+        }
+        return all;
+    }
+
+private:
+    bool calibrate_;
+    std::int64_t fitted_;
+    Examples examples_;
+    std::vector<at::Tensor> norms_;  // by half layer, with frozen norms
+    std::vector<ScoredSequence> sequences_;
+};
+
+/// What a judge sees of a circuit.
+struct FastPruner::View {
+    const Judge* judge = nullptr;
+    std::vector<at::Tensor> residuals;  // of the judge's examples, before every half layer
+    Judge::Verdict verdict;
+};
+
+/// A circuit on its way to a target.
+struct FastPruner::Attempt {
+    std::size_t task = 0;
+    std::size_t target = 0;
+    std::vector<std::int64_t> order;  // nodes of the model by score
+    std::int64_t count = 0;           // of them that the circuit began with
+    EdgeCircuit circuit;
+    std::unique_ptr<CompactModel> compact;
+    View full;                // what decides
+    View quick;               // of fewer examples, what says where to look
+    bool nodes_done = false;  // none can go since the last edge went
+    bool edges_done = false;
+};
+
+/// What can be left out at a time: nodes with all their edges, or an edge. Numbers are those of the compact model.
+struct FastPruner::Part {
+    std::vector<std::int64_t> nodes;
+    std::vector<std::int64_t> edges;
+    std::int64_t half_layer = 0;
+};
+
+FastPruner::FastPruner(std::vector<PruneTask> tasks, FastPruneConfig config, at::Tensor means)
+    : tasks_(std::move(tasks)),
+      config_(std::move(config)),
+      means_(std::move(means)),
+      model_(tasks_.at(0).train.model),
+      attributions_(tasks_.size()),
+      candidates_(tasks_.size()),
+      found_(tasks_.size(), std::vector<FoundCircuit>(config_.targets.size())) {
+    for (std::size_t task = 0; task < tasks_.size(); ++task) {
+        judges_.push_back(std::make_unique<Judge>(tasks_[task], config_, config_.selection_pairs));
+        quick_judges_.push_back(std::make_unique<Judge>(tasks_[task], config_, config_.ranking_pairs));
+        work_.push_back({FastPrunePhase::kAttribute, [this, task] { attribute(task); }});
+    }
+    work_.push_back({FastPrunePhase::kLearn, [this] { prepare_learning(); }});
+    for (std::size_t task = 0; task < tasks_.size(); ++task) {
+        work_.push_back({FastPrunePhase::kChoose, [this, task] { choose(task); }});
+    }
+}
+
+FastPruner::~FastPruner() = default;
+
+void FastPruner::advance() {
+    if (work_.empty()) {
+        return;
+    }
+    model_->check_cancelled();
+    const auto piece = std::move(work_.front());
+    work_.pop_front();
+    piece.run();
+    ++pieces_done_;
+}
+
+std::vector<at::Tensor> FastPruner::norms_of(const Examples& examples) const {
+    return config_.options.frozen_norms ? record_norms(model_->context(), examples.tokens, examples.positions)
+                                        : std::vector<at::Tensor>();
+}
+
+void FastPruner::report(const EdgeCircuit& circuit, double loss) {
+    nodes_ = count_open(circuit.keep);
+    edges_ = static_cast<std::int64_t>(edges_of(circuit));
+    loss_ = loss;
+}
+
+EdgeCircuit FastPruner::circuit_of(std::vector<std::uint8_t> keep) const {
+    EdgeCircuit circuit{std::move(keep), std::nullopt};
+    if (config_.edges) {
+        circuit.edges = circuit_edges(*model_, circuit.keep.data());
+    }
+    return circuit;
+}
+
+void FastPruner::attribute(std::size_t task) {
+    const auto nodes = model_->nodes().size();
+    const auto examples = trimmed(first_pairs(tasks_[task].train, config_.attribution_pairs));
+    const auto norms = norms_of(examples);
+    auto total = at::zeros({nodes}, means_.options());
+    // With everything open, where a task that is done well has nearly flat logits, and halfway to the means.
+    for (const double open : {1.0, 0.5}) {
+        auto gates = at::full({examples.sequences(), nodes}, open, means_.options());
+        gates.set_requires_grad(true);
+        GateHook hook(gates, means_);
+        hook.freeze_norms(norms);
+        const auto differences = answer_differences(model_->context(), examples, 1, &hook);  // [1, sequences]
+        (answer_signs(examples) * differences).sum().backward();
+        total.add_(gates.grad().abs().mean(0));
+    }
+    const auto host = total.to(at::kCPU).contiguous();
+    const auto* score = host.const_data_ptr<float>();
+    attributions_[task].assign(score, score + nodes);
+
+    std::vector<std::int64_t> order(static_cast<std::size_t>(nodes));
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return score[a] > score[b]; });
+    const auto live = std::count_if(score, score + nodes, [](float s) { return s > 0.0F; });
+    const auto best = [&](std::int64_t count) {
+        std::vector<std::uint8_t> keep(static_cast<std::size_t>(nodes));
+        for (std::int64_t i = 0; i < count; ++i) {
+            keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1;
+        }
+        return keep;
+    };
+    const auto strictest = *std::min_element(config_.targets.begin(), config_.targets.end());
+    const at::NoGradGuard no_grad;
+    const auto& judge = *judges_[task];
+    const auto loss_of = [&](std::int64_t count) {
+        const auto circuit = circuit_of(best(count));
+        const CompactModel compact(*model_, circuit, means_);
+        GateHook hook;
+        hook.freeze_norms(judge.norms());
+        const auto loss =
+            judge.verdicts(answer_differences(compact.context(compact.weights()), judge.examples(), 1, &hook))
+                .front()
+                .loss;
+        report(circuit, loss);
+        return loss;
+    };
+    auto enough = std::min<std::int64_t>(live, 32);
+    while (enough < live && loss_of(enough) > strictest) {
+        enough = std::min(live, enough * 3 / 2);
+    }
+    const auto wanted = static_cast<std::int64_t>(std::ceil(config_.candidate_factor * static_cast<double>(enough)));
+    candidates_[task] = best(std::min(live, wanted));
+    if (config_.options.tied_qk) {
+        for (std::int64_t layer = 0; layer < model_->config().n_layer; ++layer) {
+            const auto& q = model_->nodes().site(layer, SiteKind::kAttnQ);
+            const auto& k = model_->nodes().site(layer, SiteKind::kAttnK);
+            for (std::int64_t c = 0; c < q.width; ++c) {
+                auto& of_q = candidates_[task][static_cast<std::size_t>(q.offset + c)];
+                auto& of_k = candidates_[task][static_cast<std::size_t>(k.offset + c)];
+                of_q = of_k = of_q | of_k;
+            }
+        }
+    }
+}
+
+void FastPruner::prepare_learning() {
+    std::vector<std::uint8_t> any(static_cast<std::size_t>(model_->nodes().size()));
+    for (const auto& of_task : candidates_) {
+        std::transform(any.begin(), any.end(), of_task.begin(), any.begin(),
+                       [](std::uint8_t a, std::uint8_t b) { return static_cast<std::uint8_t>(a | b); });
+    }
+    compact_ = std::make_unique<CompactModel>(*model_, circuit_of(std::move(any)), means_);
+
+    auto parameters = mask_parameters(compact_->nodes(), compact_->numbers(), model_->nodes(), config_.options.tied_qk);
+    parameter_of_ = std::move(parameters.of_node);
+    const auto n = static_cast<std::int64_t>(parameter_of_.size());
+    const auto P = static_cast<std::int64_t>(parameters.sizes.size());
+
+    std::vector<float> allowed;
+    std::vector<double> k_coefs;
+    std::vector<at::Tensor> starts;
+    for (const auto& candidates : candidates_) {
+        for (const auto factor : config_.k_factors) {
+            for (std::int64_t i = 0; i < n; ++i) {
+                allowed.push_back(
+                    candidates[static_cast<std::size_t>(compact_->numbers()[static_cast<std::size_t>(i)])]);
+            }
+            k_coefs.push_back(factor * config_.masks.k_coef);
+            starts.push_back(initial_scores(config_.masks, config_.masks.seed, P).unsqueeze(0));
+        }
+    }
+    allowed_ = host_tensor(allowed, static_cast<std::int64_t>(k_coefs.size())).to(means_.device());
+    masks_ = std::make_unique<MaskOptimizer>(at::cat(starts, 0).to(means_.device()), config_.masks, k_coefs,
+                                             host_tensor(parameters.sizes, 1).view({P}).to(means_.device()));
+    work_.push_front({FastPrunePhase::kLearn, [this] { learn(); }});
+}
+
+void FastPruner::learn() {
+    const auto K = static_cast<std::int64_t>(config_.k_factors.size());
+    auto wanted = config_.masks.batch_pairs;
+    for (const auto& task : tasks_) {
+        wanted = std::min(wanted, task.train.pairs());
+    }
+    const auto map = [&] {
+        auto host = at::empty({static_cast<std::int64_t>(parameter_of_.size())}, at::kLong);
+        std::copy(parameter_of_.begin(), parameter_of_.end(), host.mutable_data_ptr<std::int64_t>());
+        return host.to(means_.device());
+    }();
+    for (std::int64_t i = 0; i < kStepsPerPiece && !masks_->finished(); ++i) {
+        model_->check_cancelled();
+        std::optional<Examples> batch;
+        for (const auto& task : tasks_) {
+            const auto rows = draw_pairs(config_.masks.seed, masks_->steps_done(), task.train.pairs(), wanted);
+            const auto part = repeated(task.train.select(rows.to(means_.device())), K);
+            batch = batch ? join(*batch, part) : part;
+        }
+        const auto examples = trimmed(*batch);
+        const auto norms = norms_of(examples);
+        const auto R = masks_->scores().size(0);
+        const auto losses = masks_->compute_gradient([&](const at::Tensor& gates) {
+            GateHook hook(gates.index_select(1, map) * allowed_, compact_->means());
+            hook.freeze_norms(norms);
+            const auto differences = answer_differences(compact_->context(compact_->weights()), examples, 1, &hook);
+            return at::softplus(-answer_signs(examples) * differences).view({R, -1}).mean(1);
+        });
+        static_cast<void>(masks_->step());
+        if (i + 1 == kStepsPerPiece || masks_->finished()) {
+            loss_ = losses.mean().item<double>();
+            nodes_ =
+                (masks_->scores().ge(0).index_select(1, map).to(at::kFloat) * allowed_).sum().item<std::int64_t>() / R;
+            edges_ = 0;
+        }
+    }
+    if (!masks_->finished()) {
+        work_.push_front({FastPrunePhase::kLearn, [this] { learn(); }});
+    }
+}
+
+void FastPruner::choose(std::size_t task) {
+    const at::NoGradGuard no_grad;
+    const auto& judge = *quick_judges_[task];
+    const auto K = config_.k_factors.size();
+    const auto n = static_cast<std::int64_t>(parameter_of_.size());
+    const auto scores = masks_->scores().to(at::kCPU).contiguous();
+    const auto& numbers = compact_->numbers();
+
+    // Candidates by score; equals by what the attribution says.
+    std::vector<std::vector<std::int64_t>> orders(K);
+    for (std::size_t setting = 0; setting < K; ++setting) {
+        const auto* of_mask =
+            scores.const_data_ptr<float>() + (task * K + setting) * static_cast<std::size_t>(scores.size(1));
+        auto& order = orders[setting];
+        for (std::int64_t i = 0; i < n; ++i) {
+            if (candidates_[task][static_cast<std::size_t>(numbers[static_cast<std::size_t>(i)])] != 0) {
+                order.push_back(i);
+            }
+        }
+        const auto key = [&](std::int64_t node) {
+            const auto i = static_cast<std::size_t>(node);
+            return std::pair(of_mask[parameter_of_[i]], attributions_[task][static_cast<std::size_t>(numbers[i])]);
+        };
+        std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return key(a) > key(b); });
+    }
+
+    const auto losses_of = [&](const std::vector<std::int64_t>& order, const std::vector<std::int64_t>& counts) {
+        std::vector<float> gates(counts.size() * static_cast<std::size_t>(n));
+        for (std::size_t r = 0; r < counts.size(); ++r) {
+            for (std::int64_t i = 0; i < counts[r]; ++i) {
+                gates[r * static_cast<std::size_t>(n) + static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] =
+                    1.0F;
+            }
+        }
+        const auto R = static_cast<std::int64_t>(counts.size());
+        GateHook hook(host_tensor(gates, R).to(means_.device()), compact_->means());
+        hook.freeze_norms(repeated(judge.norms(), R));
+        return judge.verdicts(answer_differences(compact_->context(compact_->weights()), judge.examples(), R, &hook));
+    };
+    /// Fewest nodes of an order that reach a target; all of them when none do.
+    const auto fewest = [&](const std::vector<std::int64_t>& order, double target) {
+        std::int64_t too_few = 0;
+        auto enough = static_cast<std::int64_t>(order.size());
+        while (enough - too_few > 1) {
+            std::vector<std::int64_t> counts;
+            const auto ways = std::min<std::int64_t>(kWays, enough - too_few - 1);
+            for (std::int64_t i = 1; i <= ways; ++i) {
+                // Denser towards few nodes, where circuits are.
+                const auto part = static_cast<double>(i) / static_cast<double>(ways + 1);
+                const auto count = too_few + static_cast<std::int64_t>(
+                                                 std::round(static_cast<double>(enough - too_few) * part * part));
+                counts.push_back(std::clamp(count, too_few + i, enough - 1));
+            }
+            const auto verdicts = losses_of(order, counts);
+            for (std::size_t i = 0; i < counts.size(); ++i) {
+                if (verdicts[i].loss <= target) {
+                    enough = counts[i];
+                    break;
+                }
+                too_few = counts[i];
+            }
+        }
+        return enough;
+    };
+
+    std::vector<std::size_t> by_target(config_.targets.size());
+    std::iota(by_target.begin(), by_target.end(), 0);
+    std::sort(by_target.begin(), by_target.end(),
+              [&](std::size_t a, std::size_t b) { return config_.targets[a] > config_.targets[b]; });
+    // The strictest target is looked at first, so it is put in front last.
+    for (const auto target : by_target) {
+        auto attempt = std::make_shared<Attempt>();
+        attempt->task = task;
+        attempt->target = target;
+        std::size_t smallest = std::numeric_limits<std::size_t>::max();
+        for (const auto& order : orders) {
+            std::vector<std::int64_t> in_model;
+            for (const auto node : order) {
+                in_model.push_back(numbers[static_cast<std::size_t>(node)]);
+            }
+            const auto count = fewest(order, config_.targets[target]);
+            const auto keep = first_nodes(in_model, count);
+            const auto edges = circuit_edges(*model_, keep.data()).size();
+            if (edges < smallest) {
+                smallest = edges;
+                attempt->order = std::move(in_model);
+                attempt->count = count;
+            }
+        }
+        attempt->circuit = circuit_of(first_nodes(attempt->order, attempt->count));
+        work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
+    }
+}
+
+std::vector<std::uint8_t> FastPruner::first_nodes(const std::vector<std::int64_t>& order, std::int64_t count) const {
+    std::vector<std::uint8_t> keep(static_cast<std::size_t>(model_->nodes().size()));
+    for (std::int64_t i = 0; i < count; ++i) {
+        keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1;
+    }
+    return keep;
+}
+
+void FastPruner::begin(Attempt& attempt) {
+    const auto target = config_.targets[attempt.target];
+    look_at(attempt);
+    // Masks are chosen by fewer examples than decide.
+    const auto all = static_cast<std::int64_t>(attempt.order.size());
+    while (attempt.full.verdict.loss > target && attempt.count < all) {
+        attempt.count = std::min(all, attempt.count + std::max<std::int64_t>(1, attempt.count / 10));
+        attempt.circuit = circuit_of(first_nodes(attempt.order, attempt.count));
+        look_at(attempt);
+    }
+    // A circuit of a stricter target may be smaller already.
+    for (std::size_t other = 0; other < config_.targets.size(); ++other) {
+        const auto& found = found_[attempt.task][other];
+        if (!found.reached || config_.targets[other] > target) {
+            continue;
+        }
+        if (attempt.full.verdict.loss > target || smaller(found.circuit, attempt.circuit)) {
+            attempt.circuit = found.circuit;
+            look_at(attempt);
+        }
+    }
+}
+
+void FastPruner::look_at(Attempt& attempt) {
+    attempt.compact = std::make_unique<CompactModel>(*model_, attempt.circuit, means_);
+    const auto& compact = *attempt.compact;
+    for (auto* view : {&attempt.full, &attempt.quick}) {
+        view->judge = (view == &attempt.full ? judges_ : quick_judges_)[attempt.task].get();
+        ResidualRecorder recorder;
+        recorder.freeze_norms(view->judge->norms());
+        const auto differences =
+            answer_differences(compact.context(compact.weights()), view->judge->examples(), 1, &recorder);
+        view->verdict = view->judge->verdicts(differences).front();
+        view->residuals = std::move(recorder.residuals);
+    }
+    report(attempt.circuit, attempt.full.verdict.loss);
+}
+
+void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
+    const at::NoGradGuard no_grad;
+    if (attempt->compact == nullptr) {
+        begin(*attempt);
+        attempt->edges_done = !config_.edges;
+    }
+    const auto reached = attempt->full.verdict.loss <= config_.targets[attempt->target];
+    if (!reached || (attempt->nodes_done && attempt->edges_done)) {
+        found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
+        return;
+    }
+    if (!attempt->nodes_done) {
+        attempt->nodes_done = !drop(*attempt, node_parts(*attempt));
+    } else if (drop(*attempt, edge_parts(*attempt))) {
+        attempt->nodes_done = false;  // without some edges more nodes may do without
+    } else {
+        attempt->edges_done = true;
+    }
+    work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
+}
+
+std::vector<FastPruner::Part> FastPruner::node_parts(const Attempt& attempt) const {
+    const auto& compact = *attempt.compact;
+    const auto parameters =
+        mask_parameters(compact.nodes(), compact.numbers(), model_->nodes(), config_.options.tied_qk);
+    std::vector<Part> parts(parameters.sizes.size());
+    for (const auto& site : compact.nodes().sites()) {
+        for (std::int64_t i = 0; i < site.width; ++i) {
+            auto& part = parts[static_cast<std::size_t>(parameters.of_node[static_cast<std::size_t>(site.offset + i)])];
+            part.nodes.push_back(site.offset + i);
+            part.half_layer = half_layer_of(site);
+        }
+    }
+    const auto& edges = compact.edges();
+    for (std::size_t e = 0; e < edges.size(); ++e) {
+        for (const auto end : {edges[e].source, edges[e].target}) {
+            parts[static_cast<std::size_t>(parameters.of_node[end])].edges.push_back(static_cast<std::int64_t>(e));
+        }
+    }
+    return parts;
+}
+
+std::vector<FastPruner::Part> FastPruner::edge_parts(const Attempt& attempt) const {
+    const auto& compact = *attempt.compact;
+    std::vector<std::int64_t> half_layer;  // by node
+    for (const auto& site : compact.nodes().sites()) {
+        half_layer.insert(half_layer.end(), static_cast<std::size_t>(site.width), half_layer_of(site));
+    }
+    std::vector<Part> parts;
+    for (std::size_t e = 0; e < compact.edges().size(); ++e) {
+        parts.push_back({{}, {static_cast<std::int64_t>(e)}, half_layer[compact.edges()[e].source]});
+    }
+    return parts;
+}
+
+std::vector<double> FastPruner::losses_without(const Attempt& attempt, const View& view, const std::vector<Part>& parts,
+                                               const std::vector<std::vector<std::size_t>>& variants) const {
+    const auto& compact = *attempt.compact;
+    const auto& judge = *view.judge;
+    const auto n = static_cast<std::size_t>(compact.nodes().size());
+    const auto E = compact.edges().size();
+    // Variants that begin to differ at the same half layer run together.
+    std::map<std::int64_t, std::vector<std::size_t>> by_half_layer;
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+        auto first = std::numeric_limits<std::int64_t>::max();
+        for (const auto part : variants[v]) {
+            first = std::min(first, parts[part].half_layer);
+        }
+        by_half_layer[first].push_back(v);
+    }
+    std::vector<double> losses(variants.size());
+    for (const auto& [half_layer, members] : by_half_layer) {
+        const auto& residual = view.residuals[static_cast<std::size_t>(half_layer)];
+        const auto positions = residual.size(0) * residual.size(1);
+        const auto at_once =
+            static_cast<std::size_t>(std::max<std::int64_t>(1, positions_at_once(model_->device()) / positions));
+        for (std::size_t begin = 0; begin < members.size(); begin += at_once) {
+            model_->check_cancelled();
+            const auto R = std::min(at_once, members.size() - begin);
+            std::vector<float> nodes(R * n, 1.0F);
+            std::vector<float> edges(R * E, 1.0F);
+            auto edges_differ = false;
+            for (std::size_t r = 0; r < R; ++r) {
+                for (const auto part : variants[members[begin + r]]) {
+                    for (const auto node : parts[part].nodes) {
+                        nodes[r * n + static_cast<std::size_t>(node)] = 0.0F;
+                    }
+                    if (parts[part].nodes.empty()) {  // a closed node takes its edges with it
+                        edges_differ = true;
+                        edges[r * E + static_cast<std::size_t>(parts[part].edges.front())] = 0.0F;
+                    }
+                }
+            }
+            const auto rows = static_cast<std::int64_t>(R);
+            GateHook hook(host_tensor(nodes, rows).to(means_.device()), compact.means());
+            hook.freeze_norms(repeated(judge.norms(), rows));
+            const auto weights =
+                edges_differ ? compact.gated(host_tensor(edges, rows).to(means_.device())) : compact.weights();
+            const auto verdicts = judge.verdicts(
+                answer_differences(compact.context(weights), judge.examples(), rows, &hook, half_layer, residual));
+            for (std::size_t r = 0; r < R; ++r) {
+                losses[members[begin + r]] = verdicts[r].loss;
+            }
+        }
+    }
+    return losses;
+}
+
+bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
+    const auto target = config_.targets[attempt.target];
+    std::vector<std::vector<std::size_t>> single;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        single.push_back({i});
+    }
+    const auto losses = losses_without(attempt, attempt.quick, parts, single);
+
+    // Those that may go, by what an edge less costs.
+    std::vector<std::size_t> order;
+    std::vector<double> cost(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto rise = losses[i] - attempt.quick.verdict.loss;
+        const auto size = static_cast<double>(std::max<std::size_t>(1, parts[i].edges.size()));
+        cost[i] = rise > 0.0 ? rise / size : rise;
+        if (rise <= kDoubt * (target - attempt.full.verdict.loss) + kLeastRise * target) {
+            order.push_back(i);
+        }
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return cost[a] < cost[b]; });
+    if (order.empty()) {
+        return false;
+    }
+    // Together as many as possible, half of them at most: the rest looks different once these are gone.
+    std::vector<std::vector<std::size_t>> together;
+    const auto most = std::max<std::size_t>(1, order.size() / 2);
+    for (std::size_t count = 1;; count = std::min(most, count + std::max<std::size_t>(1, count / 2))) {
+        together.emplace_back(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+        if (count == most) {
+            break;
+        }
+    }
+    const auto losses_together = losses_without(attempt, attempt.full, parts, together);
+    std::vector<std::size_t> gone;
+    for (std::size_t i = 0; i < together.size(); ++i) {
+        if (losses_together[i] <= target) {
+            gone = together[i];
+        }
+    }
+    // Then one by one what can go beside them, until a row of them cannot.
+    for (auto next = gone.size(); next < order.size();) {
+        std::vector<std::vector<std::size_t>> variants;
+        for (auto i = next; i < std::min(order.size(), next + kTries); ++i) {
+            variants.push_back(gone);
+            variants.back().push_back(order[i]);
+        }
+        const auto of_variants = losses_without(attempt, attempt.full, parts, variants);
+        const auto first = std::find_if(of_variants.begin(), of_variants.end(), [&](double l) { return l <= target; });
+        if (first == of_variants.end()) {
+            break;
+        }
+        const auto taken = static_cast<std::size_t>(first - of_variants.begin());
+        gone = std::move(variants[taken]);
+        next += taken + 1;
+    }
+    const auto before = attempt.circuit;
+    while (!gone.empty()) {
+        attempt.circuit = without(attempt, parts, gone);
+        look_at(attempt);
+        if (attempt.full.verdict.loss <= target) {
+            return true;
+        }
+        // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.
+        attempt.circuit = before;
+        look_at(attempt);
+        gone.pop_back();
+    }
+    return false;
+}
+
+EdgeCircuit FastPruner::without(const Attempt& attempt, const std::vector<Part>& parts,
+                                const std::vector<std::size_t>& gone) const {
+    auto circuit = attempt.circuit;
+    std::vector<bool> closed(attempt.compact->edges().size());
+    for (const auto part : gone) {
+        for (const auto node : parts[part].nodes) {
+            circuit.keep[static_cast<std::size_t>(attempt.compact->numbers()[static_cast<std::size_t>(node)])] = 0;
+        }
+        for (const auto edge : parts[part].edges) {
+            closed[static_cast<std::size_t>(edge)] = true;
+        }
+    }
+    if (circuit.edges) {
+        std::vector<Edge> left;
+        for (std::size_t e = 0; e < closed.size(); ++e) {
+            if (!closed[e]) {
+                left.push_back((*circuit.edges)[e]);
+            }
+        }
+        circuit.edges = std::move(left);
+    }
+    return circuit;
+}
+
+}  // namespace filigree

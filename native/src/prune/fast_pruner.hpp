@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast pruning method (docs/pruning.md). For every task:
+//   1. attribute: gradient x (activation - mean) of every node; the fewest by that order that reach the strictest
+//      target, and some more, are the candidates;
+//   2. learn: masks of all tasks and settings at once, as rows of one batch, on the model compacted to the candidates;
+//   3. choose: for every target, of every mask the fewest nodes by score that reach it, several numbers in one
+//      forward; of all masks the circuit with the fewest edges;
+//   4. clean: nodes, then single edges are left out for as long as the target is kept; what each alone costs is
+//      measured for all of them in one pass, from the residual before its half layer on.
+// A circuit reaches a target when its calibrated loss is at most that on training and on validation examples.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "circuit/edge_circuit.hpp"
+#include "prune/compact_model.hpp"
+#include "prune/examples.hpp"
+#include "prune/mask_optimizer.hpp"
+#include "prune/task_score.hpp"
+
+namespace filigree {
+
+struct FastPruneConfig {
+    MaskConfig masks;
+    std::vector<double> k_factors;       ///< one mask is learnt for each, with a price of so many times masks.k_coef
+    std::vector<double> targets;         ///< nats per sequence
+    std::int64_t attribution_pairs = 0;  ///< training pairs that attributions are averaged over
+    double candidate_factor = 1.0;       ///< candidates for every node that the attribution needs
+    std::int64_t selection_pairs = 0;    ///< training pairs, and as many validation pairs, that circuits are judged by
+    std::int64_t ranking_pairs = 0;      ///< the same of those by which parts to leave out are looked for
+    bool edges = true;                   ///< leave out single edges
+    PruneOptions options;                ///< with ablation to values, which alone can be folded
+};
+[[nodiscard]] FastPruneConfig parse_fast_prune_config(std::string_view json);
+
+/// One task to prune for.
+struct PruneTask {
+    Examples train;
+    Examples validation;
+};
+
+/// A circuit that was found.
+struct FoundCircuit {
+    EdgeCircuit circuit;
+    Calibration calibration;  ///< fitted on the training pairs that circuits are judged by
+    bool reached = false;     ///< on the compacted model
+};
+
+/// Numbers are those of fg_fast_prune_phase.
+enum class FastPrunePhase : std::int32_t { kAttribute, kLearn, kChoose, kClean, kDone };
+
+class FastPruner {
+public:
+    /// @param tasks of one model. @param means fp32 [nodes] on its device.
+    FastPruner(std::vector<PruneTask> tasks, FastPruneConfig config, at::Tensor means);
+    FastPruner(const FastPruner&) = delete;
+    FastPruner& operator=(const FastPruner&) = delete;
+    ~FastPruner();
+
+    /// Do a piece of work, of a few tenths of a second on small models. Nothing when finished.
+    void advance();
+    [[nodiscard]] bool finished() const { return work_.empty(); }
+    /// What comes next.
+    [[nodiscard]] FastPrunePhase phase() const { return work_.empty() ? FastPrunePhase::kDone : work_.front().phase; }
+    [[nodiscard]] std::int64_t pieces_done() const { return pieces_done_; }
+    /// Of the circuit that was last looked at; 0 before there is one.
+    [[nodiscard]] std::int64_t nodes() const { return nodes_; }
+    [[nodiscard]] std::int64_t edges() const { return edges_; }
+    [[nodiscard]] double loss() const { return loss_; }
+
+    /// @param task,target indices into those asked for. Only when finished.
+    [[nodiscard]] const FoundCircuit& found(std::size_t task, std::size_t target) const {
+        return found_.at(task).at(target);
+    }
+    [[nodiscard]] std::size_t tasks() const { return tasks_.size(); }
+    [[nodiscard]] std::size_t targets() const { return config_.targets.size(); }
+    [[nodiscard]] Model& model() const { return *model_; }
+
+private:
+    struct Piece {
+        FastPrunePhase phase;
+        std::function<void()> run;
+    };
+    class Judge;
+    struct View;
+    struct Attempt;
+    struct Part;
+
+    void attribute(std::size_t task);
+    void prepare_learning();
+    void learn();
+    void choose(std::size_t task);
+    void clean(const std::shared_ptr<Attempt>& attempt);
+    /// Settle the circuit that an attempt begins with.
+    void begin(Attempt& attempt);
+    /// Compact and judge the circuit of an attempt.
+    void look_at(Attempt& attempt);
+    [[nodiscard]] std::vector<Part> node_parts(const Attempt& attempt) const;
+    [[nodiscard]] std::vector<Part> edge_parts(const Attempt& attempt) const;
+    /// Loss of variants of a circuit, each of which leaves out some parts.
+    [[nodiscard]] std::vector<double> losses_without(const Attempt& attempt, const View& view,
+                                                     const std::vector<Part>& parts,
+                                                     const std::vector<std::vector<std::size_t>>& variants) const;
+    /// Leave out those parts whose absence costs least. @return whether any could go.
+    bool drop(Attempt& attempt, const std::vector<Part>& parts);
+    [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
+                                      const std::vector<std::size_t>& gone) const;
+    [[nodiscard]] std::vector<std::uint8_t> first_nodes(const std::vector<std::int64_t>& order,
+                                                        std::int64_t count) const;
+    /// What GateHook::freeze_norms() takes, empty when norms are not frozen.
+    [[nodiscard]] std::vector<at::Tensor> norms_of(const Examples& examples) const;
+    [[nodiscard]] EdgeCircuit circuit_of(std::vector<std::uint8_t> keep) const;
+    void report(const EdgeCircuit& circuit, double loss);
+
+    std::vector<PruneTask> tasks_;
+    FastPruneConfig config_;
+    at::Tensor means_;
+    std::shared_ptr<Model> model_;
+    std::deque<Piece> work_;
+    std::int64_t pieces_done_ = 0;
+    std::int64_t nodes_ = 0;
+    std::int64_t edges_ = 0;
+    double loss_ = 0.0;
+
+    std::vector<std::unique_ptr<Judge>> judges_;         // by task
+    std::vector<std::unique_ptr<Judge>> quick_judges_;   // by task
+    std::vector<std::vector<double>> attributions_;      // by task and node
+    std::vector<std::vector<std::uint8_t>> candidates_;  // by task and node
+    std::unique_ptr<CompactModel> compact_;              // of the candidates of all tasks
+    std::vector<std::int64_t> parameter_of_;             // of every node of compact_, its mask parameter
+    std::unique_ptr<MaskOptimizer> masks_;               // rows: tasks x k_factors
+    at::Tensor allowed_;                                 // fp32 [R, nodes of compact_], candidates of the row's task
+    std::vector<std::vector<FoundCircuit>> found_;       // by task and target
+};
+
+}  // namespace filigree
