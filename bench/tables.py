@@ -11,6 +11,10 @@ AIM = {"C1": 10, "C2": 12, "C3": 10, "C4": 3, "R": 7}
 # What plain PyTorch did on the machine of the project, tokens/s: the reference plan is no straw man.
 PLAIN = {"C1": 3700, "C2": 490, "C3": 410, "C4": 4200}
 
+# Pruning by the fast method: seconds a task, and of the published method's time; no more edges than it finds.
+MOST_SECONDS = 20
+LEAST_RATIO = 10
+
 MOST_BRIDGE = 0.01  # of a C1 step
 MOST_DOWNCALL = 15  # nanoseconds
 
@@ -75,6 +79,16 @@ def missed(result):
     step = find(result, "StepBenchmark.step")
     if step and bridge_share(step) >= MOST_BRIDGE:
         lines.append(f"the bridge takes {bridge_share(step):.2%} of a C1 step, not less than {MOST_BRIDGE:.0%}")
+    totals = result.get("prune", {}).get("totals")
+    if totals:
+        fast, published = totals["fast"], totals["published"]
+        if fast["most_seconds"] > MOST_SECONDS:
+            lines.append(f"pruning takes {fast['most_seconds']:.1f} s for a task, not at most {MOST_SECONDS}")
+        if totals["seconds_ratio"] < LEAST_RATIO:
+            lines.append(f"fast pruning is {totals['seconds_ratio']:.1f} times as fast as the published method, "
+                         f"not {LEAST_RATIO}")
+        if fast["edges"] > published["edges"]:
+            lines.append(f"fast circuits have {fast['edges']:.1f} edges, published ones {published['edges']:.1f}")
     return lines
 
 
@@ -257,6 +271,43 @@ def alternatives_tables(result):
     yield table(["work", "Filigree", "JavaCPP", "DJL"], rows)
 
 
+def prune_tables(prune):
+    yield "### Pruning\n"
+    yield (
+        f"Both methods on the tasks that {prune['run']} does at step {prune['step']:,}, on {prune['device']}: target\n"
+        f"{prune['target']} nats on validation examples, the published method with {prune['runs']} runs. Weights are\n"
+        "all those between the nodes, which the published method counts as edges; losses are those of the whole model\n"
+        "with exactly the circuit's nodes and edges.\n"
+    )
+
+    def cells(found):
+        return [
+            f"{found['seconds']:.2f} s", f"{found['nodes']:,}", f"{found['edges']:,}", f"{found['weights']:,}",
+            f"{found['loss_validation']:.3f}", f"{found['loss_final']:.3f}", "yes" if found["holds"] else "**no**",
+        ]
+
+    rows = []
+    for row in prune["tasks"]:
+        rows.append([row["task"], "fast", *cells(row["fast"])])
+        rows.append(["", "published", *cells(row["published"])])
+    totals = prune["totals"]
+    if totals:
+        count = len(prune["tasks"])
+        for method in ("fast", "published"):
+            one = totals[method]
+            rows.append(
+                [
+                    "all: sum, geometric means" if method == "fast" else "", method, f"{one['seconds']:.1f} s",
+                    f"{one['nodes']:.1f}", f"{one['edges']:.1f}", "", "", "", f"{one['holds']} of {count}",
+                ]
+            )
+    yield table(["task", "method", "time", "nodes", "edges", "weights", "validation", "final", "holds"], rows)
+    if totals:
+        yield f"The published method takes {totals['seconds_ratio']:.1f} times as long (must: {LEAST_RATIO}).\n"
+    if prune["skipped"]:
+        yield "The model does not do: " + ", ".join(f"`{task}`" for task in prune["skipped"]) + ".\n"
+
+
 def ops_tables(runs):
     yield "### Ops\n"
     yield (
@@ -304,4 +355,6 @@ def markdown(result, plot):
         lines += alternatives_tables(result)
     if "ops" in result:
         lines += ops_tables(result["ops"])
+    if "prune" in result:
+        lines += prune_tables(result["prune"])
     return "\n".join(lines)
