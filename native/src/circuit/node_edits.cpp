@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "model/residuals.hpp"
 
 namespace filigree {
 namespace {
@@ -21,8 +22,6 @@ struct PlacedEdit {
     std::int64_t index = 0;  ///< in the list that was asked for
     const Site* site = nullptr;
 };
-
-std::int64_t half_layer_of(const Site& site) { return 2 * site.layer + (site.kind >= SiteKind::kMlpIn ? 1 : 0); }
 
 /// Edits by the half-layer of their node.
 std::vector<std::vector<PlacedEdit>> by_half_layer(const Model& model, const std::vector<NodeEdit>& edits) {
@@ -37,18 +36,6 @@ std::vector<std::vector<PlacedEdit>> by_half_layer(const Model& model, const std
     }
     return placed;
 }
-
-/// Keeps the residual before every half-layer.
-class ResidualRecorder : public CircuitHook {
-public:
-    using CircuitHook::CircuitHook;
-    at::Tensor at_residual(std::int64_t half_layer, at::Tensor x) override {
-        static_cast<void>(half_layer);
-        residuals.push_back(x);
-        return x;
-    }
-    std::vector<at::Tensor> residuals;
-};
 
 /// Row block i of the batch has edit first + i.
 class EditHook : public CircuitHook {
@@ -92,7 +79,7 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
     for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
         const auto rows = std::min(kRowsPerForward, total - first);
         const auto part = examples.select(at::arange(first, first + rows, examples.positions.options()));
-        ResidualRecorder recorder(mask);
+        ResidualRecorder<CircuitHook> recorder(mask);
         static_cast<void>(forward(context, part.tokens, &recorder));
         const auto at_once = std::max<std::int64_t>(1, kRowsPerForward / rows);
         for (std::size_t half_layer = 0; half_layer < placed.size(); ++half_layer) {

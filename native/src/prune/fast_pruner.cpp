@@ -19,6 +19,8 @@
 #include <optional>
 #include <utility>
 
+#include "model/residuals.hpp"
+
 namespace filigree {
 namespace {
 
@@ -50,20 +52,6 @@ Examples join(const Examples& a, const Examples& b) {
             at::cat(std::vector<at::Tensor>{a.positions, b.positions}, 0),
             at::cat(std::vector<at::Tensor>{a.answers, b.answers}, 0)};
 }
-
-/// Half layer that a node is in.
-std::int64_t half_layer_of(const Site& site) { return 2 * site.layer + (site.kind >= SiteKind::kMlpIn ? 1 : 0); }
-
-/// Remembers the residual before every half layer.
-class ResidualRecorder : public GateHook {
-public:
-    using GateHook::GateHook;
-    at::Tensor at_residual(std::int64_t, at::Tensor x) override {
-        residuals.push_back(x);
-        return x;
-    }
-    std::vector<at::Tensor> residuals;
-};
 
 std::size_t edges_of(const EdgeCircuit& circuit) { return circuit.edges ? circuit.edges->size() : 0; }
 
@@ -499,7 +487,7 @@ void FastPruner::look_at(Attempt& attempt) {
     const auto& compact = *attempt.compact;
     for (auto* view : {&attempt.full, &attempt.quick}) {
         view->judge = (view == &attempt.full ? judges_ : quick_judges_)[attempt.task].get();
-        ResidualRecorder recorder;
+        ResidualRecorder<GateHook> recorder;
         recorder.freeze_norms(view->judge->norms());
         const auto differences =
             answer_differences(compact.context(compact.weights()), view->judge->examples(), 1, &recorder);

@@ -164,7 +164,7 @@ TEST_F(TaughtModel, DiscretisesToTheFewestNodesThatReachTheTarget) {
         const auto result = run.discretize(examples_, target);
         EXPECT_EQ(result.keep.sum().item<std::int64_t>(), result.nodes);
         EXPECT_TRUE(result.keep.narrow(0, 0, result.nodes).eq(1).all().item<bool>());
-        EXPECT_NEAR(result.score.loss, score_of(result.nodes), 1e-9);
+        EXPECT_NEAR(result.score.loss, score_of(result.nodes), 1e-5);  // the search computes the last position alone
         EXPECT_LE(result.score.loss, target);
         EXPECT_GT(score_of(result.nodes - 1), target);
     }

@@ -37,13 +37,13 @@ public record CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boole
     this(keep, means, null, false);
   }
 
-  /** Return the mask that ablates what this one keeps, and keeps the rest. */
+  /** Return the mask that ablates the nodes that this one keeps, and keeps all others. */
   public CircuitMask inverted() {
     boolean[] other = new boolean[keep.length];
     for (int i = 0; i < keep.length; i++) {
       other[i] = !keep[i];
     }
-    return new CircuitMask(other, means);
+    return new CircuitMask(other, means, null, frozenNorms);
   }
 
   /** Copy for a native call; null, the whole model, is NULL. */

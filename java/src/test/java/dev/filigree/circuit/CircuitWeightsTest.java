@@ -4,6 +4,7 @@ package dev.filigree.circuit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
+import dev.filigree.CircuitMask;
 import dev.filigree.Engine;
 import dev.filigree.Model;
 import dev.filigree.ModelConfig;
@@ -50,8 +51,10 @@ class CircuitWeightsTest {
         Model model = engine.createModel(config, ModelInit.seeded(3))) {
       boolean[] keep = new boolean[Math.toIntExact(config.nodes())];
       Arrays.fill(keep, true);
-      CircuitWeights weights =
-          CircuitWeights.read(model, keep, new float[keep.length], EXAMPLES, token -> "t" + token);
+      CircuitMask mask =
+          new CircuitMask(
+              keep, new float[keep.length], model.edges(keep), /* frozenNorms= */ false);
+      CircuitWeights weights = CircuitWeights.read(model, mask, EXAMPLES, token -> "t" + token);
 
       float[] embedding = model.readTensor("transformer.wte.weight");
       float[] unembedding = model.readTensor("lm_head.weight");
