@@ -353,6 +353,76 @@ class EngineTest {
   }
 
   @Test
+  void theFastSearchFindsACircuitOfEveryTaskAndTarget() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 2000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples train = model.examples(TestModels.examples(8));
+        Examples validation = model.examples(TestModels.examples(5))) {
+      float[] means = model.nodeMeans(text, 4, 0);
+      FastPruner.Task task = new FastPruner.Task(train, validation);
+      List<Double> targets = List.of(0.9, 1e-6);
+      try (FastPruner pruner =
+          model.fastPruner(TestModels.fastPruning(targets), List.of(task, task), means)) {
+        assertThatThrownBy(() -> pruner.circuit(0, 0))
+            .isInstanceOf(EngineException.InvalidState.class);
+        FastPruneStats stats = pruner.advance();
+        while (stats.phase() != FastPruneStats.Phase.DONE) {
+          long before = stats.pieces();
+          stats = pruner.advance();
+          assertThat(stats.pieces()).isEqualTo(before + 1);
+        }
+        assertThat(pruner.advance()).isEqualTo(stats);
+        for (int i = 0; i < 2; i++) {
+          FoundCircuit guess = pruner.circuit(i, 0);
+          assertThat(guess.reached()).as("guessing is below 0.9").isTrue();
+          assertThat(guess.nodes()).isLessThan(means.length / 4);
+          assertThat(pruner.circuit(i, 1).reached()).isFalse();
+          assertThat(model.edges(guess.keep())).containsAll(guess.edges());
+          CircuitMask mask = new CircuitMask(guess.keep(), means, guess.edges(), false);
+          assertThat(
+                  model
+                      .evaluate(
+                          validation,
+                          mask,
+                          guess.calibration().scale(),
+                          guess.calibration().shift())
+                      .loss())
+              .isLessThan(0.9);
+        }
+        assertThatThrownBy(() -> pruner.circuit(2, 0))
+            .isInstanceOf(EngineException.InvalidArgument.class);
+        assertThatThrownBy(() -> pruner.circuit(0, 2))
+            .isInstanceOf(EngineException.InvalidArgument.class);
+      }
+    }
+  }
+
+  @Test
+  void edgesThatAreLeftOutGiveTheirMeans() {
+    try (Engine engine = open();
+        TokenFile text = TestModels.tokens(folder, 2000);
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples examples = model.examples(TestModels.examples(4))) {
+      float[] means = model.nodeMeans(text, 4, 0);
+      boolean[] keep = new boolean[means.length];
+      Arrays.fill(keep, true);
+      List<Edge> edges = model.edges(keep);
+      float[] whole = model.differences(examples);
+      assertThat(model.differences(examples, new CircuitMask(keep, means, edges, false)))
+          .usingComparatorWithPrecision(1e-5f)
+          .containsExactly(whole);
+      float[] none = model.differences(examples, new CircuitMask(keep, means, List.of(), false));
+      assertThat(none).isNotEqualTo(whole);
+      List<Edge> strange = List.of(edges.getFirst(), edges.getFirst());
+      assertThatThrownBy(
+              () -> model.differences(examples, new CircuitMask(keep, means, strange, false)))
+          .isInstanceOf(EngineException.InvalidArgument.class)
+          .hasMessageContaining("listed twice");
+    }
+  }
+
+  @Test
   void interventionsOnNodesAreThoseOfTheirMasks() {
     try (Engine engine = open();
         TokenFile text = TestModels.tokens(folder, 2000);

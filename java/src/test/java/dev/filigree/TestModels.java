@@ -56,6 +56,11 @@ public final class TestModels {
         steps, 4, 7, 0.01, 0.9, 0.95, 1e-8, 1e-3, 1e-3, 1e-2, 0.1, 1.0, 0.0, 1.0);
   }
 
+  public static FastPruneConfig fastPruning(List<Double> targets) {
+    return new FastPruneConfig(
+        pruning(12), PruneOptions.PUBLISHED, List.of(1.0, 3.0), targets, 4, 2, 8, 4, true);
+  }
+
   /** Tokens that repeat with a little noise, so that there is something to learn. */
   public static TokenFile tokens(Path folder, int count) {
     Path path = folder.resolve("text.train.u16");

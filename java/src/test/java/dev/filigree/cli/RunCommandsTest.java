@@ -170,6 +170,93 @@ class RunCommandsTest {
   }
 
   @Test
+  void pruneRunsThePublishedMethodAsOftenAsItIsTold() throws IOException {
+    Outcome outcome =
+        prune(
+            "--method=published",
+            "--set=prune.published.runs=2",
+            "--set=prune.published.masks.steps=2",
+            "--set=prune.target_loss=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.err()).contains("run 2 of 2");
+    Circuit circuit = Circuit.read(Path.of(outcome.json().path("file").asText()));
+    assertThat(circuit.method().name()).isEqualTo("published");
+    assertThat(circuit.counts().edges())
+        .as("it leaves out no edge")
+        .isEqualTo(circuit.counts().weights());
+
+    Outcome unknown = prune("--method=slow");
+    assertThat(unknown.code()).isEqualTo(ExitCodes.USAGE);
+    assertThat(unknown.err()).contains("\"slow\"", "fast and published");
+  }
+
+  @Test
+  void pruneFindsAWholeCurveOfCircuits() throws IOException {
+    Outcome outcome = prune("--targets=1,0.9", "--set=prune.target_loss=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().path("file").asText()).endsWith("curves/single_double_quote.json");
+    JsonNode written = Json.parse(Files.readString(Path.of(outcome.json().path("file").asText())));
+    assertThat(written.path("circuits")).isEqualTo(outcome.json().path("circuits"));
+    assertThat(written.path("circuits").valueStream().map(c -> c.path("target_loss").asDouble()))
+        .containsExactly(1.0, 0.9);
+    assertThat(prune("--targets=0").code()).isEqualTo(ExitCodes.USAGE);
+  }
+
+  @Test
+  void circuitsUnderFrozenNormsAreCheckedUnderThem() throws IOException {
+    String frozen = "--set=prune.options.frozen_norms=true";
+    Outcome outcome = prune(frozen, "--set=prune.target_loss=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().at("/circuit/method/options/frozen_norms").asBoolean()).isTrue();
+    Outcome evidence = execute("evidence", "--task=single_double_quote", "--run", run.toString());
+    assertThat(evidence.code()).as(evidence.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    assertThat(evidence.json().at("/tasks/0/loss_final").asDouble())
+        .isCloseTo(
+            outcome.json().at("/circuit/losses/final/circuit/loss").asDouble(), within(1e-5));
+  }
+
+  @Test
+  void pruneOfAllTasksSaysWhichTheModelDoesNotDo() throws IOException {
+    Outcome outcome = execute("prune", "--task=all", "--run=" + run, "--set=prune.train_pairs=32");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().path("tasks")).hasSize(Tasks.all().size());
+    assertThat(outcome.json().path("tasks"))
+        .allSatisfy(task -> assertThat(task.path("reason").isTextual()).isTrue());
+  }
+
+  @Test
+  void bothMethodsAreTimedOnTheSameTask() {
+    List<String> args =
+        List.of(
+            "bench",
+            "prune",
+            "--run=" + run,
+            "--task=single_double_quote,set_or_string",
+            "--runs=2",
+            "--set=prune.target_loss=1",
+            "--set=prune.fast.masks.steps=2",
+            "--set=prune.published.masks.steps=2",
+            "--set=prune.train_pairs=32",
+            "--set=prune.mean_sequences=8");
+    Outcome table = execute(args.toArray(String[]::new));
+    assertThat(table.code()).as(table.err()).isEqualTo(ExitCodes.OK);
+    JsonNode json = table.json();
+    assertThat(json.path("runs").asInt()).isEqualTo(2);
+    assertThat(json.path("tasks").size() + json.path("skipped").size()).isEqualTo(2);
+    assertThat(json.path("tasks")).isNotEmpty();
+    for (JsonNode task : json.path("tasks")) {
+      for (String method : List.of("fast", "published")) {
+        JsonNode found = task.path(method);
+        assertThat(found.path("seconds").asDouble()).isPositive();
+        assertThat(found.path("reached").asBoolean()).isTrue();
+        assertThat(found.path("loss_final").asDouble()).isLessThan(1.1);
+        assertThat(found.path("edges").asInt()).isLessThanOrEqualTo(found.path("weights").asInt());
+      }
+    }
+    assertThat(json.at("/totals/seconds_ratio").asDouble()).isPositive();
+  }
+
+  @Test
   void trainingEndsAtTheLossItIsToStopAt() {
     Path early = folder.resolve("early");
     Outcome outcome = train(early, "--set=run.stop_loss=6.2", "--set=run.eval_every=1");

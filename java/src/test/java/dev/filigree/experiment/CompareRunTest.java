@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.filigree.Engine;
 import dev.filigree.EngineOptions;
-import dev.filigree.PruneStats;
+import dev.filigree.FastPruneStats;
 import dev.filigree.TrainStats;
 import dev.filigree.experiment.CompareRun.Estimate;
 import java.nio.file.Files;
@@ -66,7 +66,7 @@ class CompareRunTest {
     }
 
     @Override
-    public void pruned(PruneStats stats, long steps) {
+    public void searched(FastPruneStats stats) {
       pruned++;
       stop.accept(this);
     }
