@@ -47,7 +47,7 @@ struct Destroy {
 using Model = std::unique_ptr<fg_model, Destroy<fg_model_destroy>>;
 using Trainer = std::unique_ptr<fg_trainer, Destroy<fg_trainer_destroy>>;
 using Examples = std::unique_ptr<fg_examples, Destroy<fg_examples_destroy>>;
-using Pruner = std::unique_ptr<fg_pruner, Destroy<fg_pruner_destroy>>;
+using Pruner = std::unique_ptr<fg_fast_pruner, Destroy<fg_fast_pruner_destroy>>;
 using Buffer = std::unique_ptr<fg_buffer, Destroy<fg_buffer_destroy>>;
 
 /// A structure that says how large it is.
@@ -307,8 +307,11 @@ int prune(const Arguments& args) {
     const fs::path preset = args.at(0);
     const auto& device = args.at(4);
     const auto& task = args.at(5);
-    auto search = read_json(preset / "prune.json");
-    search["masks"]["seed"] = std::stoll(args.at(6));
+    const auto search = read_json(preset / "prune.json");
+    auto config = search.at("fast");
+    config["masks"]["seed"] = std::stoll(args.at(6));
+    config["options"] = search.at("options");
+    config["targets"] = {search.at("target_loss")};
     const auto model = load_last(args.at(3), preset, device);
     fg_buffer* buffer = nullptr;
     check(fg_model_info(model.get(), &buffer));
@@ -319,39 +322,42 @@ int prune(const Arguments& args) {
     const auto chosen_on = read_examples(model.get(), args.at(2), task, "validation", search.at("validation_pairs"));
     const auto last = read_examples(model.get(), args.at(2), task, "final", search.at("final_pairs"));
     const auto start = now();
-    fg_pruner* handle = nullptr;
-    check(fg_pruner_create(model.get(), search.at("masks").dump().c_str(), learnt_on.get(), means.data(), nodes,
-                           &handle));
+    const fg_prune_task examples = {learnt_on.get(), chosen_on.get()};
+    fg_fast_pruner* handle = nullptr;
+    check(fg_fast_pruner_create(model.get(), config.dump().c_str(), &examples, 1, means.data(), nodes, &handle));
     const Pruner pruner(handle);
-    auto progress = sized<fg_prune_stats>();
-    check(fg_pruner_step(handle, search.at("masks").at("steps"), &progress));
-    const auto learning = now() - start;
-    std::vector<std::uint8_t> keep(nodes);
-    auto chosen = sized<fg_task_stats>();
-    check(fg_pruner_discretize(handle, chosen_on.get(), search.at("target_loss"), nodes, keep.data(), &chosen));
+    auto progress = sized<fg_fast_prune_stats>();
+    do {
+        check(fg_fast_pruner_advance(handle, &progress));
+    } while (progress.phase != FG_FAST_PRUNE_DONE);
     const auto seconds = now() - start;
+    std::vector<std::uint8_t> keep(nodes);
+    auto found = sized<fg_found_circuit>();
+    check(fg_fast_pruner_circuit(handle, 0, 0, nodes, keep.data(), &buffer, &found));
+    const Buffer edges(buffer);
 
     auto circuit = sized<fg_circuit>();
     circuit.nodes = nodes;
     circuit.keep = keep.data();
     circuit.means = means.data();
+    circuit.edges = static_cast<const fg_edge*>(fg_buffer_data(edges.get()));
+    circuit.n_edges = fg_buffer_size(edges.get()) / sizeof(fg_edge);
     auto fit = sized<fg_task_stats>();
     check(fg_circuit_calibrate(model.get(), learnt_on.get(), nullptr, &fit));
-    check(fg_circuit_edges(model.get(), keep.data(), nodes, &buffer));
-    const auto edges = fg_buffer_size(Buffer(buffer).get()) / sizeof(fg_edge);
+    auto own_fit = sized<fg_task_stats>();
+    own_fit.scale = found.scale;
+    own_fit.shift = found.shift;
     print({{"what", "prune"},
            {"task", task},
            {"device", device},
-           {"seed", search.at("masks").at("seed")},
-           {"steps", progress.step},
+           {"seed", config.at("masks").at("seed")},
            {"seconds", seconds},
-           {"seconds_of_learning", learning},
-           {"nodes", chosen.nodes},
-           {"edges", edges},
+           {"nodes", std::count(keep.begin(), keep.end(), 1)},
+           {"edges", circuit.n_edges},
            {"target_loss", search.at("target_loss")},
-           {"reached", chosen.loss <= search.at("target_loss").get<double>()},
-           {"validation", {{"loss", chosen.loss}, {"accuracy", chosen.accuracy}}},
-           {"final", score(model.get(), last.get(), &circuit, chosen)},
+           {"reached", found.reached == 1},
+           {"validation", score(model.get(), chosen_on.get(), &circuit, own_fit)},
+           {"final", score(model.get(), last.get(), &circuit, own_fit)},
            {"whole_model", score(model.get(), last.get(), nullptr, fit)}});
     std::vector<std::uint64_t> kept;
     for (std::uint64_t i = 0; i < nodes; ++i) {

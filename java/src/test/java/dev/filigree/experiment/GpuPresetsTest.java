@@ -59,8 +59,9 @@ class GpuPresetsTest {
                         "prune.validation_pairs=8",
                         "prune.final_pairs=8",
                         "prune.mean_sequences=4",
-                        "prune.masks.steps=6",
-                        "prune.masks.batch_pairs=4")
+                        "prune.fast.masks.steps=6",
+                        "prune.fast.masks.batch_pairs=4",
+                        "prune.published.masks.batch_pairs=4")
                     .map(Setting::parse)
                     .toList());
     check("proof", texts(config));
