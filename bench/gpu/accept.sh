@@ -70,6 +70,8 @@ unit_that() {
     status=$?
     if [ $status -eq 0 ]; then
         touch "$mark"
+    elif [ $status -eq 124 ] && [ "$stage" = build ]; then
+        again=yes # it goes on where it was
     elif [ "$otherwise" = SKIP ]; then
         echo "SKIP $name: exit status $status$([ $status -ne 124 ] || echo ", more than $longest seconds")"
         touch "$mark"
@@ -110,7 +112,9 @@ stage_bench() {
         unit "$case" "$driver" step "$presets/$case" "$device" $repeats
         skippable "$case-floor" python3 "$baseline" floor "$presets/$case" --device "$device"
         skippable "$case-eager" python3 "$baseline" step "$presets/$case" --device "$device" --repeats $repeats
-        skippable "$case-compiled" python3 "$baseline" step "$presets/$case" --device "$device" --repeats $repeats --compile
+        fits=$(sed -n 's/.*"plan": "eager", "case": "'"$case"'", "micro_batch": \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+        skippable "$case-compiled" python3 "$baseline" step "$presets/$case" --device "$device" --repeats $repeats \
+            --compile --micro-batch "${fits:-1}"
     done
 }
 

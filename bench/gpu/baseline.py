@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Filigree's step is compared with: the same sparse transformer in plain PyTorch. Shares no code with Filigree.
 
-    baseline.py step presets/g2 [--compile]    a step: seconds, at the largest part of the batch that fits
+    baseline.py step presets/g2 [--compile]    a step: seconds, at the largest part of the batch that fits; the search
+                                               begins with --micro-batch, as compiling for every size takes minutes
     baseline.py floor presets/g2               seconds that it takes at the device's rates alone
     baseline.py topk --elements 67108864       exact projection of eight matrices by torch.topk, one after the other
 
@@ -121,7 +122,7 @@ def project(parameters, kept, decay):
             p.mul_(decay)
 
 
-def step(case, device, compiled, repeats):
+def step(case, device, compiled, micro_batch, repeats):
     torch.manual_seed(1)
     model = Model(case.layers, case.width, case.vocabulary).to(device)
     parameters = list(model.parameters())
@@ -146,7 +147,6 @@ def step(case, device, compiled, repeats):
         keep_largest(sparse, case.kept, 1 - 0.1 * 0.01)
         return loss
 
-    micro_batch = case.batch
     while True:
         try:
             first = float(run(micro_batch))
@@ -215,13 +215,15 @@ def main():
     parser.add_argument("what", choices=["step", "floor", "topk"])
     parser.add_argument("preset", nargs="?")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--micro-batch", type=int)
     parser.add_argument("--elements", type=int, default=1 << 26)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     device = torch.device(args.device)
     if args.what == "step":
-        line = step(Case(args.preset), device, args.compile, args.repeats)
+        case = Case(args.preset)
+        line = step(case, device, args.compile, args.micro_batch or case.batch, args.repeats)
     elif args.what == "floor":
         line = floor(Case(args.preset), device)
     else:

@@ -369,19 +369,12 @@ int prune(const Arguments& args) {
 
 // ---- Time of a step. ----
 
-/// Steps of a batch that is taken in `parts` equal ones, or nothing when a part does not fit into memory.
-std::optional<Json> time_steps(const fs::path& preset, std::uint64_t parts, const std::string& device,
+/// What steps of a batch that is taken in `parts` equal ones are like, or nothing when a part does not fit into memory.
+std::optional<Json> time_steps(fg_model* model, Json config, std::uint64_t parts, const fg_corpus& text,
                                std::uint64_t repeats) {
-    auto config = read_json(preset / "train.json");
     config["accumulate"] = parts;
-    const auto vocabulary = read_json(preset / "model.json").at("vocab_size").get<unsigned>();
-    std::mt19937 random(1);
-    std::vector<std::uint16_t> tokens(1 << 20);
-    for (auto& token : tokens) token = static_cast<std::uint16_t>(random() % vocabulary);
-    const fg_corpus corpus{tokens.data(), tokens.size(), 1.0};
-    const auto model = create(preset, device);
     fg_trainer* handle = nullptr;
-    check(fg_trainer_create(model.get(), config.dump().c_str(), &corpus, 1, &handle));
+    check(fg_trainer_create(model, config.dump().c_str(), &text, 1, &handle));
     const Trainer trainer(handle);
     auto first = sized<fg_train_stats>();
     auto last = sized<fg_train_stats>();
@@ -400,30 +393,34 @@ std::optional<Json> time_steps(const fs::path& preset, std::uint64_t parts, cons
     fg_buffer* profile = nullptr;
     check(fg_trainer_profile(handle, &profile));
     const auto batch = config.at("batch_size").get<std::uint64_t>();
-    const auto length = config.at("seq_len").get<std::uint64_t>();
-    return Json{{"what", "step"},
-                {"plan", "filigree"},
-                {"case", preset.filename()},
-                {"device", device},
-                {"precision", read_json(preset / "init.json").at("precision")},
-                {"micro_batch", batch / parts},
-                {"tokens", batch * length},
-                {"seconds", seconds},
-                {"tokens_per_second", static_cast<double>(batch * length) / seconds},
-                {"first_loss", first.loss},
-                {"loss", last.loss},
-                {"nonzeros", last.nonzeros},
-                {"profile", json_of(profile)}};
+    const auto tokens = batch * config.at("seq_len").get<std::uint64_t>();
+    return Json{{"micro_batch", batch / parts}, {"tokens", tokens},
+                {"seconds", seconds},           {"tokens_per_second", static_cast<double>(tokens) / seconds},
+                {"first_loss", first.loss},     {"loss", last.loss},
+                {"nonzeros", last.nonzeros},    {"profile", json_of(profile)}};
 }
 
 /// step <preset> <device> <repeats>: on random tokens, as sparse from the second step on as at the end of a training,
 /// at the largest equal part of the batch that fits.
 int step(const Arguments& args) {
     const fs::path preset = args.at(0);
-    const auto batch = read_json(preset / "train.json").at("batch_size").get<std::uint64_t>();
+    const auto config = read_json(preset / "train.json");
+    const auto vocabulary = read_json(preset / "model.json").at("vocab_size").get<unsigned>();
+    std::mt19937 random(1);
+    std::vector<std::uint16_t> tokens(1 << 20);
+    for (auto& token : tokens) token = static_cast<std::uint16_t>(random() % vocabulary);
+    const fg_corpus text{tokens.data(), tokens.size(), 1.0};
+    const auto model = create(preset, args.at(1));
+    const auto batch = config.at("batch_size").get<std::uint64_t>();
     for (std::uint64_t parts = 1; parts <= batch; parts *= 2) {
-        if (const auto line = time_steps(preset, parts, args.at(1), std::stoull(args.at(2)))) {
-            print(*line);
+        if (const auto steps = time_steps(model.get(), config, parts, text, std::stoull(args.at(2)))) {
+            Json line = {{"what", "step"},
+                         {"plan", "filigree"},
+                         {"case", preset.filename()},
+                         {"device", args.at(1)},
+                         {"precision", read_json(preset / "init.json").at("precision")}};
+            line.update(*steps);
+            print(line);
             return 0;
         }
         std::fprintf(stderr, "%llu sequences at a time do not fit\n", static_cast<unsigned long long>(batch / parts));

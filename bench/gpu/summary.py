@@ -6,9 +6,18 @@ import pathlib
 import sys
 
 
+def is_emulated(folder):
+    return folder.name.endswith("-cpu")
+
+
 def lines(folder, stage):
+    """What a stage printed; of emulated kernels without times, which would mean nothing."""
     file = folder / (stage + ".jsonl")
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    entries = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    for entry in entries if is_emulated(folder) else []:
+        for key in ("seconds", "tokens_per_second"):
+            entry.pop(key, None)
+    return entries
 
 
 def table(heads, rows):
@@ -34,12 +43,16 @@ def number(value, form):
 def kernels(bench):
     names = dict.fromkeys(e["kernel"] for e in bench if e["what"] == "kernel")
     rows = [last(bench, what="kernel", kernel=name) for name in names]
+    if rows and "seconds" not in rows[0]:
+        yield "Kernels: " + ", ".join(names) + "."
+        yield ""
+        return
     yield from table(["kernel", "ms", "MB", "floor, ms", "fraction"],
                      [[e["kernel"], f"{e['seconds'] * 1e3:.4f}", f"{e['bytes'] / 1e6:.1f}",
                        f"{e['floor'] * 1e3:.4f}", f"{e['fraction']:.2f}"] for e in rows])
     ours = last(bench, what="kernel", kernel="projection")
     theirs = last(bench, what="topk")
-    if ours and theirs:
+    if ours and theirs.get("seconds"):
         yield f"Projection by torch.topk takes {theirs['seconds'] / ours['seconds']:.1f} times as long."
         yield ""
 
@@ -65,8 +78,9 @@ def trainings(folder):
         entries = lines(folder, stage)
         end = last(entries, what="train")
         if end:
-            seconds = sum(e["seconds"] for e in {e["step"]: e for e in entries if e["what"] == "train"}.values())
-            rows.append([stage, end["step"], end["tokens"], end["L0"], f"{seconds:.0f}",
+            chunks = {e["step"]: e for e in entries if e["what"] == "train"}.values()
+            seconds = sum(e["seconds"] for e in chunks) if "seconds" in end else None
+            rows.append([stage, end["step"], end["tokens"], end["L0"], number(seconds, ".0f"),
                          number(last(entries, what="held out").get("loss"), ".3f")])
     yield from table(["training", "steps", "tokens", "L0", "s", "held-out loss"], rows)
 
@@ -76,7 +90,7 @@ def circuits(folder):
     keys = sorted({(e["task"], e["device"], e["seed"]) for e in entries}, key=str)
     rows = [last(entries, task=task, device=device, seed=seed) for task, device, seed in keys]
     yield from table(["task", "device", "seed", "s", "nodes", "edges", "loss", "target reached", "whole model"],
-                     [[e["task"], e["device"], e["seed"], f"{e['seconds']:.1f}", e["nodes"], e["edges"],
+                     [[e["task"], e["device"], e["seed"], number(e.get("seconds"), ".1f"), e["nodes"], e["edges"],
                        f"{e['final']['loss']:.3f}", "yes" if e["reached"] else "no",
                        f"{e['whole_model']['loss']:.3f}"] for e in rows])
 
@@ -85,11 +99,14 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     bench = lines(folder, "bench")
     machine = (folder / "machine.txt").read_text() if (folder / "machine.txt").exists() else ""
-    skipped = [line for stage in sorted(folder.glob("*.txt")) for line in stage.read_text().splitlines()
-               if line.startswith(("SKIP", "FAILED"))]
+    skipped = []
+    for stage in sorted(folder.glob("*.txt")):
+        text = stage.read_text()
+        skipped += [line for line in text.splitlines() if line.startswith("SKIP")]
+        skipped += [line for line in text.split("\n== ")[-1].splitlines() if line.startswith("FAILED")]
     emulated = ["**The kernels were emulated on a CPU. This shows that the script runs; no figure is a measurement.**", ""]
     text = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# " + folder.name, "",
-            *(emulated if folder.name.endswith("-cpu") else []), "```", machine.strip(), "```", "",
+            *(emulated if is_emulated(folder) else []), "```", machine.strip(), "```", "",
             *kernels(bench), *steps(bench), *trainings(folder), *circuits(folder), *(f"- {line}" for line in skipped)]
     (folder / "README.md").write_text("\n".join(text).rstrip() + "\n")
 
