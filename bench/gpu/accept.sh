@@ -183,7 +183,8 @@ stage_java() {
     if [ "$device" = cpu ]; then
         preset=nano size="--set train.steps=6 --set train.batch_size=2 --set run.eval_batch=2 --set run.eval_sequences=2"
         for pairs in train validation final; do size="$size --set prune.${pairs}_pairs=8"; done
-        size="$size --set prune.mean_sequences=4 --set prune.masks.steps=4 --set prune.masks.batch_pairs=4"
+        size="$size --set prune.mean_sequences=4 --set prune.fast.masks.steps=4 --set prune.fast.masks.batch_pairs=4"
+        size="$size --set prune.published.masks.batch_pairs=4"
     else
         preset=small size="--set train.steps=1000"
     fi
