@@ -340,7 +340,8 @@ int prune(const Arguments& args) {
     circuit.nodes = nodes;
     circuit.keep = keep.data();
     circuit.means = means.data();
-    circuit.edges = static_cast<const fg_edge*>(fg_buffer_data(edges.get()));
+    const fg_edge none[1] = {};  // NULL would be all edges
+    circuit.edges = fg_buffer_size(edges.get()) == 0 ? none : static_cast<const fg_edge*>(fg_buffer_data(edges.get()));
     circuit.n_edges = fg_buffer_size(edges.get()) / sizeof(fg_edge);
     auto fit = sized<fg_task_stats>();
     check(fg_circuit_calibrate(model.get(), learnt_on.get(), nullptr, &fit));

@@ -176,6 +176,14 @@ typedef struct fg_circuit {
      */
     const fg_edge* edges;
     uint64_t n_edges;
+    /**
+     * [vocab_size] 1 for the tokens that are embedded as they are, 0 for those that are embedded as `embedding`. NULL
+     * for all as they are. fg_circuit_with_donors() does not look.
+     */
+    const uint8_t* tokens;
+    uint64_t vocab_size;    /**< the model's, where there are tokens or an embedding */
+    const float* embedding; /**< [d_model] needed where there are tokens, and by fg_circuit_tokens() */
+    uint64_t d_model;       /**< the model's, where there is an embedding */
 } fg_circuit;
 
 /* ---- Runtime ------------------------------------------------------------------------------------------------- */
@@ -472,6 +480,18 @@ FG_API fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, 
  * layer, matrix (q, k, v, attention out, MLP in, MLP out), target, source. The buffer is an array of fg_edge.
  */
 FG_API fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges);
+
+/**
+ * Find the tokens that a circuit has to tell apart: leave out as many as the target allows, greedily (docs/pruning.md).
+ * Those that are left out are embedded as circuit->embedding.
+ * @param circuit its tokens are those to begin with.
+ * @param target_loss nats per sequence, to be kept on `train` and on `validation`.
+ * @param calibrate 1: fit a calibration on `train` to every choice that is judged; 0: do not.
+ * @param out_tokens [vocab_size] 1 for kept. All that the circuit has, where the target is out of reach with them.
+ */
+FG_API fg_status fg_circuit_tokens(fg_model* model, fg_examples* train, fg_examples* validation,
+                                   const fg_circuit* circuit, double target_loss, uint32_t calibrate,
+                                   uint64_t vocab_size, uint8_t* out_tokens, fg_found_circuit* out_found);
 
 /**
  * As fg_circuit_differences(), but a node with keep 0 takes, at every position, the activation that another sequence

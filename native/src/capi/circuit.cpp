@@ -15,11 +15,18 @@
 #include "circuit/edges.hpp"
 #include "circuit/node_edits.hpp"
 #include "circuit/recording.hpp"
+#include "circuit/token_choice.hpp"
 
 using namespace filigree;
 using namespace filigree::capi;
 
 namespace {
+
+/// @throws FG_INVALID_ARGUMENT.
+void require_vocabulary(const Model& model, std::uint64_t vocab_size) {
+    FG_EXPECTS(vocab_size == static_cast<std::uint64_t>(model.config().vocab_size), FG_INVALID_ARGUMENT,
+               "vocab_size is ", vocab_size, ", the model's is ", model.config().vocab_size);
+}
 
 /// Check a circuit; NULL is the whole model. @throws FG_INVALID_ARGUMENT.
 void check_circuit(const Model& model, const fg_circuit* circuit) {
@@ -35,6 +42,16 @@ void check_circuit(const Model& model, const fg_circuit* circuit) {
     check_means(circuit->means, circuit->nodes);
     FG_EXPECTS(circuit->frozen_norms <= 1, FG_INVALID_ARGUMENT, "frozen_norms is ", circuit->frozen_norms,
                ", not 0 or 1");
+    if (circuit->tokens != nullptr) {
+        require(circuit->embedding, "embedding");
+        require_vocabulary(model, circuit->vocab_size);
+        check_keep(circuit->tokens, circuit->vocab_size);
+    }
+    if (circuit->embedding != nullptr) {
+        FG_EXPECTS(circuit->d_model == static_cast<std::uint64_t>(model.config().d_model), FG_INVALID_ARGUMENT,
+                   "d_model is ", circuit->d_model, ", the model's is ", model.config().d_model);
+        check_means(circuit->embedding, circuit->d_model);
+    }
 }
 
 /// The edges of a circuit that lists them. @throws FG_INVALID_ARGUMENT.
@@ -60,6 +77,16 @@ CircuitMask upload(const Model& model, const fg_circuit* circuit) {
     if (circuit->edges != nullptr) {
         mask.weights =
             std::make_shared<const Weights>(circuit_weights(model, listed_edges(model, circuit), mask.means));
+    }
+    if (circuit->embedding != nullptr) {
+        auto host = at::empty({model.config().d_model}, at::kFloat);
+        std::copy_n(circuit->embedding, host.numel(), host.mutable_data_ptr<float>());
+        mask.embedding = host.to(model.device());
+    }
+    if (circuit->tokens != nullptr) {
+        auto host = at::empty({model.config().vocab_size}, at::kBool);
+        std::copy_n(circuit->tokens, host.numel(), host.mutable_data_ptr<bool>());
+        mask.tokens = host.to(model.device());
     }
     return mask;
 }
@@ -154,6 +181,29 @@ fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes,
         require_nodes(*object, nodes);
         check_keep(keep, nodes);
         *out_edges = make_edge_buffer(circuit_edges(*object, keep));
+    });
+}
+
+fg_status fg_circuit_tokens(fg_model* model, fg_examples* train, fg_examples* validation, const fg_circuit* circuit,
+                            double target_loss, uint32_t calibrate, uint64_t vocab_size, uint8_t* out_tokens,
+                            fg_found_circuit* out_found) {
+    return guard([&] {
+        const auto object = object_of(model);
+        const auto lock = occupy(*object);
+        const auto learnt_on = examples_for(*object, train);
+        const auto chosen_on = examples_for(*object, validation);
+        FG_EXPECTS(target_loss > 0.0, FG_INVALID_ARGUMENT, "target_loss must be above 0");
+        FG_EXPECTS(calibrate <= 1, FG_INVALID_ARGUMENT, "calibrate is ", calibrate, ", not 0 or 1");
+        require_vocabulary(*object, vocab_size);
+        require(out_tokens, "out_tokens");
+        require_stats(out_found);
+        const auto mask = upload_required(*object, circuit);
+        require(circuit->embedding, "embedding");
+        const auto choice = choose_tokens(*learnt_on, *chosen_on, mask, target_loss, calibrate != 0);
+        std::copy(choice.keep.begin(), choice.keep.end(), out_tokens);
+        out_found->reached = choice.verdict.loss <= target_loss ? 1 : 0;
+        out_found->scale = choice.verdict.calibration.scale;
+        out_found->shift = choice.verdict.calibration.shift;
     });
 }
 

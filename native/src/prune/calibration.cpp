@@ -79,4 +79,13 @@ Calibration fit_calibration(const std::vector<ScoredSequence>& sequences) {
     return c;
 }
 
+Verdict judge(const std::vector<ScoredSequence>& train, const std::vector<ScoredSequence>& validation, bool calibrate) {
+    Verdict verdict;
+    if (calibrate) {
+        verdict.calibration = fit_calibration(train);
+    }
+    verdict.loss = std::max(mean_loss(train, verdict.calibration), mean_loss(validation, verdict.calibration));
+    return verdict;
+}
+
 }  // namespace filigree

@@ -28,4 +28,15 @@ struct ScoredSequence {
 /// steps). The scale is at least 0: a circuit that answers the wrong way round is not repaired.
 [[nodiscard]] Calibration fit_calibration(const std::vector<ScoredSequence>& sequences);
 
+/// What a circuit is chosen by.
+struct Verdict {
+    double loss = 0.0;  ///< the larger of those on training and on validation examples, nats per sequence
+    Calibration calibration;
+};
+
+/// Judge a circuit by what it says of training and of validation examples. @param calibrate fit a calibration to the
+/// former, instead of taking the answers as they are.
+[[nodiscard]] Verdict judge(const std::vector<ScoredSequence>& train, const std::vector<ScoredSequence>& validation,
+                            bool calibrate);
+
 }  // namespace filigree

@@ -51,6 +51,11 @@ Examples make_examples(std::shared_ptr<Model> model, const std::uint16_t* tokens
     return examples;
 }
 
+Examples first_pairs(const Examples& examples, std::int64_t pairs) {
+    const auto rows = 2 * std::min(pairs, examples.pairs());
+    return examples.select(at::arange(rows, examples.positions.options()));
+}
+
 Examples trimmed(const Examples& examples) {
     auto shorter = examples;
     shorter.tokens = examples.tokens.narrow(1, 0, examples.positions.max().item<std::int64_t>() + 1).contiguous();

@@ -28,6 +28,9 @@ struct Examples {
 [[nodiscard]] Examples make_examples(std::shared_ptr<Model> model, const std::uint16_t* tokens, std::int64_t pairs,
                                      std::int64_t length, const std::int32_t* positions, const std::uint16_t* answers);
 
+/// The first pairs, all of them if there are fewer.
+[[nodiscard]] Examples first_pairs(const Examples& examples, std::int64_t pairs);
+
 /// Without the columns that no evaluated position reads.
 [[nodiscard]] Examples trimmed(const Examples& examples);
 

@@ -39,11 +39,6 @@ at::Tensor host_tensor(const std::vector<float>& values, std::int64_t rows) {
     return tensor;
 }
 
-Examples first_pairs(const Examples& examples, std::int64_t pairs) {
-    const auto rows = 2 * std::min(pairs, examples.pairs());
-    return examples.select(at::arange(rows, examples.positions.options()));
-}
-
 /// Examples of both, one after the other.
 Examples join(const Examples& a, const Examples& b) {
     const auto T = std::max(a.tokens.size(1), b.tokens.size(1));
@@ -102,11 +97,6 @@ public:
         }
     }
 
-    struct Verdict {
-        double loss = 0.0;
-        Calibration calibration;
-    };
-
     [[nodiscard]] const Examples& examples() const { return examples_; }
     [[nodiscard]] const std::vector<at::Tensor>& norms() const { return norms_; }
 
@@ -123,12 +113,7 @@ public:
             const auto middle = sequences.begin() + fitted_;
             const std::vector<ScoredSequence> train(sequences.begin(), middle);
             const std::vector<ScoredSequence> validation(middle, sequences.end());
-            Verdict verdict;
-            if (calibrate_) {
-                verdict.calibration = fit_calibration(train);
-            }
-            verdict.loss = std::max(mean_loss(train, verdict.calibration), mean_loss(validation, verdict.calibration));
-            all.push_back(verdict);
+            all.push_back(judge(train, validation, calibrate_));
         }
         return all;
     }
@@ -145,7 +130,7 @@ private:
 struct FastPruner::View {
     const Judge* judge = nullptr;
     std::vector<at::Tensor> residuals;  // of the judge's examples, before every half layer
-    Judge::Verdict verdict;
+    Verdict verdict;
 };
 
 /// A circuit on its way to a target.

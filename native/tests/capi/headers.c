@@ -15,7 +15,7 @@ _Static_assert(sizeof(fg_eval_stats) == 24, "fg_eval_stats");
 _Static_assert(sizeof(fg_prune_stats) == 40, "fg_prune_stats");
 _Static_assert(sizeof(fg_task_stats) == 72, "fg_task_stats");
 _Static_assert(sizeof(fg_edge) == 12, "fg_edge");
-_Static_assert(sizeof(fg_circuit) == 48, "fg_circuit");
+_Static_assert(sizeof(fg_circuit) == 80, "fg_circuit");
 _Static_assert(sizeof(fg_fast_prune_stats) == 40, "fg_fast_prune_stats");
 _Static_assert(sizeof(fg_prune_task) == 16, "fg_prune_task");
 _Static_assert(sizeof(fg_found_circuit) == 24, "fg_found_circuit");

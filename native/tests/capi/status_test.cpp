@@ -232,6 +232,35 @@ TEST_F(Status, FastPrunerGivesItsCircuitsWhenItIsFinished) {
     EXPECT_STATUS(FG_INVALID_STATE, "closed", fg_fast_pruner_advance(pruner, &stats));
 }
 
+TEST_F(Status, TokensOfACircuitHaveToFit) {
+    auto* pairs = examples();
+    std::vector<std::uint8_t> tokens(TEST_VOCAB, 1);
+    std::vector<float> embedding(TEST_WIDTH);
+    auto found = sized<fg_found_circuit>();
+    auto score = sized<fg_task_stats>();
+    auto circuit = this->circuit();
+    const auto choose = [&](double target) {
+        return fg_circuit_tokens(model_, pairs, pairs, &circuit, target, 1, TEST_VOCAB, tokens.data(), &found);
+    };
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "embedding", choose(5.0));
+    circuit.embedding = embedding.data();
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "d_model is 0", choose(5.0));
+    circuit.d_model = TEST_WIDTH;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "target_loss", choose(0.0));
+    ASSERT_OK(choose(5.0));
+    EXPECT_EQ(found.reached, 1U);
+    EXPECT_EQ(std::count(tokens.begin(), tokens.end(), 1), 0) << "guessing needs no token";
+
+    circuit.tokens = tokens.data();
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "vocab_size is 0",
+                  fg_circuit_evaluate(model_, pairs, &circuit, 1.0, 0.0, &score));
+    circuit.vocab_size = TEST_VOCAB;
+    ASSERT_OK(fg_circuit_evaluate(model_, pairs, &circuit, found.scale, found.shift, &score));
+    EXPECT_LE(score.loss, 5.0);
+    tokens[3] = 2;
+    EXPECT_STATUS(FG_INVALID_ARGUMENT, "0 and 1", fg_circuit_evaluate(model_, pairs, &circuit, 1.0, 0.0, &score));
+}
+
 TEST_F(Status, ATeacherHasToFitAndToBeThere) {
     auto config = nlohmann::json::parse(TEST_TRAINER);
     config["distill"]["weight"] = 0.5;

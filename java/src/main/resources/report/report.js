@@ -351,7 +351,9 @@ function lists(task) {
       table('Embedding, strongest of each channel', ['token', 'prompt', 'channel', 'weight'],
         s.circuit.embeddings.map(w => [tokenText(w.text), w.member ? w.member.toUpperCase() : '', w.channel, signed(w.weight)])),
       table('Unembedding', ['answer', 'prompt', 'channel', 'weight'],
-        s.circuit.unembeddings.map(w => [tokenText(w.text), w.member ? w.member.toUpperCase() : '', w.channel, signed(w.weight)])))),
+        s.circuit.unembeddings.map(w => [tokenText(w.text), w.member ? w.member.toUpperCase() : '', w.channel, signed(w.weight)])),
+      s.circuit.tokens && table(`${count(s.circuit.tokens.length)} tokens are told apart, all others embedded as their mean`,
+        ['token'], s.circuit.tokens.map(t => [tokenText(t.text)])))),
     {once: true});
     return details;
   });

@@ -17,8 +17,10 @@ import java.util.List;
  * @param edges those between kept nodes that pass their source on, while of all others the target
  *     gets the source's mean; null for all of them
  * @param frozenNorms whether every RMSNorm divides by what it does in the whole model
+ * @param tokens those that are told apart, null for all
  */
-public record CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boolean frozenNorms) {
+public record CircuitMask(
+    boolean[] keep, float[] means, List<Edge> edges, boolean frozenNorms, TokenMask tokens) {
   /**
    * Join the two.
    *
@@ -32,9 +34,19 @@ public record CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boole
     edges = edges == null ? null : List.copyOf(edges);
   }
 
+  /** A circuit that tells all tokens apart. */
+  public CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boolean frozenNorms) {
+    this(keep, means, edges, frozenNorms, null);
+  }
+
   /** A circuit of nodes alone, with all edges between them. */
   public CircuitMask(boolean[] keep, float[] means) {
     this(keep, means, null, false);
+  }
+
+  /** The same with other tokens. */
+  public CircuitMask withTokens(TokenMask tokens) {
+    return new CircuitMask(keep, means, edges, frozenNorms, tokens);
   }
 
   /** Return the mask that ablates the nodes that this one keeps, and keeps all others. */
@@ -69,6 +81,17 @@ public record CircuitMask(boolean[] keep, float[] means, List<Edge> edges, boole
       }
       fg_circuit.edges(circuit, edges);
       fg_circuit.n_edges(circuit, mask.edges.size());
+    }
+    fg_circuit.tokens(circuit, MemorySegment.NULL);
+    fg_circuit.vocab_size(circuit, 0);
+    fg_circuit.embedding(circuit, MemorySegment.NULL);
+    fg_circuit.d_model(circuit, 0);
+    if (mask.tokens != null) {
+      fg_circuit.tokens(circuit, Masks.copy(arena, mask.tokens.keep()));
+      fg_circuit.vocab_size(circuit, mask.tokens.keep().length);
+      fg_circuit.embedding(
+          circuit, arena.allocateFrom(ValueLayout.JAVA_FLOAT, mask.tokens.embedding()));
+      fg_circuit.d_model(circuit, mask.tokens.embedding().length);
     }
     return circuit;
   }

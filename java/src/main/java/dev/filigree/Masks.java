@@ -5,7 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Copies node masks between Java's booleans and the core's bytes. */
+/** Copies masks of nodes and tokens between Java's booleans and the core's bytes. */
 final class Masks {
   private Masks() {}
 

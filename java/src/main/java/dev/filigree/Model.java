@@ -285,6 +285,47 @@ public final class Model extends NativeObject {
   }
 
   /**
+   * Find the tokens that a circuit has to tell apart: as many as the target allows are embedded as
+   * one (docs/pruning.md).
+   *
+   * @param train examples that calibrations are fitted to
+   * @param validation the target is to be kept on these too
+   * @param mask with the tokens to begin with
+   * @param target two-way loss, nats per sequence
+   * @param calibrate whether a calibration is fitted at all
+   * @return the circuit with these tokens; with those it began with, where the target is out of
+   *     reach
+   */
+  public FoundCircuit chooseTokens(
+      Examples train, Examples validation, CircuitMask mask, double target, boolean calibrate) {
+    return call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment tokens = arena.allocate(config().vocabSize());
+            MemorySegment found = fg_found_circuit.allocate(arena);
+            fg_found_circuit.struct_size(found, (int) fg_found_circuit.sizeof());
+            Status.check(
+                Filigree.fg_circuit_tokens(
+                    segment(),
+                    train.segment(),
+                    validation.segment(),
+                    CircuitMask.copy(arena, mask),
+                    target,
+                    calibrate ? 1 : 0,
+                    tokens.byteSize(),
+                    tokens,
+                    found));
+            return new FoundCircuit(
+                mask.keep(),
+                mask.edges(),
+                new Calibration(fg_found_circuit.scale(found), fg_found_circuit.shift(found)),
+                fg_found_circuit.reached(found) != 0,
+                new TokenMask(Masks.read(tokens), mask.tokens().embedding()));
+          }
+        });
+  }
+
+  /**
    * Compute the differences of a circuit without one of its nodes, for each of some nodes.
    *
    * @param mask may keep every node

@@ -423,6 +423,38 @@ class EngineTest {
   }
 
   @Test
+  void tokensThatNeedNotBeToldApartAreEmbeddedAsOne() {
+    try (Engine engine = open();
+        Model model = engine.createModel(TestModels.model(), ModelInit.seeded(3));
+        Examples examples = model.examples(TestModels.examples(4))) {
+      boolean[] nodes = new boolean[Math.toIntExact(model.info().nodes())];
+      Arrays.fill(nodes, true);
+      boolean[] all = new boolean[model.config().vocabSize()];
+      Arrays.fill(all, true);
+      float[] embedding = new float[model.config().dModel()];
+      CircuitMask everything =
+          new CircuitMask(nodes, new float[nodes.length])
+              .withTokens(new TokenMask(all, embedding));
+      assertThat(model.differences(examples, everything)).isEqualTo(model.differences(examples));
+
+      FoundCircuit guess = model.chooseTokens(examples, examples, everything, 0.9, true);
+      assertThat(guess.reached()).isTrue();
+      assertThat(guess.tokens().keep()).as("guessing needs no token").containsOnly(false);
+      float[] blind = model.differences(examples, guess.mask(everything.means(), false));
+      assertThat(blind).as("all prompts look the same").containsOnly(blind[0]);
+
+      FoundCircuit strict = model.chooseTokens(examples, examples, everything, 1e-9, true);
+      assertThat(strict.reached()).isFalse();
+      assertThat(strict.tokens().keep()).containsOnly(true);
+
+      CircuitMask other = everything.withTokens(new TokenMask(new boolean[3], embedding));
+      assertThatThrownBy(() -> model.differences(examples, other))
+          .isInstanceOf(EngineException.InvalidArgument.class)
+          .hasMessageContaining("vocab_size is 3");
+    }
+  }
+
+  @Test
   void interventionsOnNodesAreThoseOfTheirMasks() {
     try (Engine engine = open();
         TokenFile text = TestModels.tokens(folder, 2000);

@@ -7,6 +7,7 @@ import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
 import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
+import dev.filigree.TokenMask;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
 import java.io.IOException;
@@ -40,6 +41,8 @@ import java.util.Set;
  *     that the circuit reads: the strongest of each channel, those of the cue first
  * @param unembeddings weights with which the residual channels that the circuit writes speak for
  *     the answers of the final examples: the strongest of each channel
+ * @param tokens those that the circuit tells apart, in the order of the vocabulary, while all others
+ *     are embedded as their mean over the training text; null when it tells all apart
  * @param config everything about the search
  */
 public record Circuit(
@@ -57,6 +60,7 @@ public record Circuit(
     List<Edge> edges,
     List<TokenWeight> embeddings,
     List<TokenWeight> unembeddings,
+    List<Token> tokens,
     JsonNode config) {
   /** Version of the file that this class reads and writes. */
   public static final int FORMAT = 3;
@@ -66,6 +70,7 @@ public record Circuit(
     edges = List.copyOf(edges);
     embeddings = List.copyOf(embeddings);
     unembeddings = List.copyOf(unembeddings);
+    tokens = tokens == null ? null : List.copyOf(tokens);
     if (format != FORMAT) {
       throw new IllegalArgumentException(
           "circuit format %d; this version reads %d: find it anew with ./filigree prune --task %s"
@@ -161,6 +166,14 @@ public record Circuit(
   public record Edge(int source, int target, float weight) {}
 
   /**
+   * One token.
+   *
+   * @param token number in the vocabulary
+   * @param text of it
+   */
+  public record Token(int token, String text) {}
+
+  /**
    * One nonzero weight between a token and a residual channel.
    *
    * @param token number in the vocabulary
@@ -173,11 +186,13 @@ public record Circuit(
   public record TokenWeight(int token, String text, String member, int channel, float weight) {}
 
   /**
-   * Return what to evaluate it by: exactly its nodes and edges.
+   * Return what to evaluate it by: exactly its nodes, edges and tokens.
    *
    * @param means ablation values of the whole node space
+   * @param vocabulary number of tokens
+   * @param embedding what tokens are embedded as that are not told apart
    */
-  public CircuitMask mask(float[] means) {
+  public CircuitMask mask(float[] means, int vocabulary, float[] embedding) {
     boolean[] keep = new boolean[means.length];
     nodes.forEach(node -> keep[node.index()] = true);
     return new CircuitMask(
@@ -186,7 +201,14 @@ public record Circuit(
         edges.stream()
             .map(edge -> new dev.filigree.Edge(edge.source(), edge.target(), edge.weight()))
             .toList(),
-        method.options().frozenNorms());
+        method.options().frozenNorms(),
+        tokens == null ? null : new TokenMask(told(vocabulary), embedding));
+  }
+
+  private boolean[] told(int vocabulary) {
+    boolean[] told = new boolean[vocabulary];
+    tokens.forEach(token -> told[token.token()] = true);
+    return told;
   }
 
   /** Read a file. */

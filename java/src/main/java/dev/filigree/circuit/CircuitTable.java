@@ -4,11 +4,13 @@ package dev.filigree.circuit;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Node;
 import dev.filigree.circuit.Circuit.Pair;
+import dev.filigree.json.Json;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * Lays a circuit out as text: one block per site, one line per node, what it reads indented below
@@ -51,6 +53,15 @@ final class CircuitTable {
         circuit.calibration().shift(),
         circuit.targetLoss(),
         circuit.reached() ? "reached" : "NOT reached");
+
+    if (circuit.tokens() != null) {
+      line(
+          out,
+          "tokens told apart, all others embedded as their mean: %s",
+          circuit.tokens().stream()
+              .map(token -> Json.write(token.text()))
+              .collect(Collectors.joining(" ")));
+    }
 
     Map<Integer, Node> nodes = new HashMap<>();
     circuit.nodes().forEach(node -> nodes.put(node.index(), node));

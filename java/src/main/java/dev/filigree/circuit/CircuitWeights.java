@@ -6,6 +6,7 @@ import dev.filigree.Model;
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInfo;
 import dev.filigree.ModelInfo.Site;
+import dev.filigree.TokenMask;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Node;
@@ -87,7 +88,9 @@ public record CircuitWeights(
             .toList();
     TokenWeights embedding =
         new TokenWeights(
-            model.readTensor("transformer.wte.weight"), config.dModel(), prompts(examples));
+            model.readTensor("transformer.wte.weight"),
+            config.dModel(),
+            prompts(examples, mask.tokens()));
     TokenWeights unembedding =
         new TokenWeights(model.readTensor("lm_head.weight"), config.dModel(), answers(examples));
     int extended = edges.size() + live + embedding.count(read) + unembedding.count(written);
@@ -103,8 +106,11 @@ public record CircuitWeights(
     return kind.equals("attn_q") || kind.equals("attn_k") || kind.equals("attn_v");
   }
 
-  /** Tokens of the prompts, and which members have them where the two of a pair differ. */
-  private static Map<Integer, Set<String>> prompts(ExampleSet examples) {
+  /**
+   * Tokens of the prompts that are told apart, and which members have them where the two of a pair
+   * differ.
+   */
+  private static Map<Integer, Set<String>> prompts(ExampleSet examples, TokenMask told) {
     Map<Integer, Set<String>> tokens = new TreeMap<>();
     for (Example example : examples.examples()) {
       for (int i = 0; i <= example.evalPosition(); i++) {
@@ -117,6 +123,9 @@ public record CircuitWeights(
           members(tokens, b).add("b");
         }
       }
+    }
+    if (told != null) {
+      tokens.keySet().removeIf(token -> !told.keep()[token]);
     }
     return tokens;
   }

@@ -17,6 +17,7 @@ import java.util.List;
  * @param seed of the examples
  * @param method which of the two that follow
  * @param options what is asked of circuits, by either method
+ * @param tokens whether tokens that a circuit need not tell apart are looked for
  * @param fast how the fast method works
  * @param published how the published method works
  */
@@ -29,6 +30,7 @@ public record CircuitConfig(
     long seed,
     PruneMethod method,
     PruneOptions options,
+    boolean tokens,
     Fast fast,
     Published published) {
   public CircuitConfig {
@@ -140,6 +142,7 @@ public record CircuitConfig(
         seed,
         method,
         options,
+        tokens,
         new Fast(
             fastMasks,
             fast.kFactors(),

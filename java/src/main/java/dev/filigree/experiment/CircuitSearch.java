@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import dev.filigree.Ablation;
+import dev.filigree.CircuitMask;
 import dev.filigree.Engine;
 import dev.filigree.EngineException;
 import dev.filigree.Model;
@@ -38,6 +39,7 @@ public final class CircuitSearch implements AutoCloseable {
   private final PreparedData data;
   private final Model model;
   private final Map<Integer, float[]> means = new HashMap<>(); // by windows of each corpus
+  private float[] meanEmbedding; // of the training text, once it was asked for
 
   private CircuitSearch(
       Engine engine,
@@ -218,6 +220,42 @@ public final class CircuitSearch implements AutoCloseable {
     return search.options().ablation() == Ablation.ZERO
         ? new float[Math.toIntExact(config.model().nodes())]
         : means(search.meanSequences());
+  }
+
+  /** What a circuit is evaluated by. @param search how it was found. */
+  CircuitMask mask(Circuit circuit, CircuitConfig search) {
+    return circuit.mask(
+        means(search),
+        config.model().vocabSize(),
+        circuit.tokens() == null ? null : embedding(search));
+  }
+
+  /**
+   * What tokens are embedded as that a circuit does not tell apart: the mean embedding over the
+   * training text, or zeros.
+   */
+  float[] embedding(CircuitConfig search) {
+    if (search.options().ablation() == Ablation.ZERO) {
+      return new float[config.model().dModel()];
+    }
+    if (meanEmbedding == null) {
+      meanEmbedding = meanEmbedding();
+    }
+    return meanEmbedding;
+  }
+
+  private float[] meanEmbedding() {
+    double[] shares = data.tokenShares(config.model().vocabSize());
+    float[] table = model.readTensor("transformer.wte.weight");
+    float[] mean = new float[config.model().dModel()];
+    for (int channel = 0; channel < mean.length; channel++) {
+      double sum = 0;
+      for (int token = 0; token < shares.length; token++) {
+        sum += shares[token] * table[token * mean.length + channel];
+      }
+      mean[channel] = (float) sum;
+    }
+    return mean;
   }
 
   /** The same for another model of this configuration, measured at every call. */

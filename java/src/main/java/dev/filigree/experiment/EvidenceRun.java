@@ -109,7 +109,7 @@ final class EvidenceRun {
     try (TaskExamples examples = session.examples(task, search)) {
       Source source = session.source(examples);
       requireSame(circuit, source);
-      CircuitMask mask = circuit.mask(session.means(search));
+      CircuitMask mask = session.mask(circuit, search);
       return check(
           task,
           circuit,
@@ -176,7 +176,7 @@ final class EvidenceRun {
       Calibration calibration,
       Effort effort) {
     progress("scoring %s and its circuit", circuit);
-    CircuitMask mask = circuit.mask(session.means(search));
+    CircuitMask mask = session.mask(circuit, search);
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
     float[] ofModel = model.differences(examples.last());
@@ -485,8 +485,7 @@ final class EvidenceRun {
       FoundCircuit other =
           PruneRun.find(
               model, search.withMaskSeed(seed), examples, mask.means(), session.progress());
-      CircuitMask kept =
-          new CircuitMask(other.keep(), mask.means(), other.edges(), mask.frozenNorms());
+      CircuitMask kept = other.mask(mask.means(), mask.frozenNorms());
       found.add(other.keep());
       rows.add(
           new Seeds.Found(
@@ -524,8 +523,7 @@ final class EvidenceRun {
         TaskExamples examples = session.examples(untrained, task, search)) {
       float[] means = session.means(untrained, search);
       FoundCircuit found = PruneRun.find(untrained, search, examples, means, session.progress());
-      CircuitMask mask =
-          new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+      CircuitMask mask = found.mask(means, search.options().frozenNorms());
       Calibration fit = found.calibration();
       return RandomInit.of(
           untrained.calibrate(examples.last()).loss(),

@@ -129,6 +129,21 @@ final class PreparedData implements AutoCloseable {
     return losses;
   }
 
+  /** How often each token of the vocabulary comes in the training text, each corpus weighing its share. */
+  double[] tokenShares(int vocabulary) {
+    double[] shares = new double[vocabulary];
+    for (Part part : parts) {
+      long[] counts = new long[vocabulary];
+      for (long i = 0; i < part.train().count(); i++) {
+        counts[part.train().token(i)]++;
+      }
+      for (int token = 0; token < vocabulary; token++) {
+        shares[token] += weight(part) * counts[token] / part.train().count();
+      }
+    }
+    return shares;
+  }
+
   /** Fraction of the mix that a corpus is. */
   double weight(Part part) {
     return part.share() / parts.stream().mapToDouble(Part::share).sum();

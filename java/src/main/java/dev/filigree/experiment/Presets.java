@@ -239,6 +239,7 @@ public enum Presets {
         SEED,
         PruneMethod.FAST,
         PruneOptions.PUBLISHED,
+        false,
         new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 64, 2, 128, 32, true),
         new Published(32, masks(steps, pairs, 0.01)));
   }

@@ -131,8 +131,7 @@ public final class PruneBench {
     long begin = System.nanoTime();
     FoundCircuit found = PruneRun.find(model, search, examples, means, session.progress());
     double seconds = (System.nanoTime() - begin) / 1e9;
-    CircuitMask mask =
-        new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+    CircuitMask mask = found.mask(means, search.options().frozenNorms());
     double scale = found.calibration().scale();
     double shift = found.calibration().shift();
     TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);

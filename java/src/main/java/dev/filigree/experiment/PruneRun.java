@@ -13,11 +13,13 @@ import dev.filigree.PruneConfig;
 import dev.filigree.PruneStats;
 import dev.filigree.Pruner;
 import dev.filigree.TaskStats;
+import dev.filigree.TokenMask;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Losses;
 import dev.filigree.circuit.Circuit.Method;
 import dev.filigree.circuit.Circuit.Pair;
+import dev.filigree.circuit.Circuit.Token;
 import dev.filigree.circuit.CircuitWeights;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.data.AtomicFile;
@@ -27,6 +29,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -105,8 +108,8 @@ public final class PruneRun {
       progress.phase("scoring the circuit on the final examples");
       List<Circuit> circuits = new ArrayList<>();
       for (int i = 0; i < targets.size(); i++) {
-        circuits.add(
-            circuit(new Ready(task, examples, whole), targets.get(i), found.get(i), means));
+        FoundCircuit one = withTokens(found.get(i), targets.get(i), examples, means);
+        circuits.add(circuit(new Ready(task, examples, whole), targets.get(i), one, means));
       }
       return circuits;
     }
@@ -140,11 +143,27 @@ public final class PruneRun {
     return circuits;
   }
 
-  /** Score what was found on the whole model, with exactly its nodes and edges. */
+  /** Leave out tokens that the circuit need not tell apart, where that was asked for. */
+  private FoundCircuit withTokens(
+      FoundCircuit found, double target, TaskExamples examples, float[] means) {
+    if (!search.tokens()) {
+      return found;
+    }
+    progress.phase("looking for the tokens that the circuit has to tell apart");
+    boolean[] all = new boolean[session.config().model().vocabSize()];
+    Arrays.fill(all, true);
+    CircuitMask mask =
+        found
+            .mask(means, search.options().frozenNorms())
+            .withTokens(new TokenMask(all, session.embedding(search)));
+    return model.chooseTokens(
+        examples.train(), examples.validation(), mask, target, search.options().calibrate());
+  }
+
+  /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */
   private Circuit circuit(Ready ready, double target, FoundCircuit found, float[] means) {
     TaskExamples examples = ready.examples();
-    CircuitMask mask =
-        new CircuitMask(found.keep(), means, found.edges(), search.options().frozenNorms());
+    CircuitMask mask = found.mask(means, search.options().frozenNorms());
     double scale = found.calibration().scale();
     double shift = found.calibration().shift();
     TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);
@@ -167,7 +186,19 @@ public final class PruneRun {
         weights.edges(),
         weights.embeddings(),
         weights.unembeddings(),
+        tokensOf(found),
         Json.tree(search));
+  }
+
+  private List<Token> tokensOf(FoundCircuit found) {
+    if (found.tokens() == null) {
+      return null;
+    }
+    boolean[] keep = found.tokens().keep();
+    return IntStream.range(0, keep.length)
+        .filter(token -> keep[token])
+        .mapToObj(token -> new Token(token, session.tokenizer().decode(token)))
+        .toList();
   }
 
   /** Search a model, whatever it can do, for one target. The examples are those of this model. */

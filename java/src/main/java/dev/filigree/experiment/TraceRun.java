@@ -5,6 +5,7 @@ import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
 import dev.filigree.Examples;
 import dev.filigree.Model;
+import dev.filigree.TokenMask;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Edge;
 import dev.filigree.circuit.Circuit.Node;
@@ -68,7 +69,7 @@ final class TraceRun {
       int[] targets = answers == null ? targets(examples.lastSet()) : tokens(answers);
       Calibration fit = model.calibrate(examples.train()).calibration();
       session.progress().phase("following the prompt");
-      return new Prompt(circuit, session.means(search), fit, prompt, targets).trace();
+      return new Prompt(circuit, session.mask(circuit, search), fit, prompt, targets).trace();
     }
   }
 
@@ -106,7 +107,7 @@ final class TraceRun {
     private final List<Node> nodes;
     private final Map<Integer, Integer> places = new HashMap<>(); // in nodes, by flat index
 
-    Prompt(Circuit circuit, float[] means, Calibration fit, String text, int[] targets) {
+    Prompt(Circuit circuit, CircuitMask mask, Calibration fit, String text, int[] targets) {
       this.circuit = circuit;
       this.nodes = circuit.nodes();
       this.fit = fit;
@@ -115,7 +116,7 @@ final class TraceRun {
       for (int i = 0; i < nodes.size(); i++) {
         places.put(nodes.get(i).index(), i);
       }
-      this.mask = circuit.mask(means);
+      this.mask = mask;
     }
 
     private int[] encode(String text) {
@@ -229,9 +230,9 @@ final class TraceRun {
       List<Write> writes = new ArrayList<>();
       for (int channel : channels) {
         IntStream.range(0, tokens.length)
-            .filter(t -> wte[tokens[t] * d + channel] != 0)
             .mapToObj(
-                t -> new Write(t, channel, wte[tokens[t] * d + channel], wpe[t * d + channel]))
+                t -> new Write(t, channel, embedded(wte, tokens[t], channel), wpe[t * d + channel]))
+            .filter(write -> write.embedding() != 0)
             .sorted(
                 Comparator.comparing((Write write) -> -Math.abs(write.embedding()))
                     .thenComparing(write -> -write.position()))
@@ -239,6 +240,14 @@ final class TraceRun {
             .forEach(writes::add);
       }
       return writes;
+    }
+
+    /** What a token writes into a residual channel. */
+    private float embedded(float[] wte, int token, int channel) {
+      TokenMask told = mask.tokens();
+      return told == null || told.keep()[token]
+          ? wte[token * session.config().model().dModel() + channel]
+          : told.embedding()[channel];
     }
 
     /**

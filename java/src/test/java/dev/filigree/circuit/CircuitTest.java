@@ -84,6 +84,7 @@ class CircuitTest {
         List.of(new Edge(5, 145, -1.5f), new Edge(137, 145, 0.5f)),
         List.of(new TokenWeight(7, "\"", "b", 5, 0.75f), new TokenWeight(8, " the", null, 9, -1f)),
         List.of(),
+        List.of(new Circuit.Token(2, "b"), new Circuit.Token(7, "\"")),
         Json.parse("{\"target_loss\":0.15}"));
   }
 }

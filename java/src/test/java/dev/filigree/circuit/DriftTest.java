@@ -110,6 +110,7 @@ class DriftTest {
             new Circuit.Edge(41, 70, 1)),
         List.of(),
         List.of(),
+        null,
         Json.object());
   }
 

@@ -216,6 +216,22 @@ class RunCommandsTest {
   }
 
   @Test
+  void circuitsListTheTokensThatTheyTellApart() throws IOException {
+    Outcome outcome = prune("--set=prune.tokens=true", "--set=prune.target_loss=1");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    // Guessing meets the target, so there is nothing to tell apart.
+    assertThat(outcome.json().at("/circuit/tokens").isArray()).isTrue();
+    assertThat(outcome.json().at("/circuit/tokens")).isEmpty();
+    Outcome evidence = execute("evidence", "--task=single_double_quote", "--run", run.toString());
+    assertThat(evidence.json().at("/tasks/0/loss_final").asDouble())
+        .isCloseTo(
+            outcome.json().at("/circuit/losses/final/circuit/loss").asDouble(), within(1e-5));
+
+    Outcome without = prune("--set=prune.target_loss=1");
+    assertThat(without.json().at("/circuit/tokens").isNull()).isTrue();
+  }
+
+  @Test
   void pruneOfAllTasksSaysWhichTheModelDoesNotDo() throws IOException {
     Outcome outcome = execute("prune", "--task=all", "--run=" + run, "--set=prune.train_pairs=32");
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
@@ -510,6 +526,7 @@ class RunCommandsTest {
             circuit.edges(),
             circuit.embeddings(),
             circuit.unembeddings(),
+            circuit.tokens(),
             circuit.config())
         .toJson();
   }

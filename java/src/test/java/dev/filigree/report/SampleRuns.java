@@ -174,6 +174,7 @@ final class SampleRuns {
             tokenWeights(
                 nodes, "_in", List.of("(\"", "('", " the", "print", HOSTILE, " x", " =", "\n")),
             tokenWeights(nodes, "_out", List.of("\")\n", "')\n")),
+            List.of(new Circuit.Token(5, HOSTILE), new Circuit.Token(6, "('")),
             Json.object())
         .write(run.resolve("circuits").resolve(task + ".json"));
     evidence(run, task, nodeCount);
