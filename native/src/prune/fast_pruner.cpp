@@ -25,10 +25,11 @@ namespace filigree {
 namespace {
 
 constexpr std::int64_t kStepsPerPiece = 10;
-constexpr double kDoubt = 1.5;       // how far the loss of few examples may be off, of what is left to the target
-constexpr double kLeastRise = 0.05;  // and of the target
-constexpr std::size_t kTries = 6;    // parts in a row that cannot go before a new look at all of them
-constexpr int kWays = 4;             // numbers of nodes that one forward of a bisection tries
+constexpr double kDoubt = 1.5;        // how far the loss of few examples may be off, of what is left to the target
+constexpr double kLeastRise = 0.05;   // and of the target
+constexpr std::size_t kTries = 6;     // parts in a row that cannot go before a new look at all of them
+constexpr int kWays = 4;              // numbers of nodes that one forward of a bisection tries
+constexpr std::int64_t kLengths = 4;  // batches of about equal length that examples are run in
 
 /// Positions of all variants in one forward: what fits the caches of a processor, or fills a GPU.
 std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
@@ -70,66 +71,92 @@ FastPruneConfig parse_fast_prune_config(std::string_view json) {
     }
     c.k_factors = reader.numbers("k_factors", 0.0, 1e12);
     c.targets = reader.numbers("targets", std::numeric_limits<double>::min(), 1e12);
+    c.margin = reader.number("margin", 1e-3, 1.0);
     c.attribution_pairs = reader.integer("attribution_pairs", 1);
     c.candidate_factor = reader.number("candidate_factor", 1.0, 1e6);
     c.selection_pairs = reader.integer("selection_pairs", 1);
     c.ranking_pairs = reader.integer("ranking_pairs", 1);
+    c.exact_parts = reader.integer("exact_parts", 0);
     c.edges = reader.boolean("edges");
     reader.finish();
     return c;
 }
 
-/// What a circuit of one task is judged by.
+/// What a circuit of one task is judged by: training and validation examples, in batches of about equal length.
 class FastPruner::Judge {
 public:
+    struct Batch {
+        Examples examples;
+        std::vector<at::Tensor> norms;  ///< by half layer, with frozen norms
+    };
+
     /// @param pairs of the training and of the validation examples, fewer if there are fewer.
     Judge(const PruneTask& task, const FastPruneConfig& config, std::int64_t pairs)
-        : calibrate_(config.options.calibrate),
-          fitted_(2 * std::min(pairs, task.train.pairs())),
-          examples_(trimmed(join(first_pairs(task.train, pairs), first_pairs(task.validation, pairs)))) {
-        if (config.options.frozen_norms) {
-            norms_ = record_norms(examples_.model->context(), examples_.tokens, examples_.positions);
-        }
-        const auto signs = answer_signs(examples_).to(at::kCPU, at::kDouble).contiguous();
-        const auto* sign = signs.const_data_ptr<double>();
-        for (std::int64_t i = 0; i < examples_.sequences(); ++i) {
-            sequences_.push_back({0.0, sign[i]});
+        : calibrate_(config.options.calibrate) {
+        const auto fitted = 2 * std::min(pairs, task.train.pairs());
+        const auto all = join(first_pairs(task.train, pairs), first_pairs(task.validation, pairs));
+        const auto order = std::get<1>(all.positions.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false));
+        const auto size = (all.sequences() + kLengths - 1) / kLengths;
+        for (std::int64_t first = 0; first < all.sequences(); first += size) {
+            const auto rows = order.slice(0, first, std::min(first + size, all.sequences()));
+            Batch batch = {trimmed(all.select(rows)), {}};
+            if (config.options.frozen_norms) {
+                batch.norms =
+                    record_norms(batch.examples.model->context(), batch.examples.tokens, batch.examples.positions);
+            }
+            const auto signs = answer_signs(batch.examples).to(at::kCPU, at::kDouble).contiguous();
+            const auto host_rows = rows.to(at::kCPU).contiguous();
+            for (std::int64_t i = 0; i < signs.size(0); ++i) {
+                signs_.push_back(signs.const_data_ptr<double>()[i]);
+                fitted_.push_back(host_rows.const_data_ptr<std::int64_t>()[i] < fitted);
+            }
+            batches_.push_back(std::move(batch));
         }
     }
 
-    [[nodiscard]] const Examples& examples() const { return examples_; }
-    [[nodiscard]] const std::vector<at::Tensor>& norms() const { return norms_; }
+    [[nodiscard]] const std::vector<Batch>& batches() const { return batches_; }
+    [[nodiscard]] std::int64_t sequences() const { return static_cast<std::int64_t>(signs_.size()); }
 
-    /// @param differences [R, sequences] on any device.
+    /// @param differences [R, sequences] on any device, batch after batch.
     [[nodiscard]] std::vector<Verdict> verdicts(const at::Tensor& differences) const {
         const auto host = differences.to(at::kCPU, at::kDouble).contiguous();
         std::vector<Verdict> all;
-        auto sequences = sequences_;
         for (std::int64_t r = 0; r < host.size(0); ++r) {
             const auto* row = host.const_data_ptr<double>() + r * host.size(1);
-            for (std::size_t i = 0; i < sequences.size(); ++i) {
-                sequences[i].difference = row[i];
+            std::vector<ScoredSequence> train;
+            std::vector<ScoredSequence> validation;
+            for (std::size_t i = 0; i < signs_.size(); ++i) {
+                (fitted_[i] ? train : validation).push_back({row[i], signs_[i]});
             }
-            const auto middle = sequences.begin() + fitted_;
-            const std::vector<ScoredSequence> train(sequences.begin(), middle);
-            const std::vector<ScoredSequence> validation(middle, sequences.end());
             all.push_back(judge(train, validation, calibrate_));
         }
         return all;
     }
 
+    /// Judge R variants of a model. @param hook_of what R variants of a batch run with.
+    template <typename HookOf>
+    [[nodiscard]] std::vector<Verdict> verdicts(const ForwardContext& context, std::int64_t R,
+                                                const HookOf& hook_of) const {
+        std::vector<at::Tensor> differences;
+        for (const auto& batch : batches_) {
+            const std::unique_ptr<GateHook> hook = hook_of();
+            hook->freeze_norms(repeated(batch.norms, R));
+            differences.push_back(answer_differences(context, batch.examples, R, hook.get()));
+        }
+        return verdicts(at::cat(differences, 1));
+    }
+
 private:
     bool calibrate_;
-    std::int64_t fitted_;
-    Examples examples_;
-    std::vector<at::Tensor> norms_;  // by half layer, with frozen norms
-    std::vector<ScoredSequence> sequences_;
+    std::vector<Batch> batches_;
+    std::vector<double> signs_;  // of every sequence
+    std::vector<bool> fitted_;   // of every sequence, whether it is one of those that the calibration is fitted to
 };
 
 /// What a judge sees of a circuit.
 struct FastPruner::View {
     const Judge* judge = nullptr;
-    std::vector<at::Tensor> residuals;  // of the judge's examples, before every half layer
+    std::vector<std::vector<at::Tensor>> residuals;  // of every batch of the judge, before every half layer
     Verdict verdict;
 };
 
@@ -140,6 +167,7 @@ struct FastPruner::Attempt {
     std::vector<std::int64_t> order;  // nodes of the model by score
     std::int64_t count = 0;           // of them that the circuit began with
     EdgeCircuit circuit;
+    double aim = 0.0;  // loss to keep
     std::unique_ptr<CompactModel> compact;
     View full;                // what decides
     View quick;               // of fewer examples, what says where to look
@@ -235,23 +263,21 @@ void FastPruner::attribute(std::size_t task) {
         }
         return keep;
     };
-    const auto strictest = *std::min_element(config_.targets.begin(), config_.targets.end());
     const at::NoGradGuard no_grad;
     const auto& judge = *judges_[task];
     const auto loss_of = [&](std::int64_t count) {
         const auto circuit = circuit_of(best(count));
         const CompactModel compact(*model_, circuit, means_);
-        GateHook hook;
-        hook.freeze_norms(judge.norms());
         const auto loss =
-            judge.verdicts(answer_differences(compact.context(compact.weights()), judge.examples(), 1, &hook))
+            judge.verdicts(compact.context(compact.weights()), 1, [] { return std::make_unique<GateHook>(); })
                 .front()
                 .loss;
         report(circuit, loss);
         return loss;
     };
+    const auto limit = aim(*std::min_element(config_.targets.begin(), config_.targets.end()), loss_of(live));
     auto enough = std::min<std::int64_t>(live, 32);
-    while (enough < live && loss_of(enough) > strictest) {
+    while (enough < live && loss_of(enough) > limit) {
         enough = std::min(live, enough * 3 / 2);
     }
     const auto wanted = static_cast<std::int64_t>(std::ceil(config_.candidate_factor * static_cast<double>(enough)));
@@ -377,9 +403,9 @@ void FastPruner::choose(std::size_t task) {
             }
         }
         const auto R = static_cast<std::int64_t>(counts.size());
-        GateHook hook(host_tensor(gates, R).to(means_.device()), compact_->means());
-        hook.freeze_norms(repeated(judge.norms(), R));
-        return judge.verdicts(answer_differences(compact_->context(compact_->weights()), judge.examples(), R, &hook));
+        const auto on_device = host_tensor(gates, R).to(means_.device());
+        return judge.verdicts(compact_->context(compact_->weights()), R,
+                              [&] { return std::make_unique<GateHook>(on_device, compact_->means()); });
     };
     /// Fewest nodes of an order that reach a target; all of them when none do.
     const auto fewest = [&](const std::vector<std::int64_t>& order, double target) {
@@ -422,7 +448,8 @@ void FastPruner::choose(std::size_t task) {
             for (const auto node : order) {
                 in_model.push_back(numbers[static_cast<std::size_t>(node)]);
             }
-            const auto count = fewest(order, config_.targets[target]);
+            const auto all = losses_of(order, {static_cast<std::int64_t>(order.size())}).front().loss;
+            const auto count = fewest(order, aim(config_.targets[target], all));
             const auto keep = first_nodes(in_model, count);
             const auto edges = circuit_edges(*model_, keep.data()).size();
             if (edges < smallest) {
@@ -444,23 +471,30 @@ std::vector<std::uint8_t> FastPruner::first_nodes(const std::vector<std::int64_t
     return keep;
 }
 
+double FastPruner::aim(double target, double best) const {
+    const auto wanted = config_.margin * target;
+    return best <= wanted ? wanted : std::min(target, best + config_.margin * (target - best));
+}
+
 void FastPruner::begin(Attempt& attempt) {
     const auto target = config_.targets[attempt.target];
+    attempt.aim = config_.margin * target;
     look_at(attempt);
     // Masks are chosen by fewer examples than decide.
     const auto all = static_cast<std::int64_t>(attempt.order.size());
-    while (attempt.full.verdict.loss > target && attempt.count < all) {
+    while (attempt.full.verdict.loss > attempt.aim && attempt.count < all) {
         attempt.count = std::min(all, attempt.count + std::max<std::int64_t>(1, attempt.count / 10));
         attempt.circuit = circuit_of(first_nodes(attempt.order, attempt.count));
         look_at(attempt);
     }
+    attempt.aim = aim(target, attempt.full.verdict.loss);
     // A circuit of a stricter target may be smaller already.
     for (std::size_t other = 0; other < config_.targets.size(); ++other) {
         const auto& found = found_[attempt.task][other];
         if (!found.reached || config_.targets[other] > target) {
             continue;
         }
-        if (attempt.full.verdict.loss > target || smaller(found.circuit, attempt.circuit)) {
+        if (attempt.full.verdict.loss > attempt.aim || smaller(found.circuit, attempt.circuit)) {
             attempt.circuit = found.circuit;
             look_at(attempt);
         }
@@ -472,12 +506,15 @@ void FastPruner::look_at(Attempt& attempt) {
     const auto& compact = *attempt.compact;
     for (auto* view : {&attempt.full, &attempt.quick}) {
         view->judge = (view == &attempt.full ? judges_ : quick_judges_)[attempt.task].get();
-        ResidualRecorder<GateHook> recorder;
-        recorder.freeze_norms(view->judge->norms());
-        const auto differences =
-            answer_differences(compact.context(compact.weights()), view->judge->examples(), 1, &recorder);
-        view->verdict = view->judge->verdicts(differences).front();
-        view->residuals = std::move(recorder.residuals);
+        view->residuals.clear();
+        std::vector<at::Tensor> differences;
+        for (const auto& batch : view->judge->batches()) {
+            ResidualRecorder<GateHook> recorder;
+            recorder.freeze_norms(batch.norms);
+            differences.push_back(answer_differences(compact.context(compact.weights()), batch.examples, 1, &recorder));
+            view->residuals.push_back(std::move(recorder.residuals));
+        }
+        view->verdict = view->judge->verdicts(at::cat(differences, 1)).front();
     }
     report(attempt.circuit, attempt.full.verdict.loss);
 }
@@ -488,8 +525,9 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
         begin(*attempt);
         attempt->edges_done = !config_.edges;
     }
-    const auto reached = attempt->full.verdict.loss <= config_.targets[attempt->target];
-    if (!reached || (attempt->nodes_done && attempt->edges_done)) {
+    const auto loss = attempt->full.verdict.loss;
+    if (loss > attempt->aim || (attempt->nodes_done && attempt->edges_done)) {
+        const auto reached = loss <= config_.targets[attempt->target];
         found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
         return;
     }
@@ -552,60 +590,132 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
         }
         by_half_layer[first].push_back(v);
     }
-    std::vector<double> losses(variants.size());
-    for (const auto& [half_layer, members] : by_half_layer) {
-        const auto& residual = view.residuals[static_cast<std::size_t>(half_layer)];
-        const auto positions = residual.size(0) * residual.size(1);
+    auto differences = at::empty({static_cast<std::int64_t>(variants.size()), judge.sequences()}, at::kDouble);
+    std::int64_t column = 0;
+    for (std::size_t b = 0; b < judge.batches().size(); ++b) {
+        const auto& batch = judge.batches()[b];
+        const auto positions = batch.examples.tokens.numel();
         const auto at_once =
             static_cast<std::size_t>(std::max<std::int64_t>(1, positions_at_once(model_->device()) / positions));
-        for (std::size_t begin = 0; begin < members.size(); begin += at_once) {
-            model_->check_cancelled();
-            const auto R = std::min(at_once, members.size() - begin);
-            std::vector<float> nodes(R * n, 1.0F);
-            std::vector<float> edges(R * E, 1.0F);
-            auto edges_differ = false;
-            for (std::size_t r = 0; r < R; ++r) {
-                for (const auto part : variants[members[begin + r]]) {
-                    for (const auto node : parts[part].nodes) {
-                        nodes[r * n + static_cast<std::size_t>(node)] = 0.0F;
-                    }
-                    if (parts[part].nodes.empty()) {  // a closed node takes its edges with it
-                        edges_differ = true;
-                        edges[r * E + static_cast<std::size_t>(parts[part].edges.front())] = 0.0F;
+        for (const auto& [half_layer, members] : by_half_layer) {
+            const auto& residual = view.residuals[b][static_cast<std::size_t>(half_layer)];
+            for (std::size_t begin = 0; begin < members.size(); begin += at_once) {
+                model_->check_cancelled();
+                const auto R = std::min(at_once, members.size() - begin);
+                std::vector<float> nodes(R * n, 1.0F);
+                std::vector<float> edges(R * E, 1.0F);
+                auto edges_differ = false;
+                for (std::size_t r = 0; r < R; ++r) {
+                    for (const auto part : variants[members[begin + r]]) {
+                        for (const auto node : parts[part].nodes) {
+                            nodes[r * n + static_cast<std::size_t>(node)] = 0.0F;
+                        }
+                        if (parts[part].nodes.empty()) {  // a closed node takes its edges with it
+                            edges_differ = true;
+                            edges[r * E + static_cast<std::size_t>(parts[part].edges.front())] = 0.0F;
+                        }
                     }
                 }
-            }
-            const auto rows = static_cast<std::int64_t>(R);
-            GateHook hook(host_tensor(nodes, rows).to(means_.device()), compact.means());
-            hook.freeze_norms(repeated(judge.norms(), rows));
-            const auto weights =
-                edges_differ ? compact.gated(host_tensor(edges, rows).to(means_.device())) : compact.weights();
-            const auto verdicts = judge.verdicts(
-                answer_differences(compact.context(weights), judge.examples(), rows, &hook, half_layer, residual));
-            for (std::size_t r = 0; r < R; ++r) {
-                losses[members[begin + r]] = verdicts[r].loss;
+                const auto rows = static_cast<std::int64_t>(R);
+                GateHook hook(host_tensor(nodes, rows).to(means_.device()), compact.means());
+                hook.freeze_norms(repeated(batch.norms, rows));
+                const auto weights =
+                    edges_differ ? compact.gated(host_tensor(edges, rows).to(means_.device())) : compact.weights();
+                const auto found =
+                    answer_differences(compact.context(weights), batch.examples, rows, &hook, half_layer, residual)
+                        .to(at::kCPU, at::kDouble);
+                for (std::size_t r = 0; r < R; ++r) {
+                    differences.select(0, static_cast<std::int64_t>(members[begin + r]))
+                        .narrow(0, column, batch.examples.sequences())
+                        .copy_(found.select(0, static_cast<std::int64_t>(r)));
+                }
             }
         }
+        column += batch.examples.sequences();
+    }
+    std::vector<double> losses;
+    for (const auto& verdict : judge.verdicts(differences)) {
+        losses.push_back(verdict.loss);
     }
     return losses;
 }
 
-bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
-    const auto target = config_.targets[attempt.target];
-    std::vector<std::vector<std::size_t>> single;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        single.push_back({i});
+std::vector<double> FastPruner::rises_by_gradient(const Attempt& attempt, const std::vector<Part>& parts) const {
+    const at::AutoGradMode with_gradients(true);
+    const auto& compact = *attempt.compact;
+    const auto& view = attempt.quick;
+    const auto of_nodes = !parts.front().nodes.empty();
+    const auto count = of_nodes ? compact.nodes().size() : static_cast<std::int64_t>(compact.edges().size());
+    const auto& fit = view.verdict.calibration;
+    auto slope = at::zeros({count}, means_.options());
+    for (const double open : {1.0, 0.5}) {
+        auto gates = at::full({1, count}, open, means_.options());
+        gates.set_requires_grad(true);
+        for (const auto& batch : view.judge->batches()) {
+            model_->check_cancelled();
+            const auto weights = of_nodes ? compact.weights() : compact.gated(gates);
+            GateHook hook(of_nodes ? gates : at::Tensor(), compact.means());
+            hook.freeze_norms(batch.norms);
+            const auto differences = answer_differences(compact.context(weights), batch.examples, 1, &hook);
+            const auto z = fit.scale * differences + fit.shift;
+            at::softplus(-answer_signs(batch.examples) * z).sum().backward();
+        }
+        slope.add_(gates.grad().view({count}), 0.5 / static_cast<double>(view.judge->sequences()));
     }
-    const auto losses = losses_without(attempt, attempt.quick, parts, single);
+    const auto host = slope.to(at::kCPU).contiguous();
+    std::vector<double> rises;
+    for (const auto& part : parts) {
+        double rise = 0.0;
+        for (const auto index : of_nodes ? part.nodes : part.edges) {
+            rise -= host.const_data_ptr<float>()[index];
+        }
+        rises.push_back(rise);
+    }
+    return rises;
+}
+
+std::size_t FastPruner::first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
+                                           const std::vector<std::vector<std::size_t>>& variants) const {
+    // On a processor several variants at once cost what they do one by one.
+    const auto at_once = model_->device().is_cpu() ? 1 : variants.size();
+    for (std::size_t next = 0; next < variants.size(); next += at_once) {
+        const auto first = variants.begin() + static_cast<std::ptrdiff_t>(next);
+        const auto losses =
+            losses_without(attempt, attempt.full, parts, {first, first + static_cast<std::ptrdiff_t>(at_once)});
+        const auto found = std::find_if(losses.begin(), losses.end(), [&](double loss) { return loss <= attempt.aim; });
+        if (found != losses.end()) {
+            return next + static_cast<std::size_t>(found - losses.begin());
+        }
+    }
+    return variants.size();
+}
+
+bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
+    const auto target = attempt.aim;
+    if (parts.empty()) {
+        return false;
+    }
+    const auto exact = static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    std::vector<double> rises;
+    if (exact) {
+        std::vector<std::vector<std::size_t>> single;
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            single.push_back({i});
+        }
+        for (const auto loss : losses_without(attempt, attempt.quick, parts, single)) {
+            rises.push_back(loss - attempt.quick.verdict.loss);
+        }
+    } else {
+        rises = rises_by_gradient(attempt, parts);
+    }
 
     // Those that may go, by what an edge less costs.
     std::vector<std::size_t> order;
     std::vector<double> cost(parts.size());
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto rise = losses[i] - attempt.quick.verdict.loss;
         const auto size = static_cast<double>(std::max<std::size_t>(1, parts[i].edges.size()));
-        cost[i] = rise > 0.0 ? rise / size : rise;
-        if (rise <= kDoubt * (target - attempt.full.verdict.loss) + kLeastRise * target) {
+        cost[i] = rises[i] > 0.0 ? rises[i] / size : rises[i];
+        if (!exact || rises[i] <= kDoubt * (target - attempt.full.verdict.loss) + kLeastRise * target) {
             order.push_back(i);
         }
     }
@@ -613,49 +723,45 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (order.empty()) {
         return false;
     }
-    // Together as many as possible, half of them at most: the rest looks different once these are gone.
-    std::vector<std::vector<std::size_t>> together;
-    const auto most = std::max<std::size_t>(1, order.size() / 2);
-    for (std::size_t count = 1;; count = std::min(most, count + std::max<std::size_t>(1, count / 2))) {
-        together.emplace_back(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
-        if (count == most) {
-            break;
-        }
-    }
-    const auto losses_together = losses_without(attempt, attempt.full, parts, together);
+    // In that order, growing numbers of them at a time for as long as they can go: half of all, then one by one, since
+    // the rest looks different once these are gone; until a row of them cannot.
+    const auto half = order.size() / 2;
     std::vector<std::size_t> gone;
-    for (std::size_t i = 0; i < together.size(); ++i) {
-        if (losses_together[i] <= target) {
-            gone = together[i];
-        }
-    }
-    // Then one by one what can go beside them, until a row of them cannot.
-    for (auto next = gone.size(); next < order.size();) {
+    for (std::size_t next = 0, width = 1, failures = 0; next < order.size() && failures < kTries;) {
+        width = std::max<std::size_t>(1, next < half ? std::min(width, half - next) : 1);
         std::vector<std::vector<std::size_t>> variants;
-        for (auto i = next; i < std::min(order.size(), next + kTries); ++i) {
+        for (auto w = width; w > 0; w /= 2) {
             variants.push_back(gone);
-            variants.back().push_back(order[i]);
+            const auto first = order.begin() + static_cast<std::ptrdiff_t>(next);
+            variants.back().insert(variants.back().end(), first, first + static_cast<std::ptrdiff_t>(w));
         }
-        const auto of_variants = losses_without(attempt, attempt.full, parts, variants);
-        const auto first = std::find_if(of_variants.begin(), of_variants.end(), [&](double l) { return l <= target; });
-        if (first == of_variants.end()) {
-            break;
+        const auto taken = first_that_reaches(attempt, parts, variants);
+        if (taken == variants.size()) {
+            ++failures;
+            ++next;
+            width = 1;
+            continue;
         }
-        const auto taken = static_cast<std::size_t>(first - of_variants.begin());
+        const auto more = variants[taken].size() - gone.size();
         gone = std::move(variants[taken]);
-        next += taken + 1;
+        failures = 0;
+        next += more;
+        width = 2 * more;
     }
-    const auto before = attempt.circuit;
     while (!gone.empty()) {
-        attempt.circuit = without(attempt, parts, gone);
-        look_at(attempt);
-        if (attempt.full.verdict.loss <= target) {
+        Attempt next;
+        next.task = attempt.task;
+        next.circuit = without(attempt, parts, gone);
+        look_at(next);
+        if (next.full.verdict.loss <= target) {
+            attempt.circuit = std::move(next.circuit);
+            attempt.compact = std::move(next.compact);
+            attempt.full = std::move(next.full);
+            attempt.quick = std::move(next.quick);
             return true;
         }
         // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.
-        attempt.circuit = before;
-        look_at(attempt);
-        gone.pop_back();
+        gone.resize(gone.size() - std::max<std::size_t>(1, gone.size() / 8));
     }
     return false;
 }

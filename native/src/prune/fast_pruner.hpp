@@ -6,8 +6,10 @@
 //   3. choose: for every target, of every mask the fewest nodes by score that reach it, several numbers in one
 //      forward; of all masks the circuit with the fewest edges;
 //   4. clean: nodes, then single edges are left out for as long as the target is kept; what each alone costs is
-//      measured for all of them in one pass, from the residual before its half layer on.
-// A circuit reaches a target when its calibrated loss is at most that on training and on validation examples.
+//      measured for all of them in one pass, from the residual before its half layer on; of more than some hundreds
+//      gradients say it.
+// A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
+// search aims at a part of it (margin): circuits that just reach it do so by the templates they were chosen on.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,10 +34,12 @@ struct FastPruneConfig {
     MaskConfig masks;
     std::vector<double> k_factors;       ///< one mask is learnt for each, with a price of so many times masks.k_coef
     std::vector<double> targets;         ///< nats per sequence
+    double margin = 1.0;                 ///< part of a target that is aimed at
     std::int64_t attribution_pairs = 0;  ///< training pairs that attributions are averaged over
     double candidate_factor = 1.0;       ///< candidates for every node that the attribution needs
     std::int64_t selection_pairs = 0;    ///< training pairs, and as many validation pairs, that circuits are judged by
     std::int64_t ranking_pairs = 0;      ///< the same of those by which parts to leave out are looked for
+    std::int64_t exact_parts = 0;        ///< parts that are ranked by runs without each; of more by gradients
     bool edges = true;                   ///< leave out single edges
     PruneOptions options;                ///< with ablation to values, which alone can be folded
 };
@@ -94,6 +98,8 @@ private:
     struct Attempt;
     struct Part;
 
+    /// Loss that a search for a target aims at: a part of it, or as far below it where the best there is has `best`.
+    [[nodiscard]] double aim(double target, double best) const;
     void attribute(std::size_t task);
     void prepare_learning();
     void learn();
@@ -109,6 +115,11 @@ private:
     [[nodiscard]] std::vector<double> losses_without(const Attempt& attempt, const View& view,
                                                      const std::vector<Part>& parts,
                                                      const std::vector<std::vector<std::size_t>>& variants) const;
+    /// What leaving out each part costs, to first order.
+    [[nodiscard]] std::vector<double> rises_by_gradient(const Attempt& attempt, const std::vector<Part>& parts) const;
+    /// The first variant that keeps what the attempt aims at; their number where none does.
+    [[nodiscard]] std::size_t first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
+                                                 const std::vector<std::vector<std::size_t>>& variants) const;
     /// Leave out those parts whose absence costs least. @return whether any could go.
     bool drop(Attempt& attempt, const std::vector<Part>& parts);
     [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,

@@ -47,7 +47,7 @@
 #define TEST_PRUNER "{\"masks\":" TEST_MASKS ",\"options\":" TEST_OPTIONS "}"
 #define TEST_FAST_PRUNER                                                                                         \
     "{\"masks\":" TEST_MASKS ",\"options\":" TEST_OPTIONS ",\"k_factors\":[1.0,3.0],\"targets\":[10.0,5.0]," \
-    "\"attribution_pairs\":2,\"candidate_factor\":1.5,\"selection_pairs\":4,\"ranking_pairs\":2,\"edges\":true}"
+    "\"margin\":1.0,\"attribution_pairs\":2,\"candidate_factor\":1.5,\"selection_pairs\":4,\"ranking_pairs\":2,\"exact_parts\":4096,\"edges\":true}"
 /* clang-format on */
 
 #endif /* FILIGREE_TESTS_CAPI_CONFIGS_H */

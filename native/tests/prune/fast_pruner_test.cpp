@@ -32,10 +32,12 @@ nlohmann::json small_fast_json() {
             {"options", {{"ablation", "mean"}, {"calibrate", true}, {"tied_qk", false}, {"frozen_norms", false}}},
             {"k_factors", {1.0, 3.0}},
             {"targets", {0.15}},
+            {"margin", 1.0},
             {"attribution_pairs", 16},
             {"candidate_factor", 2.0},
             {"selection_pairs", 32},
             {"ranking_pairs", 8},
+            {"exact_parts", 4096},
             {"edges", true}};
 }
 
@@ -108,6 +110,34 @@ TEST_F(FastPruning, LeavesNothingThatCouldGo) {
         could_go += std::max(loss_of(without, task().train), loss_of(without, task().validation)) < 0.8 * target;
     }
     EXPECT_EQ(could_go, 0) << "edges whose absence is far from the target";
+}
+
+TEST_F(FastPruning, AimsAtAPartOfTheTarget) {
+    auto config = small_fast_json();
+    config["margin"] = 0.25;
+    const auto strict = search(config);
+    EXPECT_TRUE(strict->found(0, 0).reached);
+    EXPECT_LE(loss_of(strict->found(0, 0), task().validation), 0.25 * 0.15 + kRounding);
+
+    // A part that nothing reaches: then it is the same part of the way from the best there is.
+    config["margin"] = 0.001;
+    config["targets"] = {0.001};
+    const auto close = search(config);
+    EXPECT_TRUE(close->found(0, 0).reached);
+    EXPECT_LE(loss_of(close->found(0, 0), task().validation), 0.001 + kRounding);
+    EXPECT_GT(std::max(loss_of(close->found(0, 0), task().train), loss_of(close->found(0, 0), task().validation)),
+              1e-6);
+}
+
+TEST_F(FastPruning, RanksPartsByGradientsWhereThereAreTooMany) {
+    auto config = small_fast_json();
+    const auto exact = search(config);
+    config["exact_parts"] = 0;
+    const auto estimated = search(config);
+    EXPECT_TRUE(estimated->found(0, 0).reached);
+    EXPECT_LE(loss_of(estimated->found(0, 0), task().validation), 0.15 + kRounding);
+    const auto edges = estimated->found(0, 0).circuit.edges->size();
+    EXPECT_LT(edges, 4 * exact->found(0, 0).circuit.edges->size() + 4);
 }
 
 TEST_F(FastPruning, RepeatsItself) {

@@ -13,18 +13,13 @@ import java.util.List;
  * @param tokens those that it tells apart, null for all
  */
 public record FoundCircuit(
-    boolean[] keep,
-    List<Edge> edges,
-    Calibration calibration,
-    boolean reached,
-    TokenMask tokens) {
+    boolean[] keep, List<Edge> edges, Calibration calibration, boolean reached, TokenMask tokens) {
   public FoundCircuit {
     edges = List.copyOf(edges);
   }
 
   /** A circuit that tells all tokens apart. */
-  public FoundCircuit(
-      boolean[] keep, List<Edge> edges, Calibration calibration, boolean reached) {
+  public FoundCircuit(boolean[] keep, List<Edge> edges, Calibration calibration, boolean reached) {
     this(keep, edges, calibration, reached, null);
   }
 

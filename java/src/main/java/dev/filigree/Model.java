@@ -5,6 +5,7 @@ import dev.filigree.data.TokenFile;
 import dev.filigree.ffi.Filigree;
 import dev.filigree.ffi.fg_edge;
 import dev.filigree.ffi.fg_eval_stats;
+import dev.filigree.ffi.fg_found_circuit;
 import dev.filigree.ffi.fg_task_stats;
 import dev.filigree.json.Json;
 import dev.filigree.nativelib.NativeHandle;
@@ -298,6 +299,7 @@ public final class Model extends NativeObject {
    */
   public FoundCircuit chooseTokens(
       Examples train, Examples validation, CircuitMask mask, double target, boolean calibrate) {
+    List<Edge> edges = mask.edges() == null ? edges(mask.keep()) : mask.edges();
     return call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
@@ -317,7 +319,7 @@ public final class Model extends NativeObject {
                     found));
             return new FoundCircuit(
                 mask.keep(),
-                mask.edges(),
+                edges,
                 new Calibration(fg_found_circuit.scale(found), fg_found_circuit.shift(found)),
                 fg_found_circuit.reached(found) != 0,
                 new TokenMask(Masks.read(tokens), mask.tokens().embedding()));

@@ -433,8 +433,7 @@ class EngineTest {
       Arrays.fill(all, true);
       float[] embedding = new float[model.config().dModel()];
       CircuitMask everything =
-          new CircuitMask(nodes, new float[nodes.length])
-              .withTokens(new TokenMask(all, embedding));
+          new CircuitMask(nodes, new float[nodes.length]).withTokens(new TokenMask(all, embedding));
       assertThat(model.differences(examples, everything)).isEqualTo(model.differences(examples));
 
       FoundCircuit guess = model.chooseTokens(examples, examples, everything, 0.9, true);

@@ -58,7 +58,7 @@ public final class TestModels {
 
   public static FastPruneConfig fastPruning(List<Double> targets) {
     return new FastPruneConfig(
-        pruning(12), PruneOptions.PUBLISHED, List.of(1.0, 3.0), targets, 4, 2, 8, 4, true);
+        pruning(12), PruneOptions.PUBLISHED, List.of(1.0, 3.0), targets, 1, 4, 2, 8, 4, 4096, true);
   }
 
   /** Tokens that repeat with a little noise, so that there is something to learn. */

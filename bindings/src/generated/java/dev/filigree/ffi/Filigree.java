@@ -3097,6 +3097,74 @@ public class Filigree extends Filigree$shared {
         }
     }
 
+    private static class fg_circuit_tokens {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Filigree.C_INT,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER,
+            Filigree.C_DOUBLE,
+            Filigree.C_INT,
+            Filigree.C_LONG,
+            Filigree.C_POINTER,
+            Filigree.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("fg_circuit_tokens");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_tokens(fg_model *model, fg_examples *train, fg_examples *validation, const fg_circuit *circuit, double target_loss, uint32_t calibrate, uint64_t vocab_size, uint8_t *out_tokens, fg_found_circuit *out_found)
+     * }
+     */
+    public static FunctionDescriptor fg_circuit_tokens$descriptor() {
+        return fg_circuit_tokens.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_tokens(fg_model *model, fg_examples *train, fg_examples *validation, const fg_circuit *circuit, double target_loss, uint32_t calibrate, uint64_t vocab_size, uint8_t *out_tokens, fg_found_circuit *out_found)
+     * }
+     */
+    public static MethodHandle fg_circuit_tokens$handle() {
+        return fg_circuit_tokens.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * fg_status fg_circuit_tokens(fg_model *model, fg_examples *train, fg_examples *validation, const fg_circuit *circuit, double target_loss, uint32_t calibrate, uint64_t vocab_size, uint8_t *out_tokens, fg_found_circuit *out_found)
+     * }
+     */
+    public static MemorySegment fg_circuit_tokens$address() {
+        return fg_circuit_tokens.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * fg_status fg_circuit_tokens(fg_model *model, fg_examples *train, fg_examples *validation, const fg_circuit *circuit, double target_loss, uint32_t calibrate, uint64_t vocab_size, uint8_t *out_tokens, fg_found_circuit *out_found)
+     * }
+     */
+    public static int fg_circuit_tokens(MemorySegment model, MemorySegment train, MemorySegment validation, MemorySegment circuit, double target_loss, int calibrate, long vocab_size, MemorySegment out_tokens, MemorySegment out_found) {
+        var mh$ = fg_circuit_tokens.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("fg_circuit_tokens", model, train, validation, circuit, target_loss, calibrate, vocab_size, out_tokens, out_found);
+            }
+            return (int)mh$.invokeExact(model, train, validation, circuit, target_loss, calibrate, vocab_size, out_tokens, out_found);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class fg_circuit_with_donors {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Filigree.C_INT,

@@ -23,6 +23,10 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     const float *means;
  *     const fg_edge *edges;
  *     uint64_t n_edges;
+ *     const uint8_t *tokens;
+ *     uint64_t vocab_size;
+ *     const float *embedding;
+ *     uint64_t d_model;
  * }
  * }
  */
@@ -39,7 +43,11 @@ public class fg_circuit {
         Filigree.C_POINTER.withName("keep"),
         Filigree.C_POINTER.withName("means"),
         Filigree.C_POINTER.withName("edges"),
-        Filigree.C_LONG.withName("n_edges")
+        Filigree.C_LONG.withName("n_edges"),
+        Filigree.C_POINTER.withName("tokens"),
+        Filigree.C_LONG.withName("vocab_size"),
+        Filigree.C_POINTER.withName("embedding"),
+        Filigree.C_LONG.withName("d_model")
     ).withName("fg_circuit");
 
     /**
@@ -355,6 +363,182 @@ public class fg_circuit {
      */
     public static void n_edges(MemorySegment struct, long fieldValue) {
         struct.set(n_edges$LAYOUT, n_edges$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout tokens$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("tokens"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const uint8_t *tokens
+     * }
+     */
+    public static final AddressLayout tokens$layout() {
+        return tokens$LAYOUT;
+    }
+
+    private static final long tokens$OFFSET = $LAYOUT.byteOffset(groupElement("tokens"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const uint8_t *tokens
+     * }
+     */
+    public static final long tokens$offset() {
+        return tokens$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const uint8_t *tokens
+     * }
+     */
+    public static MemorySegment tokens(MemorySegment struct) {
+        return struct.get(tokens$LAYOUT, tokens$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const uint8_t *tokens
+     * }
+     */
+    public static void tokens(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(tokens$LAYOUT, tokens$OFFSET, fieldValue);
+    }
+
+    private static final OfLong vocab_size$LAYOUT = (OfLong)$LAYOUT.select(groupElement("vocab_size"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t vocab_size
+     * }
+     */
+    public static final OfLong vocab_size$layout() {
+        return vocab_size$LAYOUT;
+    }
+
+    private static final long vocab_size$OFFSET = $LAYOUT.byteOffset(groupElement("vocab_size"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t vocab_size
+     * }
+     */
+    public static final long vocab_size$offset() {
+        return vocab_size$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t vocab_size
+     * }
+     */
+    public static long vocab_size(MemorySegment struct) {
+        return struct.get(vocab_size$LAYOUT, vocab_size$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t vocab_size
+     * }
+     */
+    public static void vocab_size(MemorySegment struct, long fieldValue) {
+        struct.set(vocab_size$LAYOUT, vocab_size$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout embedding$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("embedding"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const float *embedding
+     * }
+     */
+    public static final AddressLayout embedding$layout() {
+        return embedding$LAYOUT;
+    }
+
+    private static final long embedding$OFFSET = $LAYOUT.byteOffset(groupElement("embedding"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const float *embedding
+     * }
+     */
+    public static final long embedding$offset() {
+        return embedding$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const float *embedding
+     * }
+     */
+    public static MemorySegment embedding(MemorySegment struct) {
+        return struct.get(embedding$LAYOUT, embedding$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const float *embedding
+     * }
+     */
+    public static void embedding(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(embedding$LAYOUT, embedding$OFFSET, fieldValue);
+    }
+
+    private static final OfLong d_model$LAYOUT = (OfLong)$LAYOUT.select(groupElement("d_model"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t d_model
+     * }
+     */
+    public static final OfLong d_model$layout() {
+        return d_model$LAYOUT;
+    }
+
+    private static final long d_model$OFFSET = $LAYOUT.byteOffset(groupElement("d_model"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t d_model
+     * }
+     */
+    public static final long d_model$offset() {
+        return d_model$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t d_model
+     * }
+     */
+    public static long d_model(MemorySegment struct) {
+        return struct.get(d_model$LAYOUT, d_model$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t d_model
+     * }
+     */
+    public static void d_model(MemorySegment struct, long fieldValue) {
+        struct.set(d_model$LAYOUT, d_model$OFFSET, fieldValue);
     }
 
     /**

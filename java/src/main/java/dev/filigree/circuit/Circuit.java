@@ -41,8 +41,8 @@ import java.util.Set;
  *     that the circuit reads: the strongest of each channel, those of the cue first
  * @param unembeddings weights with which the residual channels that the circuit writes speak for
  *     the answers of the final examples: the strongest of each channel
- * @param tokens those that the circuit tells apart, in the order of the vocabulary, while all others
- *     are embedded as their mean over the training text; null when it tells all apart
+ * @param tokens those that the circuit tells apart, in the order of the vocabulary, while all
+ *     others are embedded as their mean over the training text; null when it tells all apart
  * @param config everything about the search
  */
 public record Circuit(

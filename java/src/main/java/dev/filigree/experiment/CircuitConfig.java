@@ -58,10 +58,12 @@ public record CircuitConfig(
   public record Fast(
       PruneConfig masks,
       List<Double> kFactors,
+      double margin,
       int attributionPairs,
       double candidateFactor,
       int selectionPairs,
       int rankingPairs,
+      int exactParts,
       boolean edges) {
     public Fast {
       kFactors = List.copyOf(kFactors);
@@ -73,10 +75,12 @@ public record CircuitConfig(
           options,
           kFactors,
           targets,
+          margin,
           attributionPairs,
           candidateFactor,
           selectionPairs,
           rankingPairs,
+          exactParts,
           edges);
     }
   }
@@ -146,10 +150,12 @@ public record CircuitConfig(
         new Fast(
             fastMasks,
             fast.kFactors(),
+            fast.margin(),
             fast.attributionPairs(),
             fast.candidateFactor(),
             fast.selectionPairs(),
             fast.rankingPairs(),
+            fast.exactParts(),
             fast.edges()),
         published);
   }

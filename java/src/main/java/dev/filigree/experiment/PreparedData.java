@@ -129,7 +129,10 @@ final class PreparedData implements AutoCloseable {
     return losses;
   }
 
-  /** How often each token of the vocabulary comes in the training text, each corpus weighing its share. */
+  /**
+   * How often each token of the vocabulary comes in the training text, each corpus weighing its
+   * share.
+   */
   double[] tokenShares(int vocabulary) {
     double[] shares = new double[vocabulary];
     for (Part part : parts) {

@@ -123,9 +123,10 @@ class ReportPageTest extends BrowserTest {
     Locator lists = page.locator("details.lists").first();
     lists.locator("summary").click();
     Locator tables = lists.locator("table");
-    assertThat(tables).hasCount(4);
+    assertThat(tables).hasCount(5);
     assertThat(tables.first().locator("tbody tr")).hasCount(31);
     assertThat(tables.first().locator("caption")).hasText("31 nodes");
+    assertThat(tables.last().locator("caption")).containsText("2 tokens are told apart");
   }
 
   @Test
