@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/error.hpp"
 #include "model/residuals.hpp"
 
 namespace filigree {
@@ -70,7 +69,6 @@ private:
 
 at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const std::vector<NodeEdit>& edits) {
     const at::NoGradGuard no_grad;
-    FG_EXPECTS(!mask.frozen_norms, FG_UNSUPPORTED, "single nodes are not edited under frozen norms");
     auto& model = *examples.model;
     const auto context = model.context();
     const auto placed = by_half_layer(model, edits);
@@ -79,6 +77,13 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
     for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
         const auto rows = std::min(kRowsPerForward, total - first);
         const auto part = examples.select(at::arange(first, first + rows, examples.positions.options()));
+        std::vector<at::Tensor> norms;  // by half layer, of the last at the answer alone
+        if (mask.frozen_norms) {
+            norms = record_norms(context, part.tokens, {});
+            norms.back() = norms.back().gather(1, part.positions.view({-1, 1, 1}));
+        }
+        GateHook last_norm;
+        last_norm.freeze_norms(norms);
         ResidualRecorder<CircuitHook> recorder(mask);
         static_cast<void>(forward(context, part.tokens, &recorder));
         const auto at_once = std::max<std::int64_t>(1, kRowsPerForward / rows);
@@ -89,10 +94,11 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
                 model.check_cancelled();
                 const auto count = std::min(at_once, size - begin);
                 EditHook hook(mask, &group[static_cast<std::size_t>(begin)], count, rows);
+                hook.freeze_norms(repeated(norms, count));
                 const auto x = run_layers(context, recorder.residuals[half_layer].repeat({count, 1, 1}),
                                           static_cast<std::int64_t>(half_layer), &hook);  // [count * rows, T, d]
                 for (std::int64_t i = 0; i < count; ++i) {
-                    const auto logits = answer_logits_of(part, x.narrow(0, i * rows, rows));
+                    const auto logits = answer_logits_of(part, x.narrow(0, i * rows, rows), &last_norm);
                     differences.select(0, group[static_cast<std::size_t>(begin + i)].index)
                         .narrow(0, first, rows)
                         .copy_(logit_differences(part, logits));

@@ -70,13 +70,17 @@ TokenChoice choose_tokens(const Examples& train, const Examples& validation, con
         return choice;
     }
 
+    // Tokens of examples that nobody is judged by stay, for nothing is known of them.
     std::set<std::int64_t> read;
-    collect(train, read);
-    collect(validation, read);
+    std::set<std::int64_t> judged;
+    for (const auto* examples : {&train, &validation}) {
+        collect(*examples, read);
+        collect(first_pairs(*examples, kDecidingPairs), judged);
+    }
     Tokens open;
     for (std::int64_t token = 0; token < V; ++token) {
         auto& kept = choice.keep[static_cast<std::size_t>(token)];
-        if (kept != 0 && read.contains(token)) {
+        if (kept != 0 && judged.contains(token)) {
             open.push_back(token);
         }
         kept = kept != 0 && read.contains(token) ? 1 : 0;

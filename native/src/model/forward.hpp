@@ -26,7 +26,7 @@ struct LayerWeights {
     at::Tensor sink;                 // [H], undefined without sinks
     at::Tensor c_fc, c_fc_bias;      // [m, d], [m]
     at::Tensor c_proj, c_proj_bias;  // [d, m], [d]
-    // Of compacted and edge-masked models only (circuit/masked_weights.hpp); undefined elsewhere. What attention adds
+    // Of compacted and edge-masked models only (circuit/edge_circuit.hpp); undefined elsewhere. What attention adds
     // to its output for closed value channels: per unit of attention that the heads give to tokens, and by position.
     at::Tensor o_share;     // [d, H]
     at::Tensor o_position;  // [block_size, d]

@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/softplus.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -95,10 +96,12 @@ public:
         : calibrate_(config.options.calibrate) {
         const auto fitted = 2 * std::min(pairs, task.train.pairs());
         const auto all = join(first_pairs(task.train, pairs), first_pairs(task.validation, pairs));
-        const auto order = std::get<1>(all.positions.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false));
-        const auto size = (all.sequences() + kLengths - 1) / kLengths;
-        for (std::int64_t first = 0; first < all.sequences(); first += size) {
-            const auto rows = order.slice(0, first, std::min(first + size, all.sequences()));
+        const auto lengths = all.positions.view({-1, 2}).amax(1);
+        const auto order = std::get<1>(lengths.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false));  // of pairs
+        const auto size = (all.pairs() + kLengths - 1) / kLengths;
+        for (std::int64_t first = 0; first < all.pairs(); first += size) {
+            const auto first_members = 2 * order.slice(0, first, std::min(first + size, all.pairs()));
+            const auto rows = at::stack(std::vector<at::Tensor>{first_members, first_members + 1}, 1).view({-1});
             Batch batch = {trimmed(all.select(rows)), {}};
             if (config.options.frozen_norms) {
                 batch.norms =
@@ -168,11 +171,20 @@ struct FastPruner::Attempt {
     std::int64_t count = 0;           // of them that the circuit began with
     EdgeCircuit circuit;
     double aim = 0.0;  // loss to keep
+    bool begun = false;
     std::unique_ptr<CompactModel> compact;
     View full;                // what decides
     View quick;               // of fewer examples, what says where to look
     bool nodes_done = false;  // none can go since the last edge went
     bool edges_done = false;
+
+    /// Go on with the circuit of another one.
+    void take(Attempt&& other) {
+        circuit = std::move(other.circuit);
+        compact = std::move(other.compact);
+        full = std::move(other.full);
+        quick = std::move(other.quick);
+    }
 };
 
 /// What can be left out at a time: nodes with all their edges, or an edge. Numbers are those of the compact model.
@@ -208,9 +220,14 @@ void FastPruner::advance() {
         return;
     }
     model_->check_cancelled();
-    const auto piece = std::move(work_.front());
+    auto piece = std::move(work_.front());
     work_.pop_front();
-    piece.run();
+    try {
+        piece.run();
+    } catch (...) {
+        work_.push_front(std::move(piece));  // every piece can be begun again
+        throw;
+    }
     ++pieces_done_;
 }
 
@@ -240,6 +257,7 @@ void FastPruner::attribute(std::size_t task) {
     auto total = at::zeros({nodes}, means_.options());
     // With everything open, where a task that is done well has nearly flat logits, and halfway to the means.
     for (const double open : {1.0, 0.5}) {
+        model_->check_cancelled();
         auto gates = at::full({examples.sequences(), nodes}, open, means_.options());
         gates.set_requires_grad(true);
         GateHook hook(gates, means_);
@@ -282,15 +300,20 @@ void FastPruner::attribute(std::size_t task) {
     }
     const auto wanted = static_cast<std::int64_t>(std::ceil(config_.candidate_factor * static_cast<double>(enough)));
     candidates_[task] = best(std::min(live, wanted));
-    if (config_.options.tied_qk) {
-        for (std::int64_t layer = 0; layer < model_->config().n_layer; ++layer) {
-            const auto& q = model_->nodes().site(layer, SiteKind::kAttnQ);
-            const auto& k = model_->nodes().site(layer, SiteKind::kAttnK);
-            for (std::int64_t c = 0; c < q.width; ++c) {
-                auto& of_q = candidates_[task][static_cast<std::size_t>(q.offset + c)];
-                auto& of_k = candidates_[task][static_cast<std::size_t>(k.offset + c)];
-                of_q = of_k = of_q | of_k;
-            }
+    tie(candidates_[task]);
+}
+
+void FastPruner::tie(std::vector<std::uint8_t>& keep) const {
+    if (!config_.options.tied_qk) {
+        return;
+    }
+    for (std::int64_t layer = 0; layer < model_->config().n_layer; ++layer) {
+        const auto& q = model_->nodes().site(layer, SiteKind::kAttnQ);
+        const auto& k = model_->nodes().site(layer, SiteKind::kAttnK);
+        for (std::int64_t c = 0; c < q.width; ++c) {
+            auto& of_q = keep[static_cast<std::size_t>(q.offset + c)];
+            auto& of_k = keep[static_cast<std::size_t>(k.offset + c)];
+            of_q = of_k = of_q | of_k;
         }
     }
 }
@@ -324,7 +347,9 @@ void FastPruner::prepare_learning() {
     allowed_ = host_tensor(allowed, static_cast<std::int64_t>(k_coefs.size())).to(means_.device());
     masks_ = std::make_unique<MaskOptimizer>(at::cat(starts, 0).to(means_.device()), config_.masks, k_coefs,
                                              host_tensor(parameters.sizes, 1).view({P}).to(means_.device()));
-    work_.push_front({FastPrunePhase::kLearn, [this] { learn(); }});
+    if (P > 0) {
+        work_.push_front({FastPrunePhase::kLearn, [this] { learn(); }});
+    }
 }
 
 void FastPruner::learn() {
@@ -395,6 +420,7 @@ void FastPruner::choose(std::size_t task) {
     }
 
     const auto losses_of = [&](const std::vector<std::int64_t>& order, const std::vector<std::int64_t>& counts) {
+        model_->check_cancelled();
         std::vector<float> gates(counts.size() * static_cast<std::size_t>(n));
         for (std::size_t r = 0; r < counts.size(); ++r) {
             for (std::int64_t i = 0; i < counts[r]; ++i) {
@@ -437,7 +463,7 @@ void FastPruner::choose(std::size_t task) {
     std::iota(by_target.begin(), by_target.end(), 0);
     std::sort(by_target.begin(), by_target.end(),
               [&](std::size_t a, std::size_t b) { return config_.targets[a] > config_.targets[b]; });
-    // The strictest target is looked at first, so it is put in front last.
+    std::vector<std::shared_ptr<Attempt>> attempts;
     for (const auto target : by_target) {
         auto attempt = std::make_shared<Attempt>();
         attempt->task = task;
@@ -459,6 +485,10 @@ void FastPruner::choose(std::size_t task) {
             }
         }
         attempt->circuit = circuit_of(first_nodes(attempt->order, attempt->count));
+        attempts.push_back(std::move(attempt));
+    }
+    // The strictest target is looked at first, so it is put in front last.
+    for (const auto& attempt : attempts) {
         work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
     }
 }
@@ -468,6 +498,7 @@ std::vector<std::uint8_t> FastPruner::first_nodes(const std::vector<std::int64_t
     for (std::int64_t i = 0; i < count; ++i) {
         keep[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1;
     }
+    tie(keep);
     return keep;
 }
 
@@ -478,16 +509,27 @@ double FastPruner::aim(double target, double best) const {
 
 void FastPruner::begin(Attempt& attempt) {
     const auto target = config_.targets[attempt.target];
-    attempt.aim = config_.margin * target;
-    look_at(attempt);
-    // Masks are chosen by fewer examples than decide.
     const auto all = static_cast<std::int64_t>(attempt.order.size());
-    while (attempt.full.verdict.loss > attempt.aim && attempt.count < all) {
-        attempt.count = std::min(all, attempt.count + std::max<std::int64_t>(1, attempt.count / 10));
-        attempt.circuit = circuit_of(first_nodes(attempt.order, attempt.count));
-        look_at(attempt);
+    const auto look_at_first = [&](std::int64_t count) {
+        Attempt next;
+        next.task = attempt.task;
+        next.circuit = circuit_of(first_nodes(attempt.order, count));
+        look_at(next);
+        return next;
+    };
+    auto count = attempt.count;
+    auto chosen = look_at_first(count);
+    attempt.aim = aim(target, std::min(chosen.full.verdict.loss,
+                                       count == all ? chosen.full.verdict.loss : look_at_first(all).full.verdict.loss));
+    // Masks are chosen by fewer examples than decide.
+    auto best = std::move(chosen);
+    while (best.full.verdict.loss > attempt.aim && count < all) {
+        count = std::min(all, count + std::max<std::int64_t>(1, count / 10));
+        if (auto next = look_at_first(count); next.full.verdict.loss < best.full.verdict.loss) {
+            best = std::move(next);
+        }
     }
-    attempt.aim = aim(target, attempt.full.verdict.loss);
+    attempt.take(std::move(best));
     // A circuit of a stricter target may be smaller already.
     for (std::size_t other = 0; other < config_.targets.size(); ++other) {
         const auto& found = found_[attempt.task][other];
@@ -495,13 +537,17 @@ void FastPruner::begin(Attempt& attempt) {
             continue;
         }
         if (attempt.full.verdict.loss > attempt.aim || smaller(found.circuit, attempt.circuit)) {
-            attempt.circuit = found.circuit;
-            look_at(attempt);
+            Attempt smallest;
+            smallest.task = attempt.task;
+            smallest.circuit = found.circuit;
+            look_at(smallest);
+            attempt.take(std::move(smallest));
         }
     }
 }
 
 void FastPruner::look_at(Attempt& attempt) {
+    model_->check_cancelled();
     attempt.compact = std::make_unique<CompactModel>(*model_, attempt.circuit, means_);
     const auto& compact = *attempt.compact;
     for (auto* view : {&attempt.full, &attempt.quick}) {
@@ -521,9 +567,10 @@ void FastPruner::look_at(Attempt& attempt) {
 
 void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     const at::NoGradGuard no_grad;
-    if (attempt->compact == nullptr) {
+    if (!attempt->begun) {
         begin(*attempt);
         attempt->edges_done = !config_.edges;
+        attempt->begun = true;
     }
     const auto loss = attempt->full.verdict.loss;
     if (loss > attempt->aim || (attempt->nodes_done && attempt->edges_done)) {
@@ -754,10 +801,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         next.circuit = without(attempt, parts, gone);
         look_at(next);
         if (next.full.verdict.loss <= target) {
-            attempt.circuit = std::move(next.circuit);
-            attempt.compact = std::move(next.compact);
-            attempt.full = std::move(next.full);
-            attempt.quick = std::move(next.quick);
+            attempt.take(std::move(next));
             return true;
         }
         // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.

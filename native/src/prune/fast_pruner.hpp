@@ -101,6 +101,8 @@ private:
     /// Loss that a search for a target aims at: a part of it, or as far below it where the best there is has `best`.
     [[nodiscard]] double aim(double target, double best) const;
     void attribute(std::size_t task);
+    /// With tied queries and keys, open both where one is.
+    void tie(std::vector<std::uint8_t>& keep) const;
     void prepare_learning();
     void learn();
     void choose(std::size_t task);

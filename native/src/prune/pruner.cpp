@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -113,7 +114,16 @@ Discretized Pruner::discretize(const Examples& validation, double target_loss) {
         Calibration calibration;
     };
     const auto keep_first = [&](std::int64_t nodes) {
-        return at::zeros_like(scores).index_fill_(0, order.narrow(0, 0, nodes), 1.0);
+        auto keep = at::zeros_like(scores).index_fill_(0, order.narrow(0, 0, nodes), 1.0);
+        for (std::int64_t layer = 0; options_.tied_qk && layer < model().config().n_layer; ++layer) {
+            const auto& q = model().nodes().site(layer, SiteKind::kAttnQ);
+            const auto& k = model().nodes().site(layer, SiteKind::kAttnK);
+            const auto either =
+                at::maximum(keep.narrow(0, q.offset, q.width), keep.narrow(0, k.offset, k.width)).clone();
+            keep.narrow(0, q.offset, q.width).copy_(either);
+            keep.narrow(0, k.offset, k.width).copy_(either);
+        }
+        return keep;
     };
     const auto candidate = [&](std::int64_t nodes) {
         const auto keep = keep_first(nodes);
@@ -122,8 +132,8 @@ Discretized Pruner::discretize(const Examples& validation, double target_loss) {
     };
     const auto finish = [&](const Candidate& chosen) {
         Discretized result;
-        result.nodes = chosen.nodes;
         result.keep = keep_first(chosen.nodes);
+        result.nodes = result.keep.sum().item<std::int64_t>();
         GateHook hook(result.keep, means_);
         if (options_.frozen_norms) {
             hook.freeze_norms_of_each_forward();

@@ -50,7 +50,7 @@ public:
         : sums_(at::zeros({model.nodes().size()}, model.values().options().dtype(at::kDouble))) {}
 
     at::Tensor at_site(const Site& site, at::Tensor x) override {
-        sums_.narrow(0, site.offset, site.width).add_(x.sum({0, 1}, /*keepdim=*/false, at::kDouble));
+        sums_.narrow(0, site.offset, site.width).add_(x.sum(at::IntArrayRef({0, 1}), /*keepdim=*/false, at::kDouble));
         return x;
     }
     [[nodiscard]] const at::Tensor& sums() const { return sums_; }

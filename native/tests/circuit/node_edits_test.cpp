@@ -87,5 +87,24 @@ TEST_F(NodeEdits, StepsAreTakenPositionByPosition) {
     }
 }
 
+TEST_F(NodeEdits, NormsStayFrozen) {
+    auto frozen = mask_;
+    frozen.frozen_norms = true;
+    const auto nodes = nodes_of(mask_.gates, 9);
+    const auto found = run_edits(examples_, frozen, ablations(frozen, nodes));
+    const auto own = run_edits(examples_, mask_, ablations(mask_, nodes));
+    EXPECT_GT((found - own).abs().max().item<double>(), 1e-3) << "frozen norms are not those of the circuit";
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        auto without = frozen;
+        without.gates = frozen.gates.clone();
+        without.gates.select(0, nodes[i]).fill_(0.0);
+        const auto expected = run(without);
+        for (std::size_t row = 0; row < expected.size(); ++row) {
+            EXPECT_NEAR(found.select(0, static_cast<std::int64_t>(i)).const_data_ptr<float>()[row],
+                        expected[row].difference, 2e-5);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace filigree

@@ -10,7 +10,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "circuit/circuit_mask.hpp"
 #include "prune/pruner.hpp"
@@ -140,6 +143,42 @@ TEST_F(FastPruning, RanksPartsByGradientsWhereThereAreTooMany) {
     EXPECT_LT(edges, 4 * exact->found(0, 0).circuit.edges->size() + 4);
 }
 
+TEST_F(FastPruning, JudgesByAnyNumberOfPairs) {
+    for (const auto pairs : {1, 5, 7}) {
+        auto config = small_fast_json();
+        config["selection_pairs"] = pairs;
+        config["ranking_pairs"] = pairs;
+        const auto pruner = search(config);
+        EXPECT_TRUE(pruner->found(0, 0).reached) << pairs;
+        EXPECT_LE(loss_of(pruner->found(0, 0), task().validation), 0.45) << pairs << ": guessing is 0.69";
+    }
+}
+
+TEST_F(FastPruning, GoesOnAfterItWasCancelled) {
+    const auto whole = search();
+    FastPruner pruner({task()}, parse_fast_prune_config(small_fast_json().dump()), means_);
+    std::atomic<int> left = 60;
+    std::thread other([&] {
+        for (; left > 0; --left) {
+            model_->cancel();
+            std::this_thread::sleep_for(std::chrono::milliseconds(4));
+        }
+    });
+    int cancelled = 0;
+    while (!pruner.finished()) {
+        try {
+            pruner.advance();
+        } catch (const Error& e) {
+            ASSERT_EQ(e.status(), FG_CANCELLED);
+            ++cancelled;
+        }
+    }
+    other.join();
+    EXPECT_GT(cancelled, 0);
+    EXPECT_EQ(pruner.found(0, 0).circuit.keep, whole->found(0, 0).circuit.keep);
+    EXPECT_EQ(pruner.found(0, 0).circuit.edges->size(), whole->found(0, 0).circuit.edges->size());
+}
+
 TEST_F(FastPruning, RepeatsItself) {
     const auto first = search();
     const auto second = search();
@@ -183,6 +222,10 @@ TEST_F(FastPruning, TiedQueriesAndKeysAreOpenTogether) {
     const auto pruner = search(config);
     const auto& found = pruner->found(0, 0);
     EXPECT_FALSE(found.reached);
+    config["targets"] = {0.1};
+    config["edges"] = false;
+    const auto smaller = search(config);
+    EXPECT_TRUE(smaller->found(0, 0).reached);
     std::int64_t open = 0;
     for (std::int64_t layer = 0; layer < 2; ++layer) {
         const auto& q = model_->nodes().site(layer, SiteKind::kAttnQ);
@@ -191,6 +234,8 @@ TEST_F(FastPruning, TiedQueriesAndKeysAreOpenTogether) {
             EXPECT_EQ(found.circuit.keep[static_cast<std::size_t>(q.offset + c)],
                       found.circuit.keep[static_cast<std::size_t>(k.offset + c)]);
             open += found.circuit.keep[static_cast<std::size_t>(q.offset + c)];
+            EXPECT_EQ(smaller->found(0, 0).circuit.keep[static_cast<std::size_t>(q.offset + c)],
+                      smaller->found(0, 0).circuit.keep[static_cast<std::size_t>(k.offset + c)]);
         }
     }
     EXPECT_GT(open, 0) << "no query is open: nothing was tested";
@@ -238,6 +283,9 @@ TEST_F(FastPruning, PublishedPrunerTiesQueriesAndKeys) {
     const auto& k = model_->nodes().site(1, SiteKind::kAttnK);
     EXPECT_TRUE(at::equal(scores.narrow(0, q.offset, q.width), scores.narrow(0, k.offset, k.width)));
     EXPECT_EQ(pruner.gradient().numel(), model_->nodes().size() - 2 * q.width);
+    const auto chosen = pruner.discretize(task().validation, 0.3);
+    EXPECT_EQ(chosen.nodes, chosen.keep.sum().item<std::int64_t>());
+    EXPECT_TRUE(at::equal(chosen.keep.narrow(0, q.offset, q.width), chosen.keep.narrow(0, k.offset, k.width)));
 }
 
 TEST_F(FastPruning, PublishedPrunerLearnsAgainstDonors) {

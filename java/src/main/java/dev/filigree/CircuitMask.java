@@ -7,6 +7,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * What stays of a model: every node that is not kept is replaced by its mean at every position. The
@@ -44,6 +47,28 @@ public record CircuitMask(
     this(keep, means, null, false);
   }
 
+  /** Other nodes with all edges between them and all tokens, under the same means and norms. */
+  public CircuitMask withNodes(boolean[] keep) {
+    return new CircuitMask(keep, means, null, frozenNorms);
+  }
+
+  /** The same with other edges. */
+  public CircuitMask withEdges(List<Edge> edges) {
+    return new CircuitMask(keep, means, edges, frozenNorms, tokens);
+  }
+
+  /** Tells whether an edge of a model joins the two nodes that an edge of this circuit joins. */
+  public Predicate<Edge> joins() {
+    if (edges == null) {
+      return edge -> keep[edge.source()] && keep[edge.target()];
+    }
+    Set<List<Integer>> ends =
+        edges.stream()
+            .map(edge -> List.of(edge.source(), edge.target()))
+            .collect(Collectors.toSet());
+    return edge -> ends.contains(List.of(edge.source(), edge.target()));
+  }
+
   /** The same with other tokens. */
   public CircuitMask withTokens(TokenMask tokens) {
     return new CircuitMask(keep, means, edges, frozenNorms, tokens);
@@ -55,7 +80,7 @@ public record CircuitMask(
     for (int i = 0; i < keep.length; i++) {
       other[i] = !keep[i];
     }
-    return new CircuitMask(other, means, null, frozenNorms);
+    return withNodes(other);
   }
 
   /** Copy for a native call; null, the whole model, is NULL. */

@@ -105,7 +105,9 @@ final class BenchPruneCommand implements Callable<Integer> {
       out.printf("published / fast, seconds: %.1f%n", result.totals().secondsRatio());
     }
     if (!result.skipped().isEmpty()) {
-      out.println("The model does not do: " + String.join(", ", result.skipped()));
+      out.println(
+          "Not done by the model, or not to be expressed by its vocabulary: "
+              + String.join(", ", result.skipped()));
     }
   }
 
@@ -120,7 +122,7 @@ final class BenchPruneCommand implements Callable<Integer> {
         found.weights(),
         found.lossValidation(),
         found.lossFinal(),
-        found.holds() ? "" : "  does not hold");
+        found.reached() ? found.holds() ? "" : "  does not hold" : "  target missed");
   }
 
   private static void print(PrintWriter out, String task, String method, Sum sum) {

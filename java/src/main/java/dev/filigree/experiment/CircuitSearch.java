@@ -222,12 +222,19 @@ public final class CircuitSearch implements AutoCloseable {
         : means(search.meanSequences());
   }
 
-  /** What a circuit is evaluated by. @param search how it was found. */
+  /**
+   * What a circuit is evaluated by. Edges that are zero in the model at hand, which need not be the
+   * one it was found in, are left out.
+   *
+   * @param search how it was found
+   */
   CircuitMask mask(Circuit circuit, CircuitConfig search) {
-    return circuit.mask(
-        means(search),
-        config.model().vocabSize(),
-        circuit.tokens() == null ? null : embedding(search));
+    CircuitMask mask =
+        circuit.mask(
+            means(search),
+            config.model().vocabSize(),
+            circuit.tokens() == null ? null : embedding(search));
+    return mask.withEdges(model.edges(mask.keep()).stream().filter(mask.joins()).toList());
   }
 
   /**

@@ -39,8 +39,13 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
           task,
           sparse,
           dense,
-          matched ? ratio(dense.nodes(), sparse.nodes()) : null,
-          matched ? ratio(dense.edges(), sparse.edges()) : null);
+          matched && both(sparse, dense) ? ratio(dense.nodes(), sparse.nodes()) : null,
+          matched && both(sparse, dense) ? ratio(dense.edges(), sparse.edges()) : null);
+    }
+
+    /** A circuit that falls short says nothing about how large one has to be. */
+    private static boolean both(Side sparse, Side dense) {
+      return sparse.sufficient() && dense.sufficient();
     }
 
     private static Double ratio(Integer dense, Integer sparse) {

@@ -5,6 +5,7 @@ import dev.filigree.BinarisationConfig;
 import dev.filigree.BinaryLevels;
 import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
+import dev.filigree.Edge;
 import dev.filigree.Examples;
 import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
@@ -53,6 +54,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 
@@ -189,7 +191,7 @@ final class EvidenceRun {
                 i -> new Difference(fit.calibration().z(ofModel[i]), calibration.z(ofCircuit[i])))
             .toList();
     boolean full = effort == Effort.FULL;
-    boolean[] live = LiveNodes.of(model, mask.means());
+    boolean[] live = LiveNodes.of(model, session.means(search.meanSequences()));
     Checks checks =
         new Checks(
             Gate.of(whole),
@@ -240,7 +242,7 @@ final class EvidenceRun {
     List<Double> losses = new ArrayList<>();
     for (int draw = 0; draw < draws && size <= from.length; draw++) {
       boolean[] ablated = draw(from, size, mask.keep().length, random);
-      losses.add(mean(lossesOf(new CircuitMask(ablated, mask.means()).inverted(), examples)));
+      losses.add(mean(lossesOf(mask.withNodes(ablated).inverted(), examples)));
     }
     return losses;
   }
@@ -374,6 +376,7 @@ final class EvidenceRun {
     int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
     RandomGenerator random = new SplittableRandom(circuit.seed());
     List<Relaxation.Step> steps = new ArrayList<>();
+    Predicate<Edge> inCircuit = mask.joins();
     for (double share : RELAXED_SHARES) {
       List<Double> losses = new ArrayList<>();
       for (int draw = 0; draw < RELAXATIONS; draw++) {
@@ -382,7 +385,17 @@ final class EvidenceRun {
         for (int i = 0; i < keep.length; i++) {
           keep[i] |= inside[i];
         }
-        losses.add(mean(lossesOf(new CircuitMask(keep, mask.means()), examples)));
+        // Of the edges those of the circuit, and all of the nodes that are given back.
+        List<Edge> edges =
+            model.edges(keep).stream()
+                .filter(
+                    edge ->
+                        inCircuit.test(edge) || !inside[edge.source()] || !inside[edge.target()])
+                .toList();
+        losses.add(
+            mean(
+                lossesOf(
+                    mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()), examples)));
       }
       steps.add(
           new Relaxation.Step(
@@ -404,7 +417,7 @@ final class EvidenceRun {
     progress("ablating the nodes of %s one by one", circuit);
     boolean[] all = new boolean[mask.keep().length];
     Arrays.fill(all, true);
-    CircuitMask everything = new CircuitMask(all, mask.means());
+    CircuitMask everything = mask.withNodes(all);
     int[] nodes = circuit.nodes().stream().mapToInt(Node::index).toArray();
     ExampleSet few = firstOf(examples.lastSet(), ABLATION_PAIRS);
     try (Examples sample = model.examples(few)) {

@@ -240,7 +240,7 @@ public enum Presets {
         PruneMethod.FAST,
         PruneOptions.PUBLISHED,
         false,
-        new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 0.2, 64, 2, 64, 16, 4096, true),
+        new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 0.2, 64, 2, 128, 32, 4096, true),
         new Published(32, masks(steps, pairs, 0.01)));
   }
 

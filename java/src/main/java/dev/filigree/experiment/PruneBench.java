@@ -11,6 +11,7 @@ import dev.filigree.task.Task;
 import dev.filigree.task.TaskException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -66,8 +67,8 @@ public final class PruneBench {
   /**
    * One method over all rows.
    *
-   * @param nodes geometric mean
-   * @param edges geometric mean, a circuit without edges counted as one
+   * @param nodes geometric mean over the tasks where both methods reached the target
+   * @param edges the same, a circuit without edges counted as one
    * @param holds circuits that hold on final examples
    */
   public record Sum(double seconds, double mostSeconds, double nodes, double edges, int holds) {}
@@ -151,17 +152,21 @@ public final class PruneBench {
     if (rows.isEmpty()) {
       return null;
     }
-    Sum fast = sum(rows.stream().map(Row::fast).toList());
-    Sum published = sum(rows.stream().map(Row::published).toList());
+    List<Row> reached =
+        rows.stream().filter(row -> row.fast().reached() && row.published().reached()).toList();
+    Sum fast = sum(rows, reached, Row::fast);
+    Sum published = sum(rows, reached, Row::published);
     return new Totals(fast, published, published.seconds() / fast.seconds());
   }
 
-  private static Sum sum(List<Found> found) {
+  private static Sum sum(List<Row> rows, List<Row> reached, Function<Row, Found> method) {
+    List<Found> found = rows.stream().map(method).toList();
+    List<Found> counted = reached.stream().map(method).toList();
     return new Sum(
         found.stream().mapToDouble(Found::seconds).sum(),
         found.stream().mapToDouble(Found::seconds).max().orElse(0),
-        geometricMean(found, Found::nodes),
-        geometricMean(found, Found::edges),
+        geometricMean(counted, Found::nodes),
+        geometricMean(counted, Found::edges),
         (int) found.stream().filter(Found::holds).count());
   }
 

@@ -156,8 +156,17 @@ public final class PruneRun {
         found
             .mask(means, search.options().frozenNorms())
             .withTokens(new TokenMask(all, session.embedding(search)));
-    return model.chooseTokens(
-        examples.train(), examples.validation(), mask, target, search.options().calibrate());
+    FoundCircuit fewer =
+        model.chooseTokens(
+            examples.train(),
+            examples.validation(),
+            mask,
+            search.method() == PruneMethod.FAST ? search.fast().margin() * target : target,
+            search.options().calibrate());
+    return fewer.reached()
+        ? fewer
+        : new FoundCircuit(
+            found.keep(), found.edges(), found.calibration(), found.reached(), fewer.tokens());
   }
 
   /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */

@@ -184,8 +184,7 @@ final class TraceRun {
       boolean[] all = new boolean[mask.keep().length];
       Arrays.fill(all, true);
       float[][] circuitWithout = model.ablations(example, mask, indices);
-      float[][] modelWithout =
-          model.ablations(example, new CircuitMask(all, mask.means()), indices);
+      float[][] modelWithout = model.ablations(example, mask.withNodes(all), indices);
       List<Activity> activities = new ArrayList<>();
       for (int i = 0; i < indices.length; i++) {
         Node node = nodes.get(i);
