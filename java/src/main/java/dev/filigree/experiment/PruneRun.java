@@ -161,12 +161,25 @@ public final class PruneRun {
             examples.train(),
             examples.validation(),
             mask,
-            search.method() == PruneMethod.FAST ? search.fast().margin() * target : target,
+            search.method() == PruneMethod.FAST ? aim(found, target, examples, means) : target,
             search.options().calibrate());
     return fewer.reached()
         ? fewer
         : new FoundCircuit(
             found.keep(), found.edges(), found.calibration(), found.reached(), fewer.tokens());
+  }
+
+  /** What leaving out tokens may spend of a target: as little as the search for the circuit. */
+  private double aim(FoundCircuit found, double target, TaskExamples examples, float[] means) {
+    CircuitMask mask = found.mask(means, search.options().frozenNorms());
+    double scale = found.calibration().scale();
+    double shift = found.calibration().shift();
+    double loss =
+        Math.max(
+            model.evaluate(examples.train(), mask, scale, shift).loss(),
+            model.evaluate(examples.validation(), mask, scale, shift).loss());
+    double margin = search.fast().margin();
+    return Math.max(margin * target, Math.min(target, loss + margin * (target - loss)));
   }
 
   /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */
