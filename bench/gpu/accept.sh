@@ -207,7 +207,7 @@ machine() {
     uname -sr
     nvcc --version 2>/dev/null | tail -n 2
     python3 -c 'import torch; print("torch", torch.__version__, "CUDA", torch.version.cuda)'
-    [ ! -x "$driver" ] || "$driver" info
+    [ ! -x "$driver" ] || "$driver" info | sed "s|$root/||g"
 }
 
 [ "$device" = cuda ] || export FILIGREE_EMULATED_CUDA
