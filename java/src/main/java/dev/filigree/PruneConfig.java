@@ -51,24 +51,6 @@ public record PruneConfig(
     require(clipRms > 0, "clip_rms", "above 0", clipRms);
   }
 
-  public PruneConfig withSteps(long steps) {
-    return new PruneConfig(
-        steps,
-        batchPairs,
-        seed,
-        lr,
-        beta1,
-        beta2,
-        eps,
-        weightDecay,
-        kCoef,
-        initScale,
-        initBias,
-        temperature,
-        warmup,
-        clipRms);
-  }
-
   public PruneConfig withSeed(long seed) {
     return new PruneConfig(
         steps,

@@ -76,9 +76,6 @@ public final class PruneRun {
     }
   }
 
-  /** Tasks whose circuits are searched together, and what they are searched with. */
-  private record Ready(Task task, TaskExamples examples, Evidence.Scores whole) {}
-
   /**
    * Find the circuit.
    *
@@ -109,7 +106,7 @@ public final class PruneRun {
       List<Circuit> circuits = new ArrayList<>();
       for (int i = 0; i < targets.size(); i++) {
         FoundCircuit one = withTokens(found.get(i), targets.get(i), examples, means);
-        circuits.add(circuit(new Ready(task, examples, whole), targets.get(i), one, means));
+        circuits.add(circuit(task, examples, whole, targets.get(i), one, means));
       }
       return circuits;
     }
@@ -183,8 +180,13 @@ public final class PruneRun {
   }
 
   /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */
-  private Circuit circuit(Ready ready, double target, FoundCircuit found, float[] means) {
-    TaskExamples examples = ready.examples();
+  private Circuit circuit(
+      Task task,
+      TaskExamples examples,
+      Evidence.Scores whole,
+      double target,
+      FoundCircuit found,
+      float[] means) {
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
     double scale = found.calibration().scale();
     double shift = found.calibration().shift();
@@ -194,7 +196,7 @@ public final class PruneRun {
         CircuitWeights.read(model, mask, examples.lastSet(), session.tokenizer()::decode);
     return new Circuit(
         Circuit.FORMAT,
-        ready.task().name(),
+        task.name(),
         session.source(examples),
         search.seed(),
         new Method(search.method().key(), search.options()),
@@ -202,8 +204,7 @@ public final class PruneRun {
         found.reached() && validation.loss() <= target * (1 + ROUNDING),
         weights.counts(),
         found.calibration(),
-        new Losses(
-            new Pair(validation, ready.whole().validation()), new Pair(last, ready.whole().last())),
+        new Losses(new Pair(validation, whole.validation()), new Pair(last, whole.last())),
         weights.nodes(),
         weights.edges(),
         weights.embeddings(),
@@ -242,38 +243,16 @@ public final class PruneRun {
           .map(target -> published(model, search, examples, means, target, progress))
           .toList();
     }
-    return fast(model, search, List.of(examples), means, targets, progress).getFirst();
-  }
-
-  /**
-   * Search several tasks by the fast method, all masks in one batch.
-   *
-   * @return by task and target
-   */
-  static List<List<FoundCircuit>> fast(
-      Model model,
-      CircuitConfig search,
-      List<TaskExamples> tasks,
-      float[] means,
-      List<Double> targets,
-      Progress progress) {
-    List<FastPruner.Task> parts =
-        tasks.stream()
-            .map(examples -> new FastPruner.Task(examples.train(), examples.validation()))
-            .toList();
+    FastPruner.Task task = new FastPruner.Task(examples.train(), examples.validation());
     try (FastPruner pruner =
-        model.fastPruner(search.fast().config(search.options(), targets), parts, means)) {
+        model.fastPruner(search.fast().config(search.options(), targets), List.of(task), means)) {
       FastPruneStats stats;
       do {
         stats = pruner.advance();
         progress.searched(stats);
       } while (stats.phase() != FastPruneStats.Phase.DONE);
-      return IntStream.range(0, tasks.size())
-          .mapToObj(
-              task ->
-                  IntStream.range(0, targets.size())
-                      .mapToObj(target -> pruner.circuit(task, target))
-                      .toList())
+      return IntStream.range(0, targets.size())
+          .mapToObj(target -> pruner.circuit(0, target))
           .toList();
     }
   }
