@@ -4,7 +4,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/zeros.h>
@@ -15,22 +14,12 @@
 #include <numeric>
 #include <utility>
 
+#include "core/to_device.hpp"
+
 namespace filigree {
 namespace {
 
 using Channels = std::vector<std::int64_t>;
-
-at::Tensor to_device(const Channels& values, const at::Tensor& like) {
-    auto host = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
-    std::copy(values.begin(), values.end(), host.mutable_data_ptr<std::int64_t>());
-    return host.to(like.device());
-}
-
-at::Tensor to_device(const std::vector<float>& values, const at::Tensor& like) {
-    auto host = at::empty({static_cast<std::int64_t>(values.size())}, at::kFloat);
-    std::copy(values.begin(), values.end(), host.mutable_data_ptr<float>());
-    return host.to(like.device());
-}
 
 /// Position of every element of `part` in the ascending `all`.
 Channels positions_in(const Channels& all, const Channels& part) {
@@ -105,7 +94,7 @@ public:
             mlp(layer);
         }
         into_.nodes_ = NodeSpace(sites_);
-        into_.means_ = all_means_.index_select(0, to_device(into_.numbers_, all_means_));
+        into_.means_ = all_means_.index_select(0, to_device(into_.numbers_, all_means_.device()));
         if (circuit_.edges) {
             place_edges();
         }
@@ -120,7 +109,7 @@ private:
         const auto& site = model_.nodes().site(layer, kind);
         return all_means_.narrow(0, site.offset, site.width);
     }
-    [[nodiscard]] at::Tensor upload(const Channels& channels) const { return to_device(channels, all_means_); }
+    [[nodiscard]] at::Tensor upload(const Channels& channels) const { return to_device(channels, all_means_.device()); }
 
     /// Settle which channels of a site are computed, from the rows of its matrix.
     /// @param also more rows that vary; undefined for none.
@@ -334,8 +323,8 @@ private:
                 placed.entry = upload(entry);
                 placed.row = upload(row);
                 placed.share = share.empty() ? at::Tensor() : upload(share);
-                placed.weight = to_device(weight, all_means_);
-                placed.given = to_device(given, all_means_);
+                placed.weight = to_device(weight, all_means_.device());
+                placed.given = to_device(given, all_means_.device());
             }
         }
     }

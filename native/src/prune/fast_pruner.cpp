@@ -20,6 +20,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/to_device.hpp"
 #include "model/residuals.hpp"
 
 namespace filigree {
@@ -34,12 +35,6 @@ constexpr std::int64_t kLengths = 4;  // batches of about equal length that exam
 
 /// Positions of all variants in one forward: what fits the caches of a processor, or fills a GPU.
 std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
-
-at::Tensor host_tensor(const std::vector<float>& values, std::int64_t rows) {
-    auto tensor = at::empty({rows, static_cast<std::int64_t>(values.size()) / rows}, at::kFloat);
-    std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<float>());
-    return tensor;
-}
 
 /// Examples of both, one after the other.
 Examples join(const Examples& a, const Examples& b) {
@@ -344,9 +339,9 @@ void FastPruner::prepare_learning() {
             starts.push_back(initial_scores(config_.masks, config_.masks.seed, P).unsqueeze(0));
         }
     }
-    allowed_ = host_tensor(allowed, static_cast<std::int64_t>(k_coefs.size())).to(means_.device());
+    allowed_ = to_device(allowed, means_.device()).view({static_cast<std::int64_t>(k_coefs.size()), n});
     masks_ = std::make_unique<MaskOptimizer>(at::cat(starts, 0).to(means_.device()), config_.masks, k_coefs,
-                                             host_tensor(parameters.sizes, 1).view({P}).to(means_.device()));
+                                             to_device(parameters.sizes, means_.device()));
     if (P > 0) {
         work_.push_front({FastPrunePhase::kLearn, [this] { learn(); }});
     }
@@ -358,11 +353,7 @@ void FastPruner::learn() {
     for (const auto& task : tasks_) {
         wanted = std::min(wanted, task.train.pairs());
     }
-    const auto map = [&] {
-        auto host = at::empty({static_cast<std::int64_t>(parameter_of_.size())}, at::kLong);
-        std::copy(parameter_of_.begin(), parameter_of_.end(), host.mutable_data_ptr<std::int64_t>());
-        return host.to(means_.device());
-    }();
+    const auto map = to_device(parameter_of_, means_.device());
     for (std::int64_t i = 0; i < kStepsPerPiece && !masks_->finished(); ++i) {
         model_->check_cancelled();
         std::optional<Examples> batch;
@@ -429,7 +420,7 @@ void FastPruner::choose(std::size_t task) {
             }
         }
         const auto R = static_cast<std::int64_t>(counts.size());
-        const auto on_device = host_tensor(gates, R).to(means_.device());
+        const auto on_device = to_device(gates, means_.device()).view({R, n});
         return judge.verdicts(compact_->context(compact_->weights()), R,
                               [&] { return std::make_unique<GateHook>(on_device, compact_->means()); });
     };
@@ -664,10 +655,12 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
                     }
                 }
                 const auto rows = static_cast<std::int64_t>(R);
-                GateHook hook(host_tensor(nodes, rows).to(means_.device()), compact.means());
+                GateHook hook(to_device(nodes, means_.device()).view({rows, compact.nodes().size()}), compact.means());
                 hook.freeze_norms(repeated(batch.norms, rows));
                 const auto weights =
-                    edges_differ ? compact.gated(host_tensor(edges, rows).to(means_.device())) : compact.weights();
+                    edges_differ
+                        ? compact.gated(to_device(edges, means_.device()).view({rows, static_cast<std::int64_t>(E)}))
+                        : compact.weights();
                 const auto found =
                     answer_differences(compact.context(weights), batch.examples, rows, &hook, half_layer, residual)
                         .to(at::kCPU, at::kDouble);

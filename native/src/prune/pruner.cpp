@@ -3,8 +3,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/maximum.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -15,6 +13,7 @@
 
 #include "circuit/donors.hpp"
 #include "core/config_reader.hpp"
+#include "core/to_device.hpp"
 
 namespace filigree {
 
@@ -24,13 +23,6 @@ MaskParameters parameters_of(const Model& model, bool tied_qk) {
     std::vector<std::int64_t> all(static_cast<std::size_t>(model.nodes().size()));
     std::iota(all.begin(), all.end(), 0);
     return mask_parameters(model.nodes(), all, model.nodes(), tied_qk);
-}
-
-template <typename Value>
-at::Tensor to_device(const std::vector<Value>& values, at::ScalarType type, const at::Tensor& like) {
-    auto host = at::empty({static_cast<std::int64_t>(values.size())}, type);
-    std::copy(values.begin(), values.end(), host.template mutable_data_ptr<Value>());
-    return host.to(like.device());
 }
 
 /// Another sequence for every one: the same member of the next pair.
@@ -51,12 +43,12 @@ Pruner::Pruner(Examples examples, const PruneConfig& config, at::Tensor means)
     : examples_(std::move(examples)),
       means_(std::move(means)),
       options_(config.options),
-      parameter_of_(to_device(parameters_of(model(), options_.tied_qk).of_node, at::kLong, means_)),
+      parameter_of_(to_device(parameters_of(model(), options_.tied_qk).of_node, means_.device())),
       optimizer_([&] {
           const auto sizes = parameters_of(model(), options_.tied_qk).sizes;
           const auto count = static_cast<std::int64_t>(sizes.size());
           return MaskOptimizer(initial_scores(config.masks, config.masks.seed, count).unsqueeze(0).to(means_.device()),
-                               config.masks, {config.masks.k_coef}, to_device(sizes, at::kFloat, means_));
+                               config.masks, {config.masks.k_coef}, to_device(sizes, means_.device()));
       }()) {}
 
 Examples Pruner::batch() const {
@@ -106,33 +98,24 @@ PruneReport Pruner::step() {
 
 Discretized Pruner::discretize(const Examples& validation, double target_loss) {
     const at::NoGradGuard no_grad;
-    const auto scores = this->scores();
+    const auto scores = optimizer_.scores().select(0, 0);  // of parameters, so tied nodes come and go together
     const auto order = std::get<1>(scores.sort(/*stable=*/true, /*dim=*/0, /*descending=*/true));
     struct Candidate {
-        std::int64_t nodes = 0;
+        std::int64_t parameters = 0;
         double loss = 0.0;
         Calibration calibration;
     };
-    const auto keep_first = [&](std::int64_t nodes) {
-        auto keep = at::zeros_like(scores).index_fill_(0, order.narrow(0, 0, nodes), 1.0);
-        for (std::int64_t layer = 0; options_.tied_qk && layer < model().config().n_layer; ++layer) {
-            const auto& q = model().nodes().site(layer, SiteKind::kAttnQ);
-            const auto& k = model().nodes().site(layer, SiteKind::kAttnK);
-            const auto either =
-                at::maximum(keep.narrow(0, q.offset, q.width), keep.narrow(0, k.offset, k.width)).clone();
-            keep.narrow(0, q.offset, q.width).copy_(either);
-            keep.narrow(0, k.offset, k.width).copy_(either);
-        }
-        return keep;
+    const auto keep_first = [&](std::int64_t parameters) {
+        return of_nodes(at::zeros_like(scores).index_fill_(0, order.narrow(0, 0, parameters), 1.0).unsqueeze(0));
     };
-    const auto candidate = [&](std::int64_t nodes) {
-        const auto keep = keep_first(nodes);
+    const auto candidate = [&](std::int64_t parameters) {
+        const auto keep = keep_first(parameters);
         const auto calibration = options_.calibrate ? fit_calibration(run(keep, examples_)) : Calibration{};
-        return Candidate{nodes, mean_loss(run(keep, validation), calibration), calibration};
+        return Candidate{parameters, mean_loss(run(keep, validation), calibration), calibration};
     };
     const auto finish = [&](const Candidate& chosen) {
         Discretized result;
-        result.keep = keep_first(chosen.nodes);
+        result.keep = keep_first(chosen.parameters);
         result.nodes = result.keep.sum().item<std::int64_t>();
         GateHook hook(result.keep, means_);
         if (options_.frozen_norms) {
@@ -156,12 +139,12 @@ Discretized Pruner::discretize(const Examples& validation, double target_loss) {
         }
         too_few = open;
     }
-    while (best.nodes - too_few > 1) {
-        auto middle = candidate(too_few + (best.nodes - too_few) / 2);
+    while (best.parameters - too_few > 1) {
+        auto middle = candidate(too_few + (best.parameters - too_few) / 2);
         if (reaches(middle)) {
             best = std::move(middle);
         } else {
-            too_few = middle.nodes;
+            too_few = middle.parameters;
         }
     }
     return finish(best);
