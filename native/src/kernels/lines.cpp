@@ -72,8 +72,8 @@ void multiply_tile(const LineProductOf<Entry>& p, std::int64_t column, std::int6
 template <typename Entry>
 void multiply(const LineProductOf<Entry>& p, std::int64_t begin, std::int64_t end) {
     std::int64_t column = 0;
-    for (; column + 8 * kLanes <= p.n; column += 8 * kLanes) {
-        multiply_tile<8>(p, column, kLanes, begin, end);
+    for (; column + kTileVectors * kLanes <= p.n; column += kTileVectors * kLanes) {
+        multiply_tile<kTileVectors>(p, column, kLanes, begin, end);
     }
     for (; column + 4 * kLanes <= p.n; column += 4 * kLanes) {
         multiply_tile<4>(p, column, kLanes, begin, end);
@@ -119,9 +119,11 @@ inline void transpose_4x4(const std::int32_t* from, std::int64_t from_stride, st
     store_four(to + 3 * to_stride, __builtin_shuffle(ab_high, cd_high, Four{2, 3, 6, 7}));
 }
 
-#if defined(__AVX512F__)
-constexpr std::int64_t kSquare = 16;
+constexpr std::int64_t kSquare = kLanes;
+constexpr std::int64_t kCacheLine = 16;  // numbers
 
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
 // Of two vectors, within each quarter: lower and upper elements, then lower and upper pairs, alternating.
 constexpr Ints kLowElements = {0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29};
 constexpr Ints kHighElements = {2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31};
@@ -130,6 +132,15 @@ constexpr Ints kHighPairs = {2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15,
 // The even and the odd quarters of two vectors.
 constexpr Ints kEvenQuarters = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27};
 constexpr Ints kOddQuarters = {4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31};
+#else
+// The same of vectors of two quarters.
+constexpr Ints kLowElements = {0, 8, 1, 9, 4, 12, 5, 13};
+constexpr Ints kHighElements = {2, 10, 3, 11, 6, 14, 7, 15};
+constexpr Ints kLowPairs = {0, 1, 8, 9, 4, 5, 12, 13};
+constexpr Ints kHighPairs = {2, 3, 10, 11, 6, 7, 14, 15};
+constexpr Ints kEvenQuarters = {0, 1, 2, 3, 8, 9, 10, 11};
+constexpr Ints kOddQuarters = {4, 5, 6, 7, 12, 13, 14, 15};
+#endif
 
 inline void transpose_square(const std::int32_t* from, std::int64_t from_stride, std::int32_t* to,
                              std::int64_t to_stride) {
@@ -148,27 +159,72 @@ inline void transpose_square(const std::int32_t* from, std::int64_t from_stride,
         row[i + 2] = __builtin_shuffle(mixed[i + 1], mixed[i + 3], kLowPairs);
         row[i + 3] = __builtin_shuffle(mixed[i + 1], mixed[i + 3], kHighPairs);
     }
+    // Quarter q of row[4 g + j] has column 4 q + j of the rows 4 g to 4 g + 3.
     for (std::int64_t j = 0; j < 4; ++j) {
         const auto even_top = __builtin_shuffle(row[j], row[4 + j], kEvenQuarters);
         const auto odd_top = __builtin_shuffle(row[j], row[4 + j], kOddQuarters);
+#if defined(__AVX512F__)
         const auto even_bottom = __builtin_shuffle(row[8 + j], row[12 + j], kEvenQuarters);
         const auto odd_bottom = __builtin_shuffle(row[8 + j], row[12 + j], kOddQuarters);
         store(to + j * to_stride, __builtin_shuffle(even_top, even_bottom, kEvenQuarters));
         store(to + (4 + j) * to_stride, __builtin_shuffle(odd_top, odd_bottom, kEvenQuarters));
         store(to + (8 + j) * to_stride, __builtin_shuffle(even_top, even_bottom, kOddQuarters));
         store(to + (12 + j) * to_stride, __builtin_shuffle(odd_top, odd_bottom, kOddQuarters));
+#else
+        store(to + j * to_stride, even_top);
+        store(to + (4 + j) * to_stride, odd_top);
+#endif
     }
 }
 #else
-constexpr std::int64_t kSquare = 8;
-
 inline void transpose_square(const std::int32_t* from, std::int64_t from_stride, std::int32_t* to,
                              std::int64_t to_stride) {
-    for (std::int64_t i = 0; i < kSquare; i += 4) {
-        for (std::int64_t j = 0; j < kSquare; j += 4) {
-            transpose_4x4(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+    transpose_4x4(from, from_stride, to, to_stride);
+}
+#endif
+
+#if defined(__AVX512F__)
+inline __mmask16 nonzero_lanes(Floats x) {
+    return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(x), _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+inline __mmask16 nonzero_lanes(Ints x) {
+    return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(x));
+}
+
+/// The lanes of `x` and `at` that a mask names, close together. Writes whole vectors. @return how many there are.
+inline std::int32_t store_compressed(__mmask16 mask, Ints x, Ints at, void* values, std::int32_t* index) {
+    store(index, reinterpret_cast<Ints>(_mm512_maskz_compress_epi32(mask, reinterpret_cast<__m512i>(at))));
+    store(static_cast<std::int32_t*>(values),
+          reinterpret_cast<Ints>(_mm512_maskz_compress_epi32(mask, reinterpret_cast<__m512i>(x))));
+    return __builtin_popcount(mask);
+}
+#elif defined(__AVX2__)
+inline std::uint64_t nonzero_lanes(Floats x) { return bits_of_mask(x != Floats{}); }
+inline std::uint64_t nonzero_lanes(Ints x) { return bits_of_mask(x != Ints{}); }
+
+/// Of every mask of eight lanes, the numbers of those that it names, a byte each, the first lowest.
+struct LanesOfMask {
+    std::uint64_t packed[256] = {};
+    constexpr LanesOfMask() {
+        for (std::uint32_t mask = 0; mask < 256; ++mask) {
+            int count = 0;
+            for (std::uint64_t lane = 0; lane < 8; ++lane) {
+                if ((mask >> lane & 1U) != 0) {
+                    packed[mask] |= lane << (8 * count++);
+                }
+            }
         }
     }
+};
+constexpr LanesOfMask kLanesOfMask;
+
+/// The lanes of `x` and `at` that a mask names, close together. Writes whole vectors. @return how many there are.
+inline std::int32_t store_compressed(std::uint64_t mask, Ints x, Ints at, void* values, std::int32_t* index) {
+    const auto lanes = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(kLanesOfMask.packed[mask])));
+    store(index, reinterpret_cast<Ints>(_mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(at), lanes)));
+    store(static_cast<std::int32_t*>(values),
+          reinterpret_cast<Ints>(_mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(x), lanes)));
+    return __builtin_popcountll(mask);
 }
 #endif
 
@@ -204,14 +260,11 @@ void multiply_pairs(const PairProduct& p, std::int64_t begin, std::int64_t end) 
 std::int32_t compress_line(const float* line, std::int64_t length, std::int32_t* index, float* value) {
     std::int32_t count = 0;
     std::int64_t i = 0;
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
     auto at = lane_numbers();
     for (; i + kLanes <= length; i += kLanes) {
-        const auto x = reinterpret_cast<__m512>(load(line + i));
-        const auto mask = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-        store(index + count, reinterpret_cast<Ints>(_mm512_maskz_compress_epi32(mask, reinterpret_cast<__m512i>(at))));
-        store(value + count, reinterpret_cast<Floats>(_mm512_maskz_compress_ps(mask, x)));
-        count += __builtin_popcount(mask);
+        const auto x = load(line + i);
+        count += store_compressed(nonzero_lanes(x), bits_of(x), at, value + count, index + count);
         at += broadcast(static_cast<std::int32_t>(kLanes));
     }
 #endif
@@ -226,14 +279,11 @@ std::int32_t compress_line(const float* line, std::int64_t length, std::int32_t*
 std::int32_t compress_pairs(const Pair* line, std::int64_t length, std::int32_t* index, Pair* value) {
     std::int32_t count = 0;
     std::int64_t i = 0;
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
     auto at = lane_numbers();
     for (; i + kLanes <= length; i += kLanes) {
-        const auto x = reinterpret_cast<__m512i>(load_pairs(line + i));
-        const auto mask = _mm512_test_epi32_mask(x, x);
-        store(index + count, reinterpret_cast<Ints>(_mm512_maskz_compress_epi32(mask, reinterpret_cast<__m512i>(at))));
-        store_pairs(value + count, reinterpret_cast<Ints>(_mm512_maskz_compress_epi32(mask, x)));
-        count += __builtin_popcount(mask);
+        const auto x = load_pairs(line + i);
+        count += store_compressed(nonzero_lanes(x), x, at, value + count, index + count);
         at += broadcast(static_cast<std::int32_t>(kLanes));
     }
 #endif
@@ -286,9 +336,12 @@ void transpose(const void* from, std::int64_t from_stride, std::int64_t rows, st
                         to_stride);
     };
     if (far_source) {
-        for (std::int64_t i = 0; i < rows; i += kSquare) {
+        // Squares above each other fill a line of the cache together.
+        for (std::int64_t line = 0; line < rows; line += kCacheLine) {
             for (std::int64_t j = 0; j < columns; j += kSquare) {
-                block(i, j);
+                for (auto i = line; i < rows && i < line + kCacheLine; i += kSquare) {
+                    block(i, j);
+                }
             }
         }
     } else {

@@ -36,6 +36,9 @@ enum class Start : std::uint8_t {
 /// Rows of B may be read up to n rounded up to kLinePadding.
 inline constexpr std::int64_t kLinePadding = 16;
 
+/// Vectors of columns of C that are summed in registers at a time.
+inline constexpr std::int64_t kTileVectors = 8;
+
 template <typename Entry>
 struct LineProductOf {
     LinesOf<Entry> a;

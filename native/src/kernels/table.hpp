@@ -37,7 +37,8 @@ namespace filigree::kernels {
 
 /// The kernels of one instruction set.
 struct Kernels {
-    const char* isa;  ///< "avx512", "avx2" or "portable"
+    const char* isa;     ///< "avx512", "avx2" or "portable"
+    std::int64_t lanes;  ///< floats of a vector
 #define FILIGREE_KERNEL_MEMBER(type, name) type* name;
     FILIGREE_KERNELS(FILIGREE_KERNEL_MEMBER)
 #undef FILIGREE_KERNEL_MEMBER

@@ -14,10 +14,10 @@ namespace {
 
 using kernels::Start;
 
-// A block of B is 64 x 128 floats, 32 KiB: it stays in the first-level cache while the lines of A pass by. Results do
-// not depend on these sizes.
+// A block of B is 64 rows of one tile of columns, 32 KiB with the longest vectors: it lies close together and stays in
+// the first-level cache while the lines of A pass by. Results do not depend on these sizes.
 constexpr std::int64_t kInner = 64;
-constexpr std::int64_t kColumns = 128;
+std::int64_t tile_columns() { return kernels::kTileVectors * kernels::kernels().lanes; }
 constexpr std::int64_t kLinesAtOnce = 256;
 // Rows of X that go through a sparse matrix together: one row of A^T touches four vectors of 512 bits.
 constexpr std::int64_t kBlock = 64;
@@ -129,20 +129,20 @@ auto compress(const DenseProduct& p, std::int64_t first, std::int64_t lines, std
     return {mine.begin, mine.count, index, value};
 }
 
-/// Copy [from, from + inner) x [column, column + columns) of B into rows of kColumns.
+/// Copy [from, from + inner) x [column, column + columns) of B into rows of `stride`.
 template <typename Kind>
 void pack(const Operand& b, std::int64_t from, std::int64_t inner, std::int64_t column, std::int64_t columns,
-          Workspace<typename Kind::Entry>& mine, typename Kind::Entry* packed) {
+          Workspace<typename Kind::Entry>& mine, typename Kind::Entry* packed, std::int64_t stride) {
     const auto entries = divide_up(inner, Kind::kNumbers);
     if (b.transposed) {
         const auto lines = Kind::lines(b.data + column * b.stride + from, b.stride, columns, inner,
                                        mine.made.room(kLinesAtOnce * kInner), kInner);
-        kernels::kernels().transpose(lines.data, lines.stride, columns, entries, packed, kColumns, /*far_source=*/true);
+        kernels::kernels().transpose(lines.data, lines.stride, columns, entries, packed, stride, /*far_source=*/true);
         return;
     }
-    const auto rows = Kind::rows(b.data + from * b.stride + column, b.stride, inner, columns, packed, kColumns);
+    const auto rows = Kind::rows(b.data + from * b.stride + column, b.stride, inner, columns, packed, stride);
     for (std::int64_t i = 0; rows.data != packed && i < entries; ++i) {
-        std::memcpy(packed + i * kColumns, rows.data + i * rows.stride,
+        std::memcpy(packed + i * stride, rows.data + i * rows.stride,
                     static_cast<std::size_t>(columns) * sizeof(*packed));
     }
 }
@@ -161,19 +161,20 @@ template <typename Kind>
 void multiply_lines(const DenseProduct& p, std::int64_t first, std::int64_t lines) {
     using Entry = typename Kind::Entry;
     auto& mine = workspace<Entry>();
-    auto* packed = mine.b.room(kInner * kColumns);
+    const auto tile = tile_columns();
+    auto* packed = mine.b.room(kInner * tile);
     constexpr auto kStep = kInner * Kind::kNumbers;
     for (std::int64_t from = 0; from < p.k; from += kStep) {
         const auto inner = std::min(kStep, p.k - from);
         kernels::LineProductOf<Entry> part;
         part.a = compress<Kind>(p, first, lines, from, inner, mine);
         part.b = packed;
-        part.b_stride = kColumns;
+        part.b_stride = tile;
         part.c_stride = p.n;
         part.start = from == 0 ? p.start : Start::kC;
-        for (std::int64_t column = 0; column < p.n; column += kColumns) {
-            part.n = std::min(kColumns, p.n - column);
-            pack<Kind>(p.b, from, inner, column, part.n, mine, packed);
+        for (std::int64_t column = 0; column < p.n; column += tile) {
+            part.n = std::min(tile, p.n - column);
+            pack<Kind>(p.b, from, inner, column, part.n, mine, packed, tile);
             part.c = p.c + first * p.n + column;
             part.bias = part.start == Start::kColumnBias ? p.bias + column : p.bias;
             Kind::multiply(part, lines);

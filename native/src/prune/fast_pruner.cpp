@@ -27,11 +27,12 @@ namespace filigree {
 namespace {
 
 constexpr std::int64_t kStepsPerPiece = 10;
-constexpr double kDoubt = 1.5;        // how far the loss of few examples may be off, of what is left to the target
-constexpr double kLeastRise = 0.05;   // and of the target
-constexpr std::size_t kTries = 6;     // parts in a row that cannot go before a new look at all of them
-constexpr int kWays = 4;              // numbers of nodes that one forward of a bisection tries
-constexpr std::int64_t kLengths = 4;  // batches of about equal length that examples are run in
+constexpr double kDoubt = 1.5;          // how far the loss of few examples may be off, of what is left to the target
+constexpr double kLeastRise = 0.05;     // and of the target
+constexpr std::size_t kTries = 6;       // parts in a row that cannot go before a new look at all of them
+constexpr std::size_t kWorthwhile = 8;  // a round by gradients is one that leaves out more than this part of all
+constexpr int kWays = 4;                // numbers of nodes that one forward of a bisection tries
+constexpr std::int64_t kLengths = 4;    // batches of about equal length that examples are run in
 
 /// Positions of all variants in one forward: what fits the caches of a processor, or fills a GPU.
 std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
@@ -172,6 +173,7 @@ struct FastPruner::Attempt {
     View quick;               // of fewer examples, what says where to look
     bool nodes_done = false;  // none can go since the last edge went
     bool edges_done = false;
+    bool measured = false;  // gradients find too little by now: parts are ranked by runs without each, however many
 
     /// Go on with the circuit of another one.
     void take(Attempt&& other) {
@@ -735,7 +737,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (parts.empty()) {
         return false;
     }
-    const auto exact = static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    const auto exact = attempt.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
     std::vector<double> rises;
     if (exact) {
         std::vector<std::vector<std::size_t>> single;
@@ -764,10 +766,12 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         return false;
     }
     // In that order, growing numbers of them at a time for as long as they can go: half of all, then one by one, since
-    // the rest looks different once these are gone; until a row of them cannot.
+    // the rest looks different once these are gone; until a row of them cannot. What gradients say of that rest is not
+    // worth a look.
     const auto half = order.size() / 2;
+    const auto last = exact ? order.size() : half;
     std::vector<std::size_t> gone;
-    for (std::size_t next = 0, width = 1, failures = 0; next < order.size() && failures < kTries;) {
+    for (std::size_t next = 0, width = 1, failures = 0; next < last && failures < kTries;) {
         width = std::max<std::size_t>(1, next < half ? std::min(width, half - next) : 1);
         std::vector<std::vector<std::size_t>> variants;
         for (auto w = width; w > 0; w /= 2) {
@@ -788,6 +792,9 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         next += more;
         width = 2 * more;
     }
+    if (!exact && gone.size() < parts.size() / kWorthwhile) {
+        attempt.measured = true;
+    }
     while (!gone.empty()) {
         Attempt next;
         next.task = attempt.task;
@@ -800,7 +807,8 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.
         gone.resize(gone.size() - std::max<std::size_t>(1, gone.size() / 8));
     }
-    return false;
+    attempt.measured = true;
+    return !exact;  // runs without each may find what gradients do not
 }
 
 EdgeCircuit FastPruner::without(const Attempt& attempt, const std::vector<Part>& parts,

@@ -6,8 +6,8 @@
 //   3. choose: for every target, of every mask the fewest nodes by score that reach it, several numbers in one
 //      forward; of all masks the circuit with the fewest edges;
 //   4. clean: nodes, then single edges are left out for as long as the target is kept; what each alone costs is
-//      measured for all of them in one pass, from the residual before its half layer on; of more than some hundreds
-//      gradients say it.
+//      measured for all of them in one pass, from the residual before its half layer on; more than some hundreds
+//      are first made fewer by gradients.
 // A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
 // search aims at a part of it (margin): circuits that just reach it do so by the templates they were chosen on.
 #pragma once
@@ -39,7 +39,7 @@ struct FastPruneConfig {
     double candidate_factor = 1.0;       ///< candidates for every node that the attribution needs
     std::int64_t selection_pairs = 0;    ///< training pairs, and as many validation pairs, that circuits are judged by
     std::int64_t ranking_pairs = 0;      ///< the same of those by which parts to leave out are looked for
-    std::int64_t exact_parts = 0;        ///< parts that are ranked by runs without each; of more by gradients
+    std::int64_t exact_parts = 0;        ///< parts that are ranked by runs without each; more at first by gradients
     bool edges = true;                   ///< leave out single edges
     PruneOptions options;                ///< with ablation to values, which alone can be folded
 };
@@ -122,7 +122,7 @@ private:
     /// The first variant that keeps what the attempt aims at; their number where none does.
     [[nodiscard]] std::size_t first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
                                                  const std::vector<std::vector<std::size_t>>& variants) const;
-    /// Leave out those parts whose absence costs least. @return whether any could go.
+    /// Leave out those parts whose absence costs least. @return whether another round may find more.
     bool drop(Attempt& attempt, const std::vector<Part>& parts);
     [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
                                       const std::vector<std::size_t>& gone) const;

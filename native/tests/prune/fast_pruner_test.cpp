@@ -101,9 +101,15 @@ TEST_F(FastPruning, FindsASmallCircuitThatTheWholeModelConfirms) {
         << "this model is dense: some edges can go";
 }
 
-TEST_F(FastPruning, LeavesNothingThatCouldGo) {
-    const auto pruner = search();
+/// By the number of parts up to which each is left out once, from the beginning on.
+class FastPruningByParts : public FastPruning, public testing::WithParamInterface<int> {};
+
+TEST_P(FastPruningByParts, LeavesNothingThatCouldGo) {
+    auto config = small_fast_json();
+    config["exact_parts"] = GetParam();
+    const auto pruner = search(config);
     auto found = pruner->found(0, 0);
+    EXPECT_TRUE(found.reached);
     const auto target = 0.15;
     std::int64_t could_go = 0;
     const auto whole = *found.circuit.edges;
@@ -114,6 +120,8 @@ TEST_F(FastPruning, LeavesNothingThatCouldGo) {
     }
     EXPECT_EQ(could_go, 0) << "edges whose absence is far from the target";
 }
+
+INSTANTIATE_TEST_SUITE_P(FewAndMany, FastPruningByParts, testing::Values(4, 4096));
 
 TEST_F(FastPruning, AimsAtAPartOfTheTarget) {
     auto config = small_fast_json();

@@ -9,6 +9,9 @@ package dev.filigree;
  * @param shift towards the first answer
  */
 public record Calibration(double scale, double shift) {
+  /** Differences as they are. */
+  public static final Calibration NONE = new Calibration(1, 0);
+
   /** Return z. */
   public double z(double difference) {
     return difference * scale + shift;

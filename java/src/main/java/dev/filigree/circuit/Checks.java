@@ -49,6 +49,9 @@ public record Checks(
   /** Two-way loss up to which a model, or a circuit, does a task; nats per sequence. */
   public static final double GATE_LIMIT = 0.15;
 
+  /** What a compacted model and the whole one may differ by, relative to a loss. */
+  private static final double ROUNDING = 1e-4;
+
   /** A circuit may be this much worse than its model on the final examples, and still hold. */
   public static final double FINAL_MARGIN = 0.10;
 
@@ -111,6 +114,11 @@ public record Checks(
     return passed == null ? Verdict.NOT_RUN : passed ? Verdict.PASSED : Verdict.FAILED;
   }
 
+  /** Whether a loss keeps to the target of a search, up to the rounding of a compacted model. */
+  public static boolean reaches(double loss, double target) {
+    return loss <= target * (1 + ROUNDING);
+  }
+
   /** Highest loss of a circuit on final examples that still counts as doing its model's task. */
   public static double finalLimit(Scores model) {
     return Math.max(GATE_LIMIT, model.last().loss() + FINAL_MARGIN);
@@ -162,7 +170,11 @@ public record Checks(
     public static Sufficient of(double target, Loss validation, Loss last, Scores model) {
       double limit = finalLimit(model);
       return new Sufficient(
-          target, validation, last, limit, validation.mean() <= target && last.mean() <= limit);
+          target,
+          validation,
+          last,
+          limit,
+          reaches(validation.mean(), target) && last.mean() <= limit);
     }
   }
 

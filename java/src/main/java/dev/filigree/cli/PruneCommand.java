@@ -65,7 +65,9 @@ final class PruneCommand implements Callable<Integer> {
       split = ",",
       required = true,
       completionCandidates = TaskNames.class,
-      description = "The tasks: ${COMPLETION-CANDIDATES}; or all, which leaves out the controls.")
+      description =
+          "The tasks: ${COMPLETION-CANDIDATES}; or all: these and those of"
+              + " --task-file, without the controls.")
   private List<String> tasks;
 
   @Option(
@@ -123,10 +125,14 @@ final class PruneCommand implements Callable<Integer> {
     if (targets.stream().anyMatch(target -> !(target > 0))) {
       throw new ParameterException(spec.commandLine(), "--targets are above 0");
     }
-    List<String> names =
-        all ? Tasks.all().stream().map(Task::name).toList() : tasks.stream().distinct().toList();
-    names.forEach(ownTasks::require);
+    if (!all) {
+      tasks.forEach(ownTasks::require);
+    }
     Experiment experiment = ownTasks.addTo(options.experiment());
+    List<String> names =
+        all
+            ? experiment.tasks().stream().map(Task::name).toList()
+            : tasks.stream().distinct().toList();
     names.forEach(experiment::task);
     List<Setting> changes = new ArrayList<>(settings.stream().map(Setting::parse).toList());
     if (method != null) {

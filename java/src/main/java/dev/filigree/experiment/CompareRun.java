@@ -510,10 +510,11 @@ public final class CompareRun {
 
   private String searchHash(Place place, String task, double target) {
     return hash(
-        "%d %d %s %s %s"
+        "%d %d %d %s %s %s"
             .formatted(
                 FORMAT,
                 Circuit.FORMAT,
+                PruneMethod.VERSION,
                 Experiment.version(),
                 examples.get(task),
                 Json.write(searchConfig(place, target).prune())));

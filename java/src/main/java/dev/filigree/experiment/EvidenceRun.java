@@ -69,6 +69,10 @@ final class EvidenceRun {
   private static final int ABLATION_PAIRS = 16;
   private static final int OTHERS = 20;
   private static final int SEEDS = 5;
+
+  /** Between the seeds of two searches: each may count up from its own, one a run. */
+  private static final long SEED_STRIDE = 1_000_000;
+
   private static final int VARIANT_PAIRS = 64;
   private static final int PROMPTS = 6;
   private static final BinarisationConfig BINARISATION = new BinarisationConfig(150, 32, 32, 0.03);
@@ -104,7 +108,8 @@ final class EvidenceRun {
 
   /**
    * Check a circuit in the checkpoint at hand, which need not be the one it was found in. Its nodes
-   * are those of the file; means, edges and calibration are those of the checkpoint.
+   * are those of the file; means, edges and, where it has one, the calibration are those of the
+   * checkpoint.
    */
   Evidence elsewhere(Task task, Circuit circuit, Effort effort) {
     CircuitConfig search = searchOf(circuit);
@@ -118,7 +123,9 @@ final class EvidenceRun {
           search,
           source,
           examples,
-          model.calibrate(examples.train(), mask).calibration(),
+          search.options().calibrate()
+              ? model.calibrate(examples.train(), mask).calibration()
+              : Calibration.NONE,
           effort);
     }
   }
@@ -494,7 +501,7 @@ final class EvidenceRun {
             1,
             circuit.losses().last().circuit().loss()));
     for (int i = 1; i < SEEDS; i++) {
-      long seed = search.maskSeed() + i;
+      long seed = search.maskSeed() + i * SEED_STRIDE;
       FoundCircuit other =
           PruneRun.find(
               model, search.withMaskSeed(seed), examples, mask.means(), session.progress());

@@ -118,6 +118,11 @@ public final class Experiment {
     return new Experiment(folder, all);
   }
 
+  /** Filigree's tasks and one's own, without the controls. */
+  public List<Task> tasks() {
+    return Stream.concat(Tasks.all().stream(), own.stream()).toList();
+  }
+
   /** The task or control of a name, or one's own. */
   public Task task(String name) {
     return Tasks.named(name, own);
@@ -163,8 +168,7 @@ public final class Experiment {
   public List<TaskScore> taskScores(Engine engine, OptionalLong step, Progress progress) {
     try (CircuitSearch search =
         CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
-      return Stream.of(Tasks.all(), own, Tasks.controls())
-          .flatMap(List::stream)
+      return Stream.concat(tasks().stream(), Tasks.controls().stream())
           .map(task -> search.score(task.name()))
           .toList();
     }

@@ -31,8 +31,8 @@ public enum Presets {
   NANO("seconds; for tests"),
   /** Minutes on two cores. */
   TINY("minutes on two cores"),
-  /** An hour or two on two cores, minutes on a GPU. */
-  SMALL("an hour or two on two cores, minutes on a GPU"),
+  /** A quarter of an hour on two cores. */
+  SMALL("a quarter of an hour on two cores"),
   /** Ten to twenty minutes on one GPU. */
   MEDIUM("ten to twenty minutes on one GPU"),
   /** The published setting. */
@@ -108,7 +108,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 64, 64, 512),
               POSITIONED,
-              train(900, 16, 64, 0.05, 1.0 / 4, 0.5),
+              train(1500, 16, 64, 0.05, 1.0 / 4, 0.5),
               new DataConfig(List.of(Source.tinypython(1, 2 * MEGABYTE, SEED)), MEGABYTE),
               prune(150, 32, 256),
               new Cadence(20, 200, 32, 64, 200, 3, null));
@@ -116,7 +116,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 128, 128, 1024),
               POSITIONED,
-              train(6000, 16, 128, 0.05, 1.0 / 16, 0.25),
+              train(6000, 8, 128, 0.05, 1.0 / 16, 0.25),
               mix(16 * MEGABYTE),
               prune(300, 32, 512),
               new Cadence(20, 500, 32, 256, 500, 3, null));
@@ -124,7 +124,7 @@ public enum Presets {
           new RunConfig(
               ModelConfig.sparse(2, 256, 128, 1024),
               POSITIONED,
-              train(6000, 32, 128, 0.03, 1.0 / 16, 0.25),
+              train(10_000, 8, 128, 0.03, 1.0 / 16, 0.25),
               mix(32 * MEGABYTE),
               prune(500, 64, 512),
               new Cadence(20, 500, 32, 128, 500, 3, null));
@@ -240,7 +240,7 @@ public enum Presets {
         PruneMethod.FAST,
         PruneOptions.PUBLISHED,
         false,
-        new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 0.2, 64, 2, 128, 32, 4096, true),
+        new Fast(masks(80, 16, 0.03), List.of(0.3, 1.0, 3.0), 0.2, 64, 2, 128, 32, 256, true),
         new Published(32, masks(steps, pairs, 0.01)));
   }
 

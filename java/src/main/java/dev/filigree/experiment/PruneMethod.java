@@ -14,6 +14,9 @@ public enum PruneMethod {
   @JsonProperty("published")
   PUBLISHED;
 
+  /** Raised when a method finds other circuits with the same configuration. */
+  static final int VERSION = 2;
+
   /** Name on the command line and in files. */
   public String key() {
     return name().toLowerCase(Locale.ROOT);

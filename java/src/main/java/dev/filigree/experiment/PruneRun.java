@@ -30,6 +30,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -43,9 +44,6 @@ public final class PruneRun {
 
   /** Edges that a nat above the target counts for in the search for hyper-parameters. */
   private static final double MISSED = 50_000;
-
-  /** What the compacted model and the whole one may differ by, relative. */
-  private static final double ROUNDING = 1e-4;
 
   private final CircuitSearch session;
   private final Model model;
@@ -201,7 +199,7 @@ public final class PruneRun {
         search.seed(),
         new Method(search.method().key(), search.options()),
         target,
-        found.reached() && validation.loss() <= target * (1 + ROUNDING),
+        found.reached() && Checks.reaches(validation.loss(), target),
         weights.counts(),
         found.calibration(),
         new Losses(new Pair(validation, whole.validation()), new Pair(last, whole.last())),
@@ -239,9 +237,7 @@ public final class PruneRun {
       List<Double> targets,
       Progress progress) {
     if (search.method() == PruneMethod.PUBLISHED) {
-      return targets.stream()
-          .map(target -> published(model, search, examples, means, target, progress))
-          .toList();
+      return published(model, search, examples, means, targets, progress);
     }
     FastPruner.Task task = new FastPruner.Task(examples.train(), examples.validation());
     try (FastPruner pruner =
@@ -257,44 +253,65 @@ public final class PruneRun {
     }
   }
 
-  /** Run the published algorithm with one set of hyper-parameters after the other. */
-  private static FoundCircuit published(
+  /**
+   * Run the published algorithm with one set of hyper-parameters after the other. Every run's masks
+   * are cut for every target; what the next ones are like is decided by the strictest.
+   */
+  private static List<FoundCircuit> published(
       Model model,
       CircuitConfig search,
       TaskExamples examples,
       float[] means,
-      double target,
+      List<Double> targets,
       Progress progress) {
     int runs = search.published().runs();
+    int strictest = targets.indexOf(Collections.min(targets));
     MaskSearch hyper = new MaskSearch(search.published().masks(), search.maskSeed());
-    FoundCircuit smallest = null;
-    double least = Double.POSITIVE_INFINITY;
+    List<Cut> smallest = new ArrayList<>();
     for (int run = 1; run <= runs; run++) {
       if (runs > 1) {
         progress.phase("run %d of %d".formatted(run, runs));
       }
       PruneConfig masks = hyper.next();
-      Discretized chosen = learn(model, search, masks, examples, means, target, progress);
-      List<Edge> edges = model.edges(chosen.keep());
-      double missed = Math.max(0, chosen.stats().loss() - target);
-      double size = edges.size() + MISSED * missed;
-      hyper.add(new MaskSearch.Trial(masks, size, chosen.stats().nodes() + MISSED * missed));
-      if (size < least) {
-        least = size;
-        smallest =
-            new FoundCircuit(chosen.keep(), edges, chosen.stats().calibration(), missed == 0);
+      List<Cut> cuts = learn(model, search, masks, examples, means, targets, progress);
+      Cut judged = cuts.get(strictest);
+      hyper.add(new MaskSearch.Trial(masks, judged.size(), judged.nodes()));
+      if (run == 1) {
+        smallest.addAll(cuts);
+      }
+      for (int i = 0; i < cuts.size(); i++) {
+        if (cuts.get(i).size() < smallest.get(i).size()) {
+          smallest.set(i, cuts.get(i));
+        }
       }
     }
-    return smallest;
+    return smallest.stream().map(Cut::circuit).toList();
   }
 
-  private static Discretized learn(
+  /**
+   * Masks cut down to a circuit for a target.
+   *
+   * @param size edges, and many more where the target is missed
+   * @param nodes the same of nodes
+   */
+  private record Cut(FoundCircuit circuit, double size, double nodes) {
+    static Cut of(Model model, Discretized chosen, double target) {
+      List<Edge> edges = model.edges(chosen.keep());
+      double missed = Math.max(0, chosen.stats().loss() - target);
+      return new Cut(
+          new FoundCircuit(chosen.keep(), edges, chosen.stats().calibration(), missed == 0),
+          edges.size() + MISSED * missed,
+          chosen.stats().nodes() + MISSED * missed);
+    }
+  }
+
+  private static List<Cut> learn(
       Model model,
       CircuitConfig search,
       PruneConfig masks,
       TaskExamples examples,
       float[] means,
-      double target,
+      List<Double> targets,
       Progress progress) {
     long steps = masks.steps();
     try (Pruner pruner = model.pruner(masks, search.options(), examples.train(), means)) {
@@ -303,7 +320,9 @@ public final class PruneRun {
         step = stats.step();
         progress.pruned(stats, steps);
       }
-      return pruner.discretize(examples.validation(), target);
+      return targets.stream()
+          .map(target -> Cut.of(model, pruner.discretize(examples.validation(), target), target))
+          .toList();
     }
   }
 

@@ -44,8 +44,8 @@ public final class Quickstart {
           "final_kwarg",
           "set_or_string",
           "bracket_counting",
-          "for_while",
-          "if_equals");
+          "bracket_brace",
+          "for_while");
 
   private final Engine engine;
   private final Path folder;

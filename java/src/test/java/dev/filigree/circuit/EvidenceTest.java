@@ -82,6 +82,8 @@ class EvidenceTest {
     Scores good = scores(0.01, 0.02);
     assertThat(Sufficient.of(0.1, loss(0.1), loss(0.15), good).passed()).isTrue();
     assertThat(Sufficient.of(0.1, loss(0.11), loss(0.15), good).passed()).isFalse();
+    // As much above the target as rounding can put it, which "reached" of a circuit allows too.
+    assertThat(Sufficient.of(0.1, loss(0.100005), loss(0.15), good).passed()).isTrue();
     assertThat(Sufficient.of(0.1, loss(0.1), loss(0.16), good).passed()).isFalse();
     assertThat(Final.of(loss(0.15), good).passed()).isTrue();
     assertThat(Final.of(loss(0.151), good).passed()).isFalse();

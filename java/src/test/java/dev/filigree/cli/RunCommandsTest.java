@@ -200,6 +200,17 @@ class RunCommandsTest {
     assertThat(written.path("circuits").valueStream().map(c -> c.path("target_loss").asDouble()))
         .containsExactly(1.0, 0.9);
     assertThat(prune("--targets=0").code()).isEqualTo(ExitCodes.USAGE);
+
+    Outcome published =
+        prune(
+            "--targets=1,0.9",
+            "--method=published",
+            "--set=prune.published.runs=2",
+            "--set=prune.published.masks.steps=2",
+            "--set=prune.target_loss=1");
+    assertThat(published.code()).as(published.err()).isEqualTo(ExitCodes.OK);
+    assertThat(published.err()).as("one search for both").containsOnlyOnce("run 2 of 2");
+    assertThat(published.json().path("circuits")).hasSize(2);
   }
 
   @Test
@@ -238,6 +249,17 @@ class RunCommandsTest {
     assertThat(outcome.json().path("tasks")).hasSize(Tasks.all().size());
     assertThat(outcome.json().path("tasks"))
         .allSatisfy(task -> assertThat(task.path("reason").isTextual()).isTrue());
+
+    Outcome withOwn =
+        execute(
+            "prune",
+            "--task=all",
+            "--task-file=" + marksOfMyOwn(),
+            "--run=" + run,
+            "--set=prune.train_pairs=32");
+    assertThat(withOwn.json().path("tasks").valueStream().map(task -> task.path("task").asText()))
+        .endsWith("my_marks")
+        .hasSize(Tasks.all().size() + 1);
   }
 
   @Test
@@ -279,7 +301,7 @@ class RunCommandsTest {
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
     assertThat(outcome.json().path("finished").asBoolean()).isTrue();
     int step = outcome.json().path("step").asInt();
-    assertThat(step).isBetween(1, 899);
+    assertThat(step).isBetween(1, 1_499);
     double loss = outcome.json().path("test_xent").asDouble();
     assertThat(loss).isBetween(5.0, 6.2);
 
@@ -387,6 +409,21 @@ class RunCommandsTest {
     assertThat(other.json().at("/circuits/0/checked/model_hash"))
         .isNotEqualTo(found.path("recorded").path("model_hash"));
     assertThat(other.code()).isIn(ExitCodes.OK, ExitCodes.DRIFTED);
+  }
+
+  @Test
+  void checkFitsACircuitNoCalibrationThatItWasFoundWithout() {
+    Outcome found = prune("--set=prune.options.calibrate=false", "--set=prune.target_loss=1");
+    assertThat(found.code()).as(found.err()).isEqualTo(ExitCodes.OK);
+    String circuit = found.json().path("file").asText();
+    Outcome outcome = execute("check", circuit, "--checkpoint=" + STEPS);
+    assertThat(outcome.json().at("/circuits/0/items").valueStream())
+        .filteredOn(item -> item.path("name").asText().equals("loss_final"))
+        .singleElement()
+        .satisfies(
+            item ->
+                assertThat(Double.parseDouble(item.path("now").asText()))
+                    .isCloseTo(Double.parseDouble(item.path("recorded").asText()), within(1e-5)));
   }
 
   @Test
