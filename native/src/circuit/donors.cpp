@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "circuit/donors.hpp"
 
-#include <ATen/ops/arange.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <c10/core/GradMode.h>
 
-#include <algorithm>
-
+#include "core/to_device.hpp"
 #include "ops/gate.hpp"
 #include "prune/task_score.hpp"
 
@@ -19,26 +18,33 @@ at::Tensor DonorHook::at_site(const Site& site, at::Tensor x) {
     return at::cat({ops::mask_to_mean(x.narrow(0, 0, half), gate, donor.detach()), donor});
 }
 
-at::Tensor answer_logits_with_donors(const Examples& examples, const at::Tensor& rows, const at::Tensor& donors,
-                                     DonorHook& hook) {
-    const auto both = examples.select(at::cat({rows, donors}));
-    const auto x = forward(examples.model->context(), both.tokens, &hook);  // [2n, T, d]
-    return answer_logits_of(examples.select(rows), x.narrow(0, 0, rows.size(0)));
+at::Tensor differences_with_donors(const Examples& examples, const at::Tensor& rows, const at::Tensor& donors,
+                                   DonorHook& hook) {
+    const auto own = examples.select(rows);
+    // Of a donor nothing counts behind the position at which the other one is evaluated.
+    auto both = examples.select(at::cat({rows, donors}));
+    both.positions = own.positions.repeat({2});
+    both = trimmed(both);
+    const auto context = examples.model->context();
+    const auto x = forward(context, both.tokens, &hook, both.positions).squeeze(1);  // [2n, d]
+    const auto at_answer = own.tokens.gather(1, own.positions.view({-1, 1})).squeeze(1);
+    const auto pair = unembed_pair(context, x.narrow(0, 0, rows.size(0)), at_answer, own.answers);  // [n, 2]
+    return pair.select(1, 0) - pair.select(1, 1);
 }
 
 std::vector<ScoredSequence> run_with_donors(const Examples& examples, const at::Tensor& gates,
                                             const at::Tensor& donors) {
     const at::NoGradGuard no_grad;
-    std::vector<ScoredSequence> sequences;
+    std::vector<ScoredSequence> sequences(static_cast<std::size_t>(examples.sequences()));
     DonorHook hook(gates);
-    const auto total = examples.sequences();
-    constexpr auto kRows = kRowsPerForward / 2;
-    for (std::int64_t first = 0; first < total; first += kRows) {
+    for (const auto& batch : batches_by_length(examples)) {
         examples.model->check_cancelled();
-        const auto rows = at::arange(first, std::min(total, first + kRows), examples.positions.options());
-        const auto logits = answer_logits_with_donors(examples, rows, donors.index_select(0, rows), hook);
-        const auto scored = scored_sequences(examples.select(rows), logits);
-        sequences.insert(sequences.end(), scored.begin(), scored.end());
+        const auto rows = to_device(batch, examples.positions.device());
+        const auto scored = scored_sequences(
+            examples.select(rows), differences_with_donors(examples, rows, donors.index_select(0, rows), hook));
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            sequences[static_cast<std::size_t>(batch[i])] = scored[i];
+        }
     }
     return sequences;
 }

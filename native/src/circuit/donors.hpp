@@ -25,10 +25,10 @@ private:
     at::Tensor gates_;
 };
 
-/// Logits at the evaluated positions of some rows of the examples, with donors from all of them.
-/// @param rows, donors int64 [n], indices of sequences. @return [n, V].
-[[nodiscard]] at::Tensor answer_logits_with_donors(const Examples& examples, const at::Tensor& rows,
-                                                   const at::Tensor& donors, DonorHook& hook);
+/// z_a - z_b of some rows of the examples, with donors from all of them.
+/// @param rows, donors int64 [n], indices of sequences. @return [n].
+[[nodiscard]] at::Tensor differences_with_donors(const Examples& examples, const at::Tensor& rows,
+                                                 const at::Tensor& donors, DonorHook& hook);
 
 /// All examples. @param donors int64 [sequences]. @throws FG_CANCELLED.
 [[nodiscard]] std::vector<ScoredSequence> run_with_donors(const Examples& examples, const at::Tensor& gates,

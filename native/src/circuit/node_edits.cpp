@@ -76,7 +76,7 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
     auto differences = at::empty({static_cast<std::int64_t>(edits.size()), total}, at::kFloat);
     for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
         const auto rows = std::min(kRowsPerForward, total - first);
-        const auto part = examples.select(at::arange(first, first + rows, examples.positions.options()));
+        const auto part = trimmed(examples.select(at::arange(first, first + rows, examples.positions.options())));
         std::vector<at::Tensor> norms;  // by half layer, of the last at the answer alone
         if (mask.frozen_norms) {
             norms = record_norms(context, part.tokens, {});

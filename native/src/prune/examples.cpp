@@ -6,7 +6,9 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -60,6 +62,25 @@ Examples trimmed(const Examples& examples) {
     auto shorter = examples;
     shorter.tokens = examples.tokens.narrow(1, 0, examples.positions.max().item<std::int64_t>() + 1).contiguous();
     return shorter;
+}
+
+std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
+
+std::vector<std::vector<std::int64_t>> batches_by_length(const Examples& examples) {
+    const auto lengths = (examples.positions.view({-1, 2}).amax(1) + 1).to(at::kCPU).contiguous();  // of pairs
+    const auto* length = lengths.const_data_ptr<std::int64_t>();
+    std::vector<std::int64_t> order(static_cast<std::size_t>(examples.pairs()));
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return length[a] < length[b]; });
+    const auto most = positions_at_once(examples.model->device());
+    std::vector<std::vector<std::int64_t>> batches;
+    for (const auto pair : order) {
+        if (batches.empty() || static_cast<std::int64_t>(batches.back().size() + 2) * length[pair] > most) {
+            batches.emplace_back();
+        }
+        batches.back().insert(batches.back().end(), {2 * pair, 2 * pair + 1});
+    }
+    return batches;
 }
 
 Examples repeated(const Examples& examples, std::int64_t times) {

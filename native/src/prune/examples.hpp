@@ -34,6 +34,13 @@ struct Examples {
 /// Without the columns that no evaluated position reads.
 [[nodiscard]] Examples trimmed(const Examples& examples);
 
+/// Positions of one forward: what fits the caches of a processor, or fills a GPU.
+[[nodiscard]] std::int64_t positions_at_once(const at::Device& device);
+
+/// The numbers of all sequences, pair by pair, those of about equal length together, in batches of at most
+/// positions_at_once() or one pair.
+[[nodiscard]] std::vector<std::vector<std::int64_t>> batches_by_length(const Examples& examples);
+
 /// The examples `times` times, one after the other.
 [[nodiscard]] Examples repeated(const Examples& examples, std::int64_t times);
 

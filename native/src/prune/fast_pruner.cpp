@@ -34,9 +34,6 @@ constexpr std::size_t kWorthwhile = 8;  // a round by gradients is one that leav
 constexpr int kWays = 4;                // numbers of nodes that one forward of a bisection tries
 constexpr std::int64_t kLengths = 4;    // batches of about equal length that examples are run in
 
-/// Positions of all variants in one forward: what fits the caches of a processor, or fills a GPU.
-std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
-
 /// Examples of both, one after the other.
 Examples join(const Examples& a, const Examples& b) {
     const auto T = std::max(a.tokens.size(1), b.tokens.size(1));

@@ -61,7 +61,7 @@ at::Tensor Pruner::differences_under(const at::Tensor& gates, const Examples& ex
     if (options_.ablation == AblationKind::kDonors) {
         DonorHook hook(gates);
         const auto rows = at::arange(examples.sequences(), examples.positions.options());
-        return logit_differences(examples, answer_logits_with_donors(examples, rows, next_pairs(examples), hook));
+        return differences_with_donors(examples, rows, next_pairs(examples), hook);
     }
     GateHook hook(gates, means_);
     if (options_.frozen_norms) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prune/task_score.hpp"
 
-#include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 
+#include "core/to_device.hpp"
 #include "ops/cross_entropy.hpp"
 
 namespace filigree {
@@ -28,50 +28,54 @@ void GateHook::before_forward(const ForwardContext& context, const at::Tensor& t
     }
 }
 
-std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& logits) {
-    const auto differences = logit_differences(examples, logits).to(at::kCPU, at::kDouble).contiguous();
+std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& differences) {
+    const auto host = differences.to(at::kCPU, at::kDouble).contiguous();
     const auto signs = answer_signs(examples).to(at::kCPU, at::kDouble).contiguous();
     std::vector<ScoredSequence> scored;
     for (std::int64_t i = 0; i < examples.sequences(); ++i) {
-        scored.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
+        scored.push_back({host.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
     }
     return scored;
 }
 
-TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
+namespace {
+
+/// Run batches of about equal length, and put what is scored of them in the order of the examples.
+/// @param score takes a batch and gives its sequences.
+template <typename Score>
+std::vector<ScoredSequence> in_batches(const Examples& examples, const Score& score) {
     const at::NoGradGuard no_grad;
-    TaskOutputs outputs;
-    const auto total = examples.sequences();
-    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
+    std::vector<ScoredSequence> sequences(static_cast<std::size_t>(examples.sequences()));
+    for (const auto& rows : batches_by_length(examples)) {
         examples.model->check_cancelled();
-        const auto last = std::min(total, first + kRowsPerForward);
-        const auto part = examples.select(at::arange(first, last, examples.positions.options()));
+        const auto scored = score(trimmed(examples.select(to_device(rows, examples.positions.device()))));
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            sequences[static_cast<std::size_t>(rows[i])] = scored[i];
+        }
+    }
+    return sequences;
+}
+
+}  // namespace
+
+TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
+    TaskOutputs outputs;
+    const auto total = static_cast<double>(examples.sequences());
+    outputs.sequences = in_batches(examples, [&](const Examples& part) {
         const auto logits = answer_logits(part, hook);  // [n, V]
         const auto targets = part.answers.gather(1, right_columns(part).view({-1, 1})).squeeze(1);
-        outputs.full_loss += ops::cross_entropy(logits, targets).item<double>() * static_cast<double>(last - first) /
-                             static_cast<double>(total);
-        const auto scored = scored_sequences(part, logits);
-        outputs.sequences.insert(outputs.sequences.end(), scored.begin(), scored.end());
-    }
+        outputs.full_loss +=
+            ops::cross_entropy(logits, targets).item<double>() * static_cast<double>(part.sequences()) / total;
+        return scored_sequences(part, logit_differences(part, logits));
+    });
     return outputs;
 }
 
 std::vector<ScoredSequence> run_sequences(const Examples& examples, ForwardHook* hook) {
-    const at::NoGradGuard no_grad;
     const auto context = examples.model->context();
-    std::vector<ScoredSequence> sequences;
-    const auto total = examples.sequences();
-    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
-        examples.model->check_cancelled();
-        const auto last = std::min(total, first + kRowsPerForward);
-        const auto part = trimmed(examples.select(at::arange(first, last, examples.positions.options())));
-        const auto differences = answer_differences(context, part, 1, hook).to(at::kCPU, at::kDouble).contiguous();
-        const auto signs = answer_signs(part).to(at::kCPU, at::kDouble).contiguous();
-        for (std::int64_t i = 0; i < last - first; ++i) {
-            sequences.push_back({differences.const_data_ptr<double>()[i], signs.const_data_ptr<double>()[i]});
-        }
-    }
-    return sequences;
+    return in_batches(examples, [&](const Examples& part) {
+        return scored_sequences(part, answer_differences(context, part, 1, hook).squeeze(0));
+    });
 }
 
 TaskScore score_task(const TaskOutputs& outputs, const Calibration& calibration) {

@@ -53,8 +53,8 @@ struct TaskScore {
     Calibration calibration;
 };
 
-/// The sequences of some examples, which begin with a pair's first member. @param logits [2P, V].
-[[nodiscard]] std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& logits);
+/// The sequences of some examples, which begin with a pair's first member. @param differences [2P].
+[[nodiscard]] std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& differences);
 
 /// Run the examples through the model, `hook` may be null. @throws FG_CANCELLED.
 [[nodiscard]] TaskOutputs run_task(const Examples& examples, ForwardHook* hook);

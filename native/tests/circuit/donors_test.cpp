@@ -94,9 +94,7 @@ TEST_F(Donors, GradientsReachTheGatesAndNotTheDonors) {
     gates.set_requires_grad(true);
     DonorHook hook(gates);
     const auto rows = own(examples_);
-    logit_differences(examples_, answer_logits_with_donors(examples_, rows, other_member(examples_), hook))
-        .sum()
-        .backward();
+    differences_with_donors(examples_, rows, other_member(examples_), hook).sum().backward();
     EXPECT_GT(gates.grad().count_nonzero().item<std::int64_t>(), 50);
 
     // The derivative in one gate, by central differences: donors run whole whatever the gates are.
@@ -105,7 +103,7 @@ TEST_F(Donors, GradientsReachTheGatesAndNotTheDonors) {
         auto moved = mask_.gates.clone();
         moved.select(0, node).add_(step);
         DonorHook other(moved);
-        return logit_differences(examples_, answer_logits_with_donors(examples_, rows, other_member(examples_), other))
+        return differences_with_donors(examples_, rows, other_member(examples_), other)
             .to(at::kDouble)
             .sum()
             .item<double>();

@@ -44,7 +44,12 @@ protected:
     [[nodiscard]] std::uint64_t length() const { return expected_["tokens"][0][0].size(); }
     /// @param means must outlive the result.
     [[nodiscard]] fg_circuit circuit(const std::vector<float>& means) const {
-        return {sizeof(fg_circuit), 0, means.size(), keep_.data(), means.data()};
+        fg_circuit circuit{};
+        circuit.struct_size = sizeof circuit;
+        circuit.nodes = means.size();
+        circuit.keep = keep_.data();
+        circuit.means = means.data();
+        return circuit;
     }
 
     const golden::Case expected_{GetParam().name};

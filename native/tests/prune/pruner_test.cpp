@@ -2,6 +2,7 @@
 #include "prune/pruner.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softplus.h>
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <vector>
 
 #include "ops/gate.hpp"
 #include "support/expect_error.hpp"
@@ -207,6 +210,41 @@ TEST_F(Pruning, ScoresBothMembersOfEveryPair) {
     EXPECT_EQ(score.loss, score.raw_loss);
     EXPECT_NEAR(score.loss, loss_under(at::ones({model_->nodes().size()})), 1e-6);
     EXPECT_GT(score.full_loss, score.raw_loss) << "the whole vocabulary has more ways to be wrong";
+}
+
+TEST_F(Pruning, RunsExamplesOfAllLengthsInTheirOrder) {
+    constexpr std::int64_t kPairs = 700;
+    const auto T = model_->config().block_size;
+    std::mt19937_64 random(7);
+    std::vector<std::uint16_t> tokens;
+    std::vector<std::int32_t> positions;
+    std::vector<std::uint16_t> answers;
+    for (std::int64_t row = 0; row < 2 * kPairs; ++row) {
+        for (std::int64_t t = 0; t < T; ++t) {
+            tokens.push_back(
+                static_cast<std::uint16_t>(random() % static_cast<std::uint64_t>(model_->config().vocab_size)));
+        }
+        positions.push_back(static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(T)));
+        answers.push_back(static_cast<std::uint16_t>(row % 2 == 0 ? 5 : 6));
+    }
+    const auto examples = make_examples(model_, tokens.data(), kPairs, T, positions.data(), answers.data());
+    ASSERT_GT(batches_by_length(examples).size(), 1U) << "too few examples for several batches";
+    const auto all = run_task(examples, nullptr);
+    const auto without_logits = run_sequences(examples, nullptr);
+    ASSERT_EQ(all.sequences.size(), static_cast<std::size_t>(2 * kPairs));
+    double full_loss = 0.0;
+    for (std::int64_t pair = 0; pair < kPairs; ++pair) {
+        const auto alone = run_task(examples.select(at::arange(2 * pair, 2 * pair + 2)), nullptr);
+        full_loss += alone.full_loss / static_cast<double>(kPairs);
+        for (std::int64_t member = 0; member < 2; ++member) {
+            const auto row = static_cast<std::size_t>(2 * pair + member);
+            const auto& expected = alone.sequences[static_cast<std::size_t>(member)];
+            EXPECT_NEAR(all.sequences[row].difference, expected.difference, 1e-4) << row;
+            EXPECT_NEAR(without_logits[row].difference, expected.difference, 1e-4) << row;
+            EXPECT_EQ(all.sequences[row].sign, expected.sign);
+        }
+    }
+    EXPECT_NEAR(all.full_loss, full_loss, 1e-5);
 }
 
 // A run this short finds a small circuit in five models of eight, whichever plan computes it; rounding alone moves a
