@@ -79,15 +79,15 @@ function lineChart({title, unit, series, log, zero, format}) {
       element('b', {}, format(s.points.at(-1)[1]))))));
 }
 
-/** Circuit against whole model: points [[model, circuit]], with the diagonal on which both agree. */
+/** Circuit against whole model: points [[model, circuit, ring]], with the diagonal on which both agree. */
 function scatter({title, colour, points, note}) {
   const [size, left, bottom, edge] = [300, 40, 34, 8];
   const shown = points.filter(p => isNumber(p[0]) && isNumber(p[1]));
-  const reach = Math.max(1, ...shown.flat().map(Math.abs)) * 1.05;
+  const reach = Math.max(1, ...shown.flatMap(p => [Math.abs(p[0]), Math.abs(p[1])])) * 1.05;
   const x = v => left + (size - left - edge) * (v + reach) / (2 * reach);
   const y = v => size - bottom - (size - bottom - edge) * (v + reach) / (2 * reach);
   const frame = svg('g', {class: 'frame'});
-  for (const value of ticks(-reach, reach, 4)) {
+  for (const value of ticks(-reach, reach, 8)) {
     frame.append(
       svg('line', {x1: left, x2: size - edge, y1: y(value), y2: y(value), class: value === 0 ? 'zero' : null}),
       svg('line', {y1: edge, y2: size - bottom, x1: x(value), x2: x(value), class: value === 0 ? 'zero' : null}),
@@ -102,7 +102,7 @@ function scatter({title, colour, points, note}) {
     element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, note)),
     svg('svg', {viewBox: `0 0 ${size} ${size}`, role: 'img', 'aria-label': `${title}. ${note}`},
       frame,
-      svg('g', {class: colour}, shown.map(p => svg('circle', {class: 'point', cx: x(p[0]), cy: y(p[1]), r: 2.6})))));
+      svg('g', {class: colour}, shown.map(p => svg('circle', {class: p[2] ? 'point ring' : 'point', cx: x(p[0]), cy: y(p[1]), r: 2.6})))));
 }
 
 // Places for ticks on an axis from low to high: powers of ten and their parts, or round numbers.

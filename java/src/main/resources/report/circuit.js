@@ -419,6 +419,7 @@ function circuitFigure(circuit, headSize, title, hint) {
       element('span', {class: 'plus'}, element('i', {class: 'stroke'}), 'positive weight'),
       element('span', {class: 'minus'}, element('i', {class: 'stroke'}), 'negative weight'),
       element('span', {}, '○ reads, ● writes a residual channel'),
+      element('span', {}, element('i', {class: 'stroke stream'}), 'the same channel later'),
       element('span', {}, '◆ neuron'),
       element('span', {}, element('i', {class: 'stroke dashed'}), 'query meets key'),
       element('span', {}, element('i', {class: 'ring'}), 'has a bias')),

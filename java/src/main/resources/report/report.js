@@ -26,13 +26,6 @@ function side(task, label) {
   return task.sides.find(s => s.label === label);
 }
 
-// Edges of dense over edges of sparse, where both have a circuit.
-function edgeRatio(task) {
-  const [sparse, dense] = [side(task, 'sparse'), side(task, 'dense')];
-  return sparse && dense && [sparse, dense].every(s => s.summary.edges > 0 && s.summary.gate !== false)
-    ? dense.summary.edges / sparse.summary.edges : null;
-}
-
 function section(id, title, ...children) {
   return element('section', {id, 'aria-labelledby': id + '-title'}, element('h2', {id: id + '-title'}, title), children);
 }
@@ -61,8 +54,9 @@ function intro() {
           + ' carries no news about the prompt at hand.'),
         element('dt', {}, 'Loss of a task'), element('dd', {}, 'Cross-entropy between the two answers, in nats: 0 is'
           + ' right and certain, 0.693 is guessing. A scale and a shift of the logits are fitted on other examples.'),
-        element('dt', {}, 'Validation and final'), element('dd', {}, 'The size of a circuit was chosen on validation'
-          + ' examples. Final examples have other wording throughout and had no part in any choice.'))),
+        element('dt', {}, 'Validation and final'), element('dd', {}, 'The size of a circuit was chosen on training and'
+          + ' validation examples, with a margin below the target. Final examples have other wording throughout and had no part'
+          + ' in any choice.'))),
   ];
 }
 
@@ -76,10 +70,10 @@ function figures() {
     items.push([`${(checked ? good : found).length} of ${page.tasks.length}`,
       `${name}tasks with a circuit${checked ? ' of grade C or better' : ''}`]);
   }
-  const ratios = page.tasks.map(edgeRatio).filter(isNumber);
+  const ratios = page.tasks.map(task => task.edge_ratio).filter(isNumber);
   if (ratios.length > 0) {
     const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
-    items.push([ratio(mean), 'as many edges in the dense circuits (geometric mean)']);
+    items.push([ratio(mean), `as many edges in the dense circuits (geometric mean of ${count(ratios.length)})`]);
   }
   if (page.runs.length === 1) {
     const run = page.runs[0];
@@ -106,7 +100,8 @@ function taskTable() {
     return element('tr', {class: found ? null : 'absent'},
       i === 0 && element('th', {scope: 'rowgroup', rowspan: task.sides.length},
         element('a', {href: '#task-' + page.tasks.indexOf(task)}, words(task.task)),
-        pair && isNumber(edgeRatio(task)) && element('span', {class: 'ratio'}, 'dense: ', ratio(edgeRatio(task)), ' the edges')),
+        isNumber(task.edge_ratio) && element('span', {class: 'ratio'},
+          `dense: ${ratio(task.edge_ratio)} the edges, ${ratio(task.node_ratio)} the nodes`)),
       pair && element('td', {class: 'side ' + colourOf(s.label)}, element('i', {class: 'swatch'}), visible(s.label)),
       cell('whole model', decimal(row.model_loss_final, 3), 'n'),
       cell('circuit, validation', decimal(row.loss_validation, 3), 'n'),
@@ -136,7 +131,7 @@ function reason(s) {
   const gate = s.evidence && s.evidence.checks.gate;
   return gate && gate.passed === false
     ? 'the whole model does not do the task'
-    : page.seconds !== null && s.evidence === null ? 'this vocabulary cannot express the task'
+    : s.impossible ? 'this vocabulary cannot express the task'
       : 'none was looked for';
 }
 
@@ -196,7 +191,8 @@ function verdict(s) {
     page.runs.length === 2 && [element('i', {class: 'swatch'}), element('b', {}, visible(s.label)), ' '],
     row.edges === null
       ? ['no circuit; ', reason(s), `. Whole model’s loss: ${decimal(row.model_loss_final, 3)}.`]
-      : [row.holds !== null && [mark(row.holds, 'the circuit holds', 'the circuit does not hold'), ': '],
+      : [row.gate === false ? [mark(false, '', 'the circuit does not count'), ', as ', reason(s), ': ']
+        : row.holds !== null && [mark(row.holds, 'the circuit holds', 'the circuit does not hold'), ': '],
       `${count(row.nodes)} nodes and ${count(row.edges)} edges answer with a loss of ${decimal(row.loss_final, 3)}; `
           + `the whole model’s is ${decimal(row.model_loss_final, 3)}. `,
       s.circuit && s.circuit.reached === false && 'The search did not reach its target.']);
@@ -269,11 +265,13 @@ function checks(task) {
       'interchange', c => [c.passed, `${rate(c.flipped)} of ${count(c.sequences)} right answers turn, ${rate(c.threshold)} expected; `
         + (c.random_flipped === null ? 'there are not as many other nodes to compare with'
           : `${rate(c.random_flipped)} with other nodes, at most ${rate(c.random_limit)} expected`)]),
-      block('Faithful', 'Prompt by prompt the circuit answers as the whole model does, also where the model is wrong.',
+      block('Faithful', 'Prompt by prompt the circuit answers as the whole model does. Its mistakes, where there are some,'
+        + ' should be the model’s.',
         'faithful', c => [c.passed, `answers diverge by ${interval(c.divergence)} nats, limit ${decimal(c.limit, 2)}; `
           + `the same answer to ${rate(c.agreement)} of ${count(c.sequences)} prompts, correlation ${decimal(c.correlation, 3)}; `
           + (c.wrong_agreement === null ? 'the model gets none wrong'
-            : `to ${rate(c.wrong_agreement)} of the ${count(c.wrong_sequences)} that the model gets wrong`)]),
+            : `to ${rate(c.wrong_agreement)} of the ${count(c.wrong_sequences)} that the model gets wrong, `
+              + (c.wrong_correlation === null ? 'too few for a correlation' : `correlation ${decimal(c.wrong_correlation, 3)}`))]),
       block('Relaxed', 'Giving back a part of what was taken away does not upset the circuit.',
         'relaxation', c => [c.passed, `loss ${c.steps.map(t => `${decimal(t.mean, 3)} with ${rate(t.share)}`).join(', ')} of`
           + ` the other nodes; limit ${decimal(c.limit, 3)}`]),
@@ -371,8 +369,10 @@ function taskSection(task, index) {
     element('h3', {}, 'Checks'), checks(task),
     scatters.length > 0 && element('div', {class: 'charts'}, scatters.map(s => scatter({
       title: page.runs.length === 2 ? `Circuit against model, ${visible(s.label)}` : 'Circuit against model',
-      note: 'difference of the two answers’ logits, one dot a prompt; on the diagonal both agree',
-      colour: colourOf(s.label), points: s.evidence.checks.faithful.differences,
+      note: 'difference of the two answers’ logits, one dot a prompt; on the diagonal both agree; rings: the model is wrong',
+      // Prompts take turns: the first answer is right, then the second.
+      colour: colourOf(s.label), points: s.evidence.checks.faithful.differences.map(([model, circuit], i) =>
+        [model, circuit, i % 2 === 0 ? model <= 0 : model >= 0]),
     }))),
     examples(task), lists(task));
 }

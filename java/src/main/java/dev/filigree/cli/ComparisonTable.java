@@ -39,7 +39,8 @@ final class ComparisonTable {
         """
 
         Losses are two-way cross-entropies in nats per sequence; guessing is 0.693. Circuits are
-        chosen on validation examples, to reach %s, and judged on final ones, of other templates.
+        chosen on training and validation examples, to reach %s with a margin, and judged on final
+        ones, of other templates.
 
         """
             .formatted(models.getFirst().config().prune().targetLoss()));

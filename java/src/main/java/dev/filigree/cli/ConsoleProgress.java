@@ -81,11 +81,12 @@ final class ConsoleProgress implements Progress, AutoCloseable {
     if (columns >= LEAST_COLUMNS || System.nanoTime() - lastLine > LINE_NANOS) {
       lastLine = System.nanoTime();
       String text =
-          "prune: %s, %,d nodes, %,d edges, loss %.3f"
+          "prune: %s, %,d nodes%s, loss %.3f"
               .formatted(
                   stats.phase().name().toLowerCase(Locale.ROOT),
                   stats.nodes(),
-                  stats.edges(),
+                  // Masks that are being learnt have none yet.
+                  stats.edges() == 0 ? "" : ", %,d edges".formatted(stats.edges()),
                   stats.loss());
       if (columns >= LEAST_COLUMNS) {
         endBar();

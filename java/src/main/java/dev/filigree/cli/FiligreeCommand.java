@@ -33,12 +33,8 @@ import picocli.CommandLine.IVersionProvider;
       DoctorCommand.class,
       HelpCommand.class
     },
-    footerHeading = "%nA first run, in minutes on two cores:%n",
-    footer = {
-      "  ./filigree doctor",
-      "  ./filigree train --preset tiny",
-      "  ./filigree prune --task single_double_quote"
-    },
+    footerHeading = "%nA first look, in a quarter of an hour on two cores:%n",
+    footer = {"  ./filigree doctor", "  ./filigree quickstart"},
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:Done.",

@@ -9,10 +9,13 @@ import dev.filigree.report.CompareReport;
 import dev.filigree.report.Report;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -49,6 +52,9 @@ final class ReportCommand implements Callable<Integer> {
               + " the newest run in runs/.")
   private Path folder;
 
+  @Option(names = "--run", paramLabel = "DIR", description = "The same, as other verbs call it.")
+  private Path run;
+
   @Option(
       names = "--model",
       paramLabel = "NAME",
@@ -68,6 +74,11 @@ final class ReportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (Stream.of(folder, run, model).filter(Objects::nonNull).count() > 1) {
+      throw new ParameterException(
+          spec.commandLine(), "a folder, --run and --model do not go together");
+    }
+    folder = folder == null ? run : folder;
     if (folder != null && CompareReport.exists(folder)) {
       return comparison();
     }

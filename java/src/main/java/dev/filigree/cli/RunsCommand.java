@@ -114,7 +114,8 @@ final class RunsCommand implements Callable<Integer> {
     }
     RunSummary first = both.first();
     RunSummary second = both.second();
-    String row = "%-32s %22s %22s%n";
+    int longest = both.config().stream().mapToInt(change -> change.key().length()).max().orElse(0);
+    String row = "%-" + Math.max(32, longest + 2) + "s %22s %22s%n";
     out.printf(row, "", first.name(), second.name());
     out.printf(row, "step", whole(first.step()), whole(second.step()));
     out.printf(row, "held-out loss", loss(first.loss()), loss(second.loss()));

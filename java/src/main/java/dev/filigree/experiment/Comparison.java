@@ -29,12 +29,17 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
   /**
    * One task.
    *
-   * @param nodeRatio nodes of the dense circuit for one of the sparse one; null unless both exist
-   *     and the models' held-out losses are matched
+   * @param nodeRatio nodes of the dense circuit for one of the sparse one; null unless both are
+   *     sufficient and the models' held-out losses are matched
    * @param edgeRatio the same of edges
    */
   public record TaskRow(String task, Side sparse, Side dense, Double nodeRatio, Double edgeRatio) {
-    static TaskRow of(String task, Side sparse, Side dense, boolean matched) {
+    /**
+     * Compare both sides.
+     *
+     * @param matched whether the models' held-out losses are
+     */
+    public static TaskRow of(String task, Side sparse, Side dense, boolean matched) {
       return new TaskRow(
           task,
           sparse,
@@ -77,7 +82,7 @@ public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> 
       boolean holds,
       Grade grade) {
     /** What the evidence says. A circuit counts only where the model does the task. */
-    static Side of(Evidence evidence) {
+    public static Side of(Evidence evidence) {
       double model = evidence.model().last().loss();
       Checks checks = evidence.checks();
       if (checks.sufficient() == null || !checks.gate().passed()) {

@@ -52,19 +52,25 @@ record Page(
    * @param task name
    * @param description what decides the answer; null for a task that this version does not have
    * @param sides one for each run, in their order
+   * @param nodeRatio as in {@link Comparison.TaskRow}, from the evidence there is now; null without
+   *     two sides
+   * @param edgeRatio the same of edges
    */
-  record TaskPart(String task, String description, List<Side> sides) {}
+  record TaskPart(
+      String task, String description, List<Side> sides, Double nodeRatio, Double edgeRatio) {}
 
   /**
    * One task in one run.
    *
    * @param label of the run
+   * @param impossible whether the quickstart found that the vocabulary cannot express the task
    * @param summary the line of the table
    * @param circuit the file, its edges as {@code [source, target, weight]}; null where there is
    *     none
    * @param evidence the file; null where there is none
    */
-  record Side(String label, Summary summary, JsonNode circuit, Evidence evidence) {}
+  record Side(
+      String label, boolean impossible, Summary summary, JsonNode circuit, Evidence evidence) {}
 
   /**
    * The line of a task in the table; what is not known is null.
@@ -95,10 +101,19 @@ record Page(
     List<RunView> views = new ArrayList<>();
     runs.forEach((label, run) -> views.add(RunView.of(label, run)));
     List<TaskPart> tasks = new ArrayList<>();
+    boolean matched = matched(views);
     for (String task : tasks(runs, comparison)) {
       List<Side> sides = new ArrayList<>();
-      runs.forEach((label, run) -> sides.add(side(label, run, task)));
-      tasks.add(new TaskPart(task, description(task), sides));
+      runs.forEach(
+          (label, run) -> sides.add(side(label, run, task, isImpossible(comparison, task, label))));
+      Comparison.TaskRow row = row(task, sides, matched);
+      tasks.add(
+          new TaskPart(
+              task,
+              description(task),
+              sides,
+              row == null ? null : row.nodeRatio(),
+              row == null ? null : row.edgeRatio()));
     }
     return new Page(
         title,
@@ -107,6 +122,33 @@ record Page(
         comparison == null ? null : Double.valueOf(comparison.seconds()),
         views,
         tasks);
+  }
+
+  /** Whether there are two models of which the second predicts as well as the first. */
+  private static boolean matched(List<RunView> views) {
+    return views.size() == 2
+        && views.get(0).loss() != null
+        && views.get(1).loss() != null
+        && new Comparison.Pretraining(views.get(0).loss(), views.get(1).loss()).matched();
+  }
+
+  private static Comparison.TaskRow row(String task, List<Side> sides, boolean matched) {
+    if (sides.size() != 2 || sides.stream().anyMatch(side -> side.evidence() == null)) {
+      return null;
+    }
+    return Comparison.TaskRow.of(
+        task,
+        Comparison.Side.of(sides.get(0).evidence()),
+        Comparison.Side.of(sides.get(1).evidence()),
+        matched);
+  }
+
+  private static boolean isImpossible(Comparison comparison, String task, String label) {
+    return comparison != null
+        && comparison.tasks().stream()
+            .filter(row -> row.task().equals(task))
+            .map(row -> label.equals("sparse") ? row.sparse() : row.dense())
+            .anyMatch(side -> side.modelLossFinal() == null);
   }
 
   /** Those of the quickstart in its order, then all others in the order of the published table. */
@@ -148,7 +190,7 @@ record Page(
         .orElse(null);
   }
 
-  private static Side side(String label, RunFolder run, String task) {
+  private static Side side(String label, RunFolder run, String task, boolean impossible) {
     Circuit circuit = circuit(run.circuit(task));
     Evidence evidence = evidence(run.evidence(task));
     Summary summary;
@@ -159,7 +201,8 @@ record Page(
     } else {
       summary = new Summary(null, null, null, null, null, null, null, null, null, null);
     }
-    return new Side(label, summary, circuit == null ? null : compact(circuit), evidence);
+    return new Side(
+        label, impossible, summary, circuit == null ? null : compact(circuit), evidence);
   }
 
   private static Circuit circuit(Path file) {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One run: what run.json says of it, and what happened by metrics.jsonl.
@@ -91,6 +92,7 @@ record RunView(
     manifest
         .path("corpora")
         .forEach(c -> corpora.put(c.path("name").asText(), c.path("share").asDouble()));
+    Optional<RunFolder.Result> result = run.result();
     Metrics metrics = new Metrics();
     long tokensPerStep =
         config.at("/train/batch_size").asLong() * config.at("/train/seq_len").asLong();
@@ -115,10 +117,10 @@ record RunView(
         model.path("vocab_size").asInt(),
         Page.number(model.path("afrac")),
         corpora,
-        metrics.steps,
-        metrics.tokens,
+        result.map(RunFolder.Result::step).orElse(metrics.steps),
+        result.map(RunFolder.Result::elapsedTokens).orElse(metrics.tokens),
         metrics.seconds,
-        run.result().map(RunFolder.Result::seconds).orElse(null),
+        result.map(RunFolder.Result::seconds).orElse(null),
         metrics.nonzeros,
         metrics.parameters,
         metrics.loss,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.data.DataException;
 import dev.filigree.experiment.RunException;
 import dev.filigree.json.Json;
@@ -64,6 +65,54 @@ class ReportTest {
     assertThat(none.at("/summary/gate").asBoolean(true)).isFalse();
     assertThat(none.at("/summary/sufficient").isNull()).isTrue();
     assertThat(none.path("circuit").isNull()).isTrue();
+  }
+
+  @Test
+  void ratiosAreThoseOfTheComparison() throws IOException {
+    JsonNode data = data(Report.of(folder).html());
+    JsonNode sparse = data.at("/tasks/0/sides/0/summary");
+    JsonNode dense = data.at("/tasks/0/sides/1/summary");
+    assertThat(data.at("/tasks/0/edge_ratio").asDouble())
+        .isEqualTo(dense.path("edges").asDouble() / sparse.path("edges").asDouble());
+    assertThat(data.at("/tasks/0/node_ratio").asDouble()).isEqualTo(150.0 / 31);
+    assertThat(data.at("/tasks/1/edge_ratio").isNull()).as("the dense model failed").isTrue();
+
+    // A dense model that predicts worse is no match.
+    Path metrics = folder.resolve("dense/metrics.jsonl");
+    Files.writeString(
+        metrics, Files.readString(metrics) + "\n{\"step\": 2000, \"test_xent\": 2.9}\n");
+    assertThat(data(Report.of(folder).html()).at("/tasks/0/edge_ratio").isNull()).isTrue();
+  }
+
+  @Test
+  void onlyTheQuickstartSaysThatAVocabularyCannotExpressATask() throws IOException {
+    for (String side : List.of("sparse", "dense")) {
+      Files.delete(folder.resolve(side + "/evidence/set_or_string.json"));
+    }
+    assertThat(data(Report.of(folder).html()).at("/tasks/2/sides/0/impossible").asBoolean())
+        .isTrue();
+    Path file = folder.resolve("quickstart.json");
+    Files.writeString(
+        file,
+        Files.readString(file).replace("\"model_loss_final\":null", "\"model_loss_final\":0.5"));
+    JsonNode side = data(Report.of(folder).html()).at("/tasks/2/sides/0");
+    assertThat(side.path("impossible").asBoolean(true)).isFalse();
+  }
+
+  @Test
+  void totalsOfAFinishedRunAreThoseItRecorded() throws IOException {
+    Path manifest = folder.resolve("sparse/run.json");
+    ObjectNode json = (ObjectNode) Json.parse(Files.readString(manifest));
+    json.putObject("result")
+        .put("step", 2010)
+        .put("elapsed_tokens", 2010 * 2048)
+        .put("test_xent", 2.6)
+        .put("seconds", 100)
+        .putObject("test_xent_by_corpus");
+    Files.writeString(manifest, json.toString());
+    JsonNode run = data(Report.of(folder).html()).at("/runs/0");
+    assertThat(run.path("steps").asInt()).isEqualTo(2010);
+    assertThat(run.path("tokens").asInt()).isEqualTo(2010 * 2048);
   }
 
   @Test

@@ -102,7 +102,11 @@ final class SampleRuns {
   }
 
   private void run(Path folder, int width, double density, double speed) throws IOException {
-    RunConfig config = Presets.TINY.config().with("model.afrac", density == 1 ? "null" : "0.25");
+    RunConfig config =
+        Presets.TINY
+            .config()
+            .with("train.batch_size", "16")
+            .with("model.afrac", density == 1 ? "null" : "0.25");
     Experiment.create(folder, config, Presets.TINY);
     ObjectNode manifest = (ObjectNode) Json.parse(Files.readString(folder.resolve("run.json")));
     ((ObjectNode) manifest.at("/config/model"))
