@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products with a matrix A of which many entries are zero, held as a list of entries per line:
 //   C[r, 0:n] = start + sum over the entries e of line r, in their order, of value[e] * B[index[e], 0:n]
-// Every element of C is one chain of multiply-adds in ascending index. A zero left out changes no bit of such a chain,
-// so which factor is held as lines, how the index is cut into blocks and how rows are spread over threads changes
-// nothing.
+// Every element of C is one chain of multiply-adds in ascending index. A zero left out changes no bit of such a chain
+// of finite numbers, up to the sign of a zero, so which factor is held as lines, how the index is cut into blocks and
+// how rows are spread over threads changes nothing.
 // With factors in bf16 an entry is a pair: two neighbours of a line of A at once, against two rows of B at once.
 #pragma once
 

@@ -68,7 +68,7 @@ void append_shifted(std::vector<std::int32_t>& list, const std::int32_t* found, 
     }
 }
 
-/// Run f(chunk, first, last) for ranges of `per_chunk` out of `size` over all threads and join the lists they return.
+/// Run body(chunk, first, last) for ranges of `per_chunk` out of `size` over all threads.
 template <typename Body>
 void for_chunks(std::int64_t size, std::int64_t per_chunk, const Body& body) {
     const auto chunks = (size + per_chunk - 1) / per_chunk;

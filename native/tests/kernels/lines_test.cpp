@@ -25,12 +25,14 @@ protected:
     }
 };
 
+constexpr std::int32_t kUntouched = -7;
+
 struct Compressed {
     std::vector<std::int32_t> begin, count, index;
     std::vector<float> value;
 
     Compressed(const Kernels& table, const std::vector<float>& dense, std::int64_t rows, std::int64_t columns)
-        : index(dense.size() + kLinePadding), value(dense.size() + kLinePadding) {
+        : index(dense.size() + kLinePadding, kUntouched), value(dense.size() + kLinePadding) {
         std::int32_t used = 0;
         for (std::int64_t r = 0; r < rows; ++r) {
             begin.push_back(used);
@@ -38,6 +40,9 @@ struct Compressed {
                 table.compress_line(dense.data() + r * columns, columns, index.data() + used, value.data() + used));
             used += count.back();
         }
+        EXPECT_TRUE(std::all_of(index.begin() + static_cast<std::ptrdiff_t>(dense.size()), index.end(),
+                                [](std::int32_t i) { return i == kUntouched; }))
+            << "a line is compressed in place: nothing is written behind its length";
     }
     [[nodiscard]] Lines lines() const { return {begin.data(), count.data(), index.data(), value.data()}; }
 };
@@ -220,7 +225,7 @@ TEST_P(LineKernels, CompressKeepsPairsOfWhichOneIsNotZero) {
         std::vector<Pair> line(static_cast<std::size_t>(n));
         const auto numbers = sparse_values(2 * n, 0.3);
         table().pair_neighbours(numbers.data(), 2 * n, line.data());
-        std::vector<std::int32_t> index(line.size() + kLinePadding);
+        std::vector<std::int32_t> index(line.size() + kLinePadding, kUntouched);
         std::vector<Pair> value(index.size());
         const auto count = table().compress_pairs(line.data(), n, index.data(), value.data());
         std::size_t next = 0;
@@ -230,6 +235,7 @@ TEST_P(LineKernels, CompressKeepsPairsOfWhichOneIsNotZero) {
             EXPECT_EQ(value[next++], line[i]);
         }
         EXPECT_EQ(count, static_cast<std::int32_t>(next));
+        EXPECT_EQ(index[line.size()], kUntouched);
     }
 }
 
