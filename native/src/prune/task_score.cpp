@@ -4,8 +4,6 @@
 #include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>
 
-#include <algorithm>
-
 #include "core/to_device.hpp"
 #include "ops/cross_entropy.hpp"
 
@@ -38,17 +36,12 @@ std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at:
     return scored;
 }
 
-namespace {
-
-/// Run batches of about equal length, and put what is scored of them in the order of the examples.
-/// @param score takes a batch and gives its sequences.
-template <typename Score>
-std::vector<ScoredSequence> in_batches(const Examples& examples, const Score& score) {
+std::vector<ScoredSequence> score_in_batches(const Examples& examples, const ScoreRows& score) {
     const at::NoGradGuard no_grad;
     std::vector<ScoredSequence> sequences(static_cast<std::size_t>(examples.sequences()));
     for (const auto& rows : batches_by_length(examples)) {
         examples.model->check_cancelled();
-        const auto scored = score(trimmed(examples.select(to_device(rows, examples.positions.device()))));
+        const auto scored = score(to_device(rows, examples.positions.device()));
         for (std::size_t i = 0; i < rows.size(); ++i) {
             sequences[static_cast<std::size_t>(rows[i])] = scored[i];
         }
@@ -56,12 +49,11 @@ std::vector<ScoredSequence> in_batches(const Examples& examples, const Score& sc
     return sequences;
 }
 
-}  // namespace
-
 TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
     TaskOutputs outputs;
     const auto total = static_cast<double>(examples.sequences());
-    outputs.sequences = in_batches(examples, [&](const Examples& part) {
+    outputs.sequences = score_in_batches(examples, [&](const at::Tensor& rows) {
+        const auto part = examples.select(rows);
         const auto logits = answer_logits(part, hook);  // [n, V]
         const auto targets = part.answers.gather(1, right_columns(part).view({-1, 1})).squeeze(1);
         outputs.full_loss +=
@@ -73,7 +65,8 @@ TaskOutputs run_task(const Examples& examples, ForwardHook* hook) {
 
 std::vector<ScoredSequence> run_sequences(const Examples& examples, ForwardHook* hook) {
     const auto context = examples.model->context();
-    return in_batches(examples, [&](const Examples& part) {
+    return score_in_batches(examples, [&](const at::Tensor& rows) {
+        const auto part = trimmed(examples.select(rows));
         return scored_sequences(part, answer_differences(context, part, 1, hook).squeeze(0));
     });
 }

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "prune/calibration.hpp"
@@ -55,6 +56,12 @@ struct TaskScore {
 
 /// The sequences of some examples, which begin with a pair's first member. @param differences [2P].
 [[nodiscard]] std::vector<ScoredSequence> scored_sequences(const Examples& examples, const at::Tensor& differences);
+
+/// Scores some rows of examples: int64 [n] on their device, pair by pair.
+using ScoreRows = std::function<std::vector<ScoredSequence>(const at::Tensor& rows)>;
+
+/// Score batches of about equal length. @return in the order of the examples. @throws FG_CANCELLED.
+[[nodiscard]] std::vector<ScoredSequence> score_in_batches(const Examples& examples, const ScoreRows& score);
 
 /// Run the examples through the model, `hook` may be null. @throws FG_CANCELLED.
 [[nodiscard]] TaskOutputs run_task(const Examples& examples, ForwardHook* hook);
