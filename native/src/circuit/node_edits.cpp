@@ -2,7 +2,6 @@
 #include "circuit/node_edits.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/where.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/to_device.hpp"
 #include "model/residuals.hpp"
 
 namespace filigree {
@@ -72,36 +72,30 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
     auto& model = *examples.model;
     const auto context = model.context();
     const auto placed = by_half_layer(model, edits);
-    const auto total = examples.sequences();
-    auto differences = at::empty({static_cast<std::int64_t>(edits.size()), total}, at::kFloat);
-    for (std::int64_t first = 0; first < total; first += kRowsPerForward) {
-        const auto rows = std::min(kRowsPerForward, total - first);
-        const auto part = trimmed(examples.select(at::arange(first, first + rows, examples.positions.options())));
-        std::vector<at::Tensor> norms;  // by half layer, of the last at the answer alone
-        if (mask.frozen_norms) {
-            norms = record_norms(context, part.tokens, {});
-            norms.back() = norms.back().gather(1, part.positions.view({-1, 1, 1}));
-        }
-        GateHook last_norm;
-        last_norm.freeze_norms(norms);
+    auto differences = at::empty({static_cast<std::int64_t>(edits.size()), examples.sequences()}, at::kFloat);
+    for (const auto& rows : batches_by_length(examples)) {
+        const auto host_rows = to_device(rows, at::kCPU);
+        const auto part = trimmed(examples.select(host_rows.to(examples.positions.device())));
+        const auto norms = mask.frozen_norms ? record_norms(context, part.tokens, part.positions)  // by half layer
+                                             : std::vector<at::Tensor>();
         ResidualRecorder<CircuitHook> recorder(mask);
-        static_cast<void>(forward(context, part.tokens, &recorder));
-        const auto at_once = std::max<std::int64_t>(1, kRowsPerForward / rows);
+        static_cast<void>(answer_differences(context, part, 1, &recorder));
+        const auto at_once = std::max<std::int64_t>(1, positions_at_once(model.device()) / part.tokens.numel());
         for (std::size_t half_layer = 0; half_layer < placed.size(); ++half_layer) {
             const auto& group = placed[half_layer];
             const auto size = static_cast<std::int64_t>(group.size());
             for (std::int64_t begin = 0; begin < size; begin += at_once) {
                 model.check_cancelled();
                 const auto count = std::min(at_once, size - begin);
-                EditHook hook(mask, &group[static_cast<std::size_t>(begin)], count, rows);
+                EditHook hook(mask, &group[static_cast<std::size_t>(begin)], count, part.sequences());
                 hook.freeze_norms(repeated(norms, count));
-                const auto x = run_layers(context, recorder.residuals[half_layer].repeat({count, 1, 1}),
-                                          static_cast<std::int64_t>(half_layer), &hook);  // [count * rows, T, d]
+                const auto found =
+                    answer_differences(context, part, count, &hook, static_cast<std::int64_t>(half_layer),
+                                       recorder.residuals[half_layer])
+                        .to(at::kCPU);  // [count, sequences]
                 for (std::int64_t i = 0; i < count; ++i) {
-                    const auto logits = answer_logits_of(part, x.narrow(0, i * rows, rows), &last_norm);
                     differences.select(0, group[static_cast<std::size_t>(begin + i)].index)
-                        .narrow(0, first, rows)
-                        .copy_(logit_differences(part, logits));
+                        .index_copy_(0, host_rows, found.select(0, i));
                 }
             }
         }

@@ -23,6 +23,7 @@
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/backend.hpp"
+#include "ops/scratch.hpp"
 
 namespace filigree::ops {
 namespace {
@@ -46,8 +47,7 @@ void for_each_head(std::int64_t B, std::int64_t T, std::int64_t H, std::int64_t 
     constexpr std::int64_t kMultiplyAddsPerTask = 1 << 16;  // less is not worth another thread
     const auto grain = std::max<std::int64_t>(1, kMultiplyAddsPerTask / (T * T * dh));
     at::parallel_for(0, B * H, grain, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> scratch(static_cast<std::size_t>(kernels::attention_scratch(T, dh)));
-        run(begin, end, scratch.data());
+        run(begin, end, thread_scratch(kernels::attention_scratch(T, dh)));
     });
 }
 

@@ -23,6 +23,7 @@
 #include "ops/backend.hpp"
 #include "ops/embedding.hpp"
 #include "ops/own_gradient.hpp"
+#include "ops/scratch.hpp"
 
 namespace filigree::ops {
 namespace {
@@ -83,11 +84,11 @@ Loss run(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& tab
     const auto blocks = (N + block - 1) / block;
     const auto sums = gradients ? at::zeros({blocks, V}, bias.options()) : at::Tensor();
     at::parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
-        std::vector<float> scratch(static_cast<std::size_t>(V + 64));
+        auto* scratch = thread_scratch(V + 64);
         for (auto b = first; b < last; ++b) {
             auto own = rows;
             own.dbias = gradients ? sums.mutable_data_ptr<float>() + b * V : nullptr;
-            kernels::kernels().cross_entropy(own, b * block, std::min(N, (b + 1) * block), scratch.data());
+            kernels::kernels().cross_entropy(own, b * block, std::min(N, (b + 1) * block), scratch);
         }
     });
     const auto mean = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(N);

@@ -31,4 +31,10 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Room for `count` floats of the calling thread, with anything in them; until it asks again.
+[[nodiscard]] inline float* thread_scratch(std::int64_t count) {
+    thread_local Scratch<float> mine;
+    return mine.room(count);
+}
+
 }  // namespace filigree::ops

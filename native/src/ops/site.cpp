@@ -19,6 +19,7 @@
 #include "ops/abs_topk.hpp"
 #include "ops/backend.hpp"
 #include "ops/gate.hpp"
+#include "ops/scratch.hpp"
 
 namespace filigree::ops {
 namespace {
@@ -138,8 +139,7 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
     auto* kernel = forward_kernel(source);
     at::parallel_for(0, count, std::max<std::int64_t>(1, kEntriesPerTask / w),
                      [&](std::int64_t begin, std::int64_t end) {
-                         std::vector<float> scratch(static_cast<std::size_t>(kernels::site_scratch(w)));
-                         kernel(rows, begin, end, scratch.data());
+                         kernel(rows, begin, end, thread_scratch(kernels::site_scratch(w)));
                      });
     return part;
 }
@@ -221,12 +221,12 @@ public:
             const auto gate_sums = sums(wants_dgate);
             at::parallel_for(0, blocks, std::max<std::int64_t>(1, kEntriesPerTask / (block * w)),
                              [&](std::int64_t first, std::int64_t last) {
-                                 std::vector<float> scratch(static_cast<std::size_t>(kernels::site_scratch(w)));
+                                 auto* scratch = thread_scratch(kernels::site_scratch(w));
                                  for (auto b = first; b < last; ++b) {
                                      auto own = rows;
                                      own.dgain = wants_dgain ? gain_sums.mutable_data_ptr<float>() + b * w : nullptr;
                                      own.dgate = wants_dgate ? gate_sums.mutable_data_ptr<float>() + b * w : nullptr;
-                                     kernel(own, b * block, std::min(count, (b + 1) * block), scratch.data());
+                                     kernel(own, b * block, std::min(count, (b + 1) * block), scratch);
                                  }
                              });
             if (wants_dgain) dgain = gain_sums.sum(0);

@@ -130,12 +130,6 @@ at::Tensor answer_logits(const Examples& examples, ForwardHook* hook) {
     return unembed(context, x, part.tokens.gather(1, part.positions.view({-1, 1})).squeeze(1), hook);
 }
 
-at::Tensor answer_logits_of(const Examples& examples, const at::Tensor& x, ForwardHook* hook) {
-    const auto index = examples.positions.view({-1, 1});                                             // [2P, 1]
-    const auto at_answer = x.gather(1, index.unsqueeze(-1).expand({-1, 1, x.size(-1)})).squeeze(1);  // [2P, d]
-    return unembed(examples.model->context(), at_answer, examples.tokens.gather(1, index).squeeze(1), hook);
-}
-
 at::Tensor logit_differences(const Examples& examples, const at::Tensor& logits) {
     const auto pair = logits.gather(1, examples.answers);  // [2P, 2]
     return pair.select(1, 0) - pair.select(1, 1);

@@ -63,10 +63,6 @@ struct Examples {
 /// computed than they need: hooks see [2P, 1, w] after its keys and values. @return [2P, V].
 [[nodiscard]] at::Tensor answer_logits(const Examples& examples, ForwardHook* hook);
 
-/// The same from final residuals of the examples. @param x [2P, T, d]. @return [2P, V].
-/// @param hook for the last norm; may be null.
-[[nodiscard]] at::Tensor answer_logits_of(const Examples& examples, const at::Tensor& x, ForwardHook* hook = nullptr);
-
 /// z_a - z_b for every sequence, whichever of the two is right. @param logits [2P, V]. @return [2P].
 [[nodiscard]] at::Tensor logit_differences(const Examples& examples, const at::Tensor& logits);
 

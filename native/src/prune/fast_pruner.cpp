@@ -18,6 +18,7 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/to_device.hpp"
@@ -168,9 +169,15 @@ struct FastPruner::Attempt {
     std::unique_ptr<CompactModel> compact;
     View full;                // what decides
     View quick;               // of fewer examples, what says where to look
-    bool nodes_done = false;  // none can go since the last edge went
+    bool nodes_done = false;  // none of those that are looked at can go
     bool edges_done = false;
-    bool measured = false;  // gradients find too little by now: parts are ranked by runs without each, however many
+    // What was too dear the last time it was looked at: nodes as (number, -1), edges as (source, target). It is looked
+    // at once more when nothing else can go.
+    std::set<std::pair<std::int64_t, std::int64_t>> dear;
+    bool last_look = false;
+    // Gradients find too little by now: parts are ranked by runs without each, however many.
+    bool nodes_measured = false;
+    bool edges_measured = false;
 
     /// Go on with the circuit of another one.
     void take(Attempt&& other) {
@@ -352,23 +359,46 @@ void FastPruner::learn() {
     for (const auto& task : tasks_) {
         wanted = std::min(wanted, task.train.pairs());
     }
+    // On a processor short prompts and long ones run apart, so that few tokens are padding.
+    const auto groups = means_.device().is_cpu() ? std::min<std::int64_t>(2, wanted) : 1;
+    std::vector<at::Tensor> lengths;  // by task, of its pairs, on the host
+    for (const auto& task : tasks_) {
+        lengths.push_back(task.train.positions.view({-1, 2}).amax(1).to(at::kCPU));
+    }
     const auto map = to_device(parameter_of_, means_.device());
     for (std::int64_t i = 0; i < kStepsPerPiece && !masks_->finished(); ++i) {
         model_->check_cancelled();
-        std::optional<Examples> batch;
-        for (const auto& task : tasks_) {
-            const auto rows = draw_pairs(config_.masks.seed, masks_->steps_done(), task.train.pairs(), wanted);
-            const auto part = repeated(task.train.select(rows.to(means_.device())), K);
-            batch = batch ? join(*batch, part) : part;
+        std::vector<std::optional<Examples>> batches(static_cast<std::size_t>(groups));
+        for (std::size_t t = 0; t < tasks_.size(); ++t) {
+            const auto& train = tasks_[t].train;
+            const auto rows = draw_pairs(config_.masks.seed, masks_->steps_done(), train.pairs(), wanted).view({-1, 2});
+            const auto length = lengths[t].index_select(0, rows.select(1, 0).floor_divide(2));
+            const auto sorted =
+                rows.index_select(0, std::get<1>(length.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false)));
+            for (std::int64_t g = 0; g < groups; ++g) {
+                const auto own = sorted.slice(0, g * wanted / groups, (g + 1) * wanted / groups).reshape({-1});
+                const auto part = repeated(train.select(own.to(means_.device())), K);
+                auto& batch = batches[static_cast<std::size_t>(g)];
+                batch = batch ? join(*batch, part) : part;
+            }
         }
-        const auto examples = trimmed(*batch);
-        const auto norms = norms_of(examples);
+        std::vector<std::vector<at::Tensor>> norms;
+        for (auto& batch : batches) {
+            batch = trimmed(*batch);
+            norms.push_back(norms_of(*batch));
+        }
         const auto R = masks_->scores().size(0);
         const auto losses = masks_->compute_gradient([&](const at::Tensor& gates) {
-            GateHook hook(gates.index_select(1, map) * allowed_, compact_->means());
-            hook.freeze_norms(norms);
-            const auto differences = answer_differences(compact_->context(compact_->weights()), examples, 1, &hook);
-            return at::softplus(-answer_signs(examples) * differences).view({R, -1}).mean(1);
+            const auto of_nodes = gates.index_select(1, map) * allowed_;
+            std::vector<at::Tensor> parts;
+            for (std::size_t g = 0; g < batches.size(); ++g) {
+                GateHook hook(of_nodes, compact_->means());
+                hook.freeze_norms(norms[g]);
+                const auto& examples = *batches[g];
+                const auto differences = answer_differences(compact_->context(compact_->weights()), examples, 1, &hook);
+                parts.push_back(at::softplus(-answer_signs(examples) * differences).view({R, -1}));
+            }
+            return at::cat(parts, 1).mean(1);
         });
         static_cast<void>(masks_->step());
         if (i + 1 == kStepsPerPiece || masks_->finished()) {
@@ -563,17 +593,27 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
         attempt->begun = true;
     }
     const auto loss = attempt->full.verdict.loss;
-    if (loss > attempt->aim || (attempt->nodes_done && attempt->edges_done)) {
+    const auto done = attempt->nodes_done && attempt->edges_done;
+    if (loss > attempt->aim || (done && attempt->last_look)) {
         const auto reached = loss <= config_.targets[attempt->target];
         found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
         return;
     }
-    if (!attempt->nodes_done) {
-        attempt->nodes_done = !drop(*attempt, node_parts(*attempt));
-    } else if (drop(*attempt, edge_parts(*attempt))) {
-        attempt->nodes_done = false;  // without some edges more nodes may do without
+    const auto look_again = [&] {
+        attempt->nodes_done = false;
+        attempt->edges_done = !config_.edges;
+    };
+    if (done) {
+        attempt->dear.clear();
+        attempt->last_look = true;
+        look_again();
+    }
+    const auto of_nodes = !attempt->nodes_done;
+    if (drop(*attempt, of_nodes ? node_parts(*attempt) : edge_parts(*attempt))) {
+        attempt->last_look = false;
+        look_again();  // without some edges more nodes may do without, and the other way round
     } else {
-        attempt->edges_done = true;
+        (of_nodes ? attempt->nodes_done : attempt->edges_done) = true;
     }
     work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
 }
@@ -734,18 +774,32 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (parts.empty()) {
         return false;
     }
-    const auto exact = attempt.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    auto& measured = parts.front().nodes.empty() ? attempt.edges_measured : attempt.nodes_measured;
+    const auto exact = measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    const auto& numbers = attempt.compact->numbers();
+    const auto key = [&](const Part& part) {
+        if (!part.nodes.empty()) {
+            return std::pair<std::int64_t, std::int64_t>(numbers[static_cast<std::size_t>(part.nodes.front())], -1);
+        }
+        const auto& edge = attempt.compact->edges()[static_cast<std::size_t>(part.edges.front())];
+        return std::pair<std::int64_t, std::int64_t>(numbers[edge.source], numbers[edge.target]);
+    };
     std::vector<double> rises;
     if (exact) {
         std::vector<std::vector<std::size_t>> single;
         for (std::size_t i = 0; i < parts.size(); ++i) {
-            single.push_back({i});
+            if (attempt.dear.count(key(parts[i])) == 0) {
+                single.push_back({i});
+            }
         }
-        for (const auto loss : losses_without(attempt, attempt.quick, parts, single)) {
-            rises.push_back(loss - attempt.quick.verdict.loss);
+        rises.assign(parts.size(), std::numeric_limits<double>::infinity());
+        const auto losses = losses_without(attempt, attempt.quick, parts, single);
+        for (std::size_t i = 0; i < single.size(); ++i) {
+            rises[single[i].front()] = losses[i] - attempt.quick.verdict.loss;
         }
     } else {
         rises = rises_by_gradient(attempt, parts);
+        ++rankings_by_gradients_;
     }
 
     // Those that may go, by what an edge less costs.
@@ -756,6 +810,8 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         cost[i] = rises[i] > 0.0 ? rises[i] / size : rises[i];
         if (!exact || rises[i] <= kDoubt * (target - attempt.full.verdict.loss) + kLeastRise * target) {
             order.push_back(i);
+        } else {
+            attempt.dear.insert(key(parts[i]));
         }
     }
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return cost[a] < cost[b]; });
@@ -790,7 +846,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         width = 2 * more;
     }
     if (!exact && gone.size() < parts.size() / kWorthwhile) {
-        attempt.measured = true;
+        measured = true;
     }
     while (!gone.empty()) {
         Attempt next;
@@ -804,8 +860,11 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.
         gone.resize(gone.size() - std::max<std::size_t>(1, gone.size() / 8));
     }
-    attempt.measured = true;
-    return !exact;  // runs without each may find what gradients do not
+    if (exact) {
+        return false;
+    }
+    measured = true;  // runs without each may find what gradients do not
+    return true;
 }
 
 EdgeCircuit FastPruner::without(const Attempt& attempt, const std::vector<Part>& parts,

@@ -79,6 +79,8 @@ public:
     [[nodiscard]] std::int64_t nodes() const { return nodes_; }
     [[nodiscard]] std::int64_t edges() const { return edges_; }
     [[nodiscard]] double loss() const { return loss_; }
+    /// How often parts were ranked by gradients, since there were more of them than config.exact_parts.
+    [[nodiscard]] std::int64_t rankings_by_gradients() const { return rankings_by_gradients_; }
 
     /// @param task,target indices into those asked for. Only when finished.
     [[nodiscard]] const FoundCircuit& found(std::size_t task, std::size_t target) const {
@@ -142,6 +144,7 @@ private:
     std::int64_t nodes_ = 0;
     std::int64_t edges_ = 0;
     double loss_ = 0.0;
+    std::int64_t rankings_by_gradients_ = 0;
 
     std::vector<std::unique_ptr<Judge>> judges_;         // by task
     std::vector<std::unique_ptr<Judge>> quick_judges_;   // by task

@@ -55,9 +55,10 @@ TEST_F(Donors, ClosedNodesTakeWhatTheWholeModelHasOnTheDonor) {
         static_cast<void>(forward(model_->context(), examples_.select(donors.narrow(0, row, 1)).tokens, &record));
         Patch patch(mask_.gates, record.recorded);
         const auto one = examples_.select(own(examples_).narrow(0, row, 1));
-        const auto expected =
-            logit_differences(one, answer_logits_of(one, forward(model_->context(), one.tokens, &patch)))
-                .item<double>();
+        const auto answer = one.positions.item<std::int64_t>();
+        const auto x = forward(model_->context(), one.tokens, &patch);  // [1, T, d]
+        const auto logits = unembed(model_->context(), x.select(1, answer), one.tokens.select(1, answer));
+        const auto expected = logit_differences(one, logits).item<double>();
         // The same arithmetic on a batch of another size.
         EXPECT_NEAR(found[static_cast<std::size_t>(row)].difference, expected, 1e-5 + 1e-5 * std::abs(expected)) << row;
     }

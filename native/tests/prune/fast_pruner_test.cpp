@@ -150,6 +150,18 @@ TEST_F(FastPruning, RanksPartsByGradientsWhereThereAreTooMany) {
     EXPECT_LT(edges, 4 * exact->found(0, 0).circuit.edges->size() + 4);
 }
 
+TEST_F(FastPruning, RanksManyEdgesByGradientsAfterFewNodes) {
+    auto config = small_fast_json();
+    config["margin"] = 0.001;  // a strict target, for a circuit of more edges than nodes
+    config["targets"] = {0.001};
+    config["edges"] = false;
+    const auto edges = circuit_edges(*model_, search(config)->found(0, 0).circuit.keep.data()).size();
+    config["exact_parts"] = edges - 1;
+    const auto of_nodes = search(config)->rankings_by_gradients();
+    config["edges"] = true;
+    EXPECT_GT(search(config)->rankings_by_gradients(), of_nodes);
+}
+
 TEST_F(FastPruning, JudgesByAnyNumberOfPairs) {
     for (const auto pairs : {1, 5, 7}) {
         auto config = small_fast_json();

@@ -184,7 +184,8 @@ public record Checks(
    *
    * @param loss of the whole model with only the circuit mean-ablated
    * @param threshold what that must reach
-   * @param random losses with as many nodes from outside the circuit ablated instead, one per draw
+   * @param random losses with as many nodes from outside the circuit ablated instead, one per draw,
+   *     each on a part of the examples
    * @param randomMean of these losses; null without draws
    * @param randomMargin how far that may be from the whole model's loss, either way
    * @param live the same with nodes that are live: a harder comparison, as most nodes of a sparse

@@ -13,6 +13,7 @@ import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -28,14 +29,15 @@ import picocli.CommandLine.Spec;
     name = "prune",
     description =
         "Time both pruning methods on every task that a model does, and compare their circuits on"
-            + " the whole model. Nothing is written. The published method makes a search of --runs"
-            + " runs for each task, which takes minutes.",
+            + " the whole model. The published method makes a search of --runs runs for each task,"
+            + " which takes minutes.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
     footer = {
       "  filigree bench prune",
-      "  filigree bench prune --run runs/tiny --task bracket_counting --runs 4 --json"
+      "  filigree bench prune --run runs/tiny --task bracket_counting --runs 4 --json",
+      "  filigree bench prune --out prune.json    # stopped, the same command goes on"
     })
 final class BenchPruneCommand implements Callable<Integer> {
   private static final String DEFAULT_RUN = "quickstart/sparse";
@@ -54,6 +56,14 @@ final class BenchPruneCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Runs of the published method for a task (default ${DEFAULT-VALUE}).")
   private int runs = 32;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description =
+          "Write the result here after every task. Tasks that it has of the same model and searches"
+              + " are not measured again.")
+  private Path out;
 
   @Option(
       names = "--set",
@@ -79,15 +89,15 @@ final class BenchPruneCommand implements Callable<Integer> {
                 settings.stream().map(Setting::parse).toList(),
                 OptionalLong.empty(),
                 progress)) {
-      result = new PruneBench(search, runs).run(chosen);
+      result = new PruneBench(search, runs, out).run(chosen);
     }
-    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter output = spec.commandLine().getOut();
     if (options.json) {
-      out.println(Json.tree(result));
+      output.println(Json.tree(result));
     } else {
-      print(out, result);
+      print(output, result);
     }
-    out.flush();
+    output.flush();
     return ExitCodes.OK;
   }
 

@@ -62,11 +62,13 @@ import java.util.stream.IntStream;
 final class EvidenceRun {
   private static final int DRAWS = 8;
   private static final int LIVE_DRAWS = 4;
-  private static final int RESAMPLES = 4;
+  private static final int RESAMPLES = 2;
   private static final int INTERCHANGES = 4;
   private static final List<Double> RELAXED_SHARES = List.of(0.25, 0.5, 0.75);
   private static final int RELAXATIONS = 2;
-  private static final int ABLATION_PAIRS = 16;
+  private static final int SLICES = 4; // one is enough for a draw of other nodes
+  private static final int SLICE_PAIRS = 16; // at least
+  private static final int ABLATION_PAIRS = 8;
   private static final int OTHERS = 20;
   private static final int SEEDS = 5;
 
@@ -199,24 +201,74 @@ final class EvidenceRun {
             .toList();
     boolean full = effort == Effort.FULL;
     boolean[] live = LiveNodes.of(model, session.means(search.meanSequences()));
-    Checks checks =
-        new Checks(
-            Gate.of(whole),
-            Final.of(last, whole),
-            Sufficient.of(circuit.targetLoss(), validation, last, whole),
-            necessary(circuit, examples, mask, live, whole),
-            resample(circuit, examples, mask, whole),
-            interchange(circuit, examples, mask, live, ofModel, fit.calibration()),
-            Faithful.of(differences),
-            relaxation(circuit, examples, mask, whole),
-            ablations(circuit, examples, mask, calibration, fit.calibration(), live, full),
-            full ? seeds(circuit, search, examples, mask) : null,
-            full ? randomInit(task, circuit, search, whole) : null,
-            full ? binarised(circuit, examples, mask, calibration) : null,
-            full ? variants(task, circuit, mask, calibration, fit.calibration()) : null);
-    return Evidence.of(
-        circuit, source, whole, checks, prompts(examples.lastSet().examples(), differences));
+    try (Slices slices = new Slices(model, examples)) {
+      Checks checks =
+          new Checks(
+              Gate.of(whole),
+              Final.of(last, whole),
+              Sufficient.of(circuit.targetLoss(), validation, last, whole),
+              necessary(circuit, examples, slices, mask, live, whole),
+              resample(circuit, examples, mask, whole),
+              interchange(circuit, examples, slices, mask, live, ofModel, fit.calibration()),
+              Faithful.of(differences),
+              relaxation(circuit, slices, mask, whole),
+              ablations(circuit, examples, mask, calibration, fit.calibration(), live, full),
+              full ? seeds(circuit, search, examples, mask) : null,
+              full ? randomInit(task, circuit, search, whole) : null,
+              full ? binarised(circuit, examples, mask, calibration) : null,
+              full ? variants(task, circuit, mask, calibration, fit.calibration()) : null);
+      return Evidence.of(
+          circuit, source, whole, checks, prompts(examples.lastSet().examples(), differences));
+    }
   }
+
+  /**
+   * The validation and final examples in parts, one for each draw in turn: a mean over draws is one
+   * over all examples, at the price of one draw or two.
+   */
+  private static final class Slices implements AutoCloseable {
+    private final List<Slice> all = new ArrayList<>();
+
+    Slices(Model model, TaskExamples examples) {
+      int pairs = Math.min(examples.validationSet().pairs(), examples.lastSet().pairs());
+      int count = Integer.highestOneBit(Math.clamp(pairs / SLICE_PAIRS, 1, SLICES));
+      for (int i = 0; i < count; i++) {
+        all.add(
+            new Slice(
+                2 * begin(examples.lastSet(), i, count),
+                model.examples(part(examples.validationSet(), i, count)),
+                model.examples(part(examples.lastSet(), i, count))));
+      }
+    }
+
+    /** That of a draw. */
+    Slice of(int draw) {
+      return all.get(draw % all.size());
+    }
+
+    @Override
+    public void close() {
+      for (Slice slice : all) {
+        slice.validation().close();
+        slice.last().close();
+      }
+    }
+
+    private static ExampleSet part(ExampleSet set, int i, int count) {
+      return pairsOf(set, begin(set, i, count), begin(set, i + 1, count));
+    }
+
+    private static int begin(ExampleSet set, int i, int count) {
+      return i * set.pairs() / count;
+    }
+  }
+
+  /**
+   * A part of the examples.
+   *
+   * @param first of the final sequences
+   */
+  private record Slice(int first, Examples validation, Examples last) {}
 
   private void progress(String format, Circuit circuit) {
     session.progress().phase(format.formatted(circuit.task()));
@@ -225,15 +277,20 @@ final class EvidenceRun {
   // ---- Necessary --------------------------------------------------------------------------------
 
   private Necessary necessary(
-      Circuit circuit, TaskExamples examples, CircuitMask mask, boolean[] live, Scores whole) {
+      Circuit circuit,
+      TaskExamples examples,
+      Slices slices,
+      CircuitMask mask,
+      boolean[] live,
+      Scores whole) {
     progress("ablating the circuit of %s, and as many other nodes", circuit);
     int size = circuit.nodes().size();
     boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
     return Necessary.of(
-        Loss.of(lossesOf(mask.inverted(), examples)),
-        lossesWithout(i -> !inside[i], size, DRAWS, random, examples, mask),
-        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, examples, mask),
+        Loss.of(lossesOf(mask.inverted(), examples.validation(), examples.last())),
+        lossesWithout(i -> !inside[i], size, DRAWS, random, slices, mask),
+        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, slices, mask),
         whole.last().loss());
   }
 
@@ -243,21 +300,25 @@ final class EvidenceRun {
       int size,
       int draws,
       RandomGenerator random,
-      TaskExamples examples,
+      Slices slices,
       CircuitMask mask) {
     int[] from = IntStream.range(0, mask.keep().length).filter(eligible).toArray();
     List<Double> losses = new ArrayList<>();
     for (int draw = 0; draw < draws && size <= from.length; draw++) {
       boolean[] ablated = draw(from, size, mask.keep().length, random);
-      losses.add(mean(lossesOf(mask.withNodes(ablated).inverted(), examples)));
+      losses.add(meanLoss(mask.withNodes(ablated).inverted(), slices.of(draw)));
     }
     return losses;
   }
 
+  private double meanLoss(CircuitMask mask, Slice slice) {
+    return mean(lossesOf(mask, slice.validation(), slice.last()));
+  }
+
   /** Final losses of what is left of the model, calibrated anew on the validation examples. */
-  private double[] lossesOf(CircuitMask mask, TaskExamples examples) {
-    Calibration fit = model.calibrate(examples.validation(), mask).calibration();
-    return fit.losses(model.differences(examples.last(), mask));
+  private double[] lossesOf(CircuitMask mask, Examples validation, Examples last) {
+    Calibration fit = model.calibrate(validation, mask).calibration();
+    return fit.losses(model.differences(last, mask));
   }
 
   /** Draw nodes without replacement: the first places of a Fisher-Yates shuffle. */
@@ -325,6 +386,7 @@ final class EvidenceRun {
   private Interchange interchange(
       Circuit circuit,
       TaskExamples examples,
+      Slices slices,
       CircuitMask mask,
       boolean[] live,
       float[] ofModel,
@@ -341,7 +403,10 @@ final class EvidenceRun {
     List<Double> others = new ArrayList<>();
     for (int draw = 0; draw < INTERCHANGES && size <= from.length; draw++) {
       CircuitMask drawn = new CircuitMask(draw(from, size, inside.length, random), mask.means());
-      others.add(flipped(ofModel, interchanged(examples.last(), drawn.inverted()), fit));
+      Slice slice = slices.of(draw);
+      float[] now = interchanged(slice.last(), drawn.inverted());
+      float[] before = Arrays.copyOfRange(ofModel, slice.first(), slice.first() + now.length);
+      others.add(flipped(before, now, fit));
     }
     float[] againstOther = new float[swapped.length];
     for (int i = 0; i < swapped.length; i++) {
@@ -376,14 +441,14 @@ final class EvidenceRun {
         .orElse(0);
   }
 
-  private Relaxation relaxation(
-      Circuit circuit, TaskExamples examples, CircuitMask mask, Scores whole) {
+  private Relaxation relaxation(Circuit circuit, Slices slices, CircuitMask mask, Scores whole) {
     progress("giving %s back a part of the other nodes", circuit);
     boolean[] inside = mask.keep();
     int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
     RandomGenerator random = new SplittableRandom(circuit.seed());
     List<Relaxation.Step> steps = new ArrayList<>();
     Predicate<Edge> inCircuit = mask.joins();
+    int drawn = 0;
     for (double share : RELAXED_SHARES) {
       List<Double> losses = new ArrayList<>();
       for (int draw = 0; draw < RELAXATIONS; draw++) {
@@ -400,9 +465,9 @@ final class EvidenceRun {
                         inCircuit.test(edge) || !inside[edge.source()] || !inside[edge.target()])
                 .toList();
         losses.add(
-            mean(
-                lossesOf(
-                    mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()), examples)));
+            meanLoss(
+                mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()),
+                slices.of(drawn++)));
       }
       steps.add(
           new Relaxation.Step(
@@ -426,7 +491,8 @@ final class EvidenceRun {
     Arrays.fill(all, true);
     CircuitMask everything = mask.withNodes(all);
     int[] nodes = circuit.nodes().stream().mapToInt(Node::index).toArray();
-    ExampleSet few = firstOf(examples.lastSet(), ABLATION_PAIRS);
+    ExampleSet last = examples.lastSet();
+    ExampleSet few = pairsOf(last, 0, Math.min(ABLATION_PAIRS, last.pairs()));
     try (Examples sample = model.examples(few)) {
       double ofCircuit = mean(calibration.losses(model.differences(sample, mask)));
       double ofModel = mean(fit.losses(model.differences(sample)));
@@ -460,13 +526,13 @@ final class EvidenceRun {
     }
   }
 
-  private static ExampleSet firstOf(ExampleSet set, int pairs) {
+  private static ExampleSet pairsOf(ExampleSet set, int from, int to) {
     return new ExampleSet(
         set.task(),
         set.split(),
         set.seed(),
         set.vocabularyHash(),
-        set.examples().subList(0, Math.min(pairs, set.pairs())),
+        set.examples().subList(from, to),
         Map.of());
   }
 

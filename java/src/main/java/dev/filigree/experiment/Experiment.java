@@ -266,6 +266,11 @@ public final class Experiment {
     return tasks.stream().map(found::get).toList();
   }
 
+  /** Follow a prompt through the circuit of a task to the task's own two answers, silently. */
+  public Trace trace(Engine engine, String task, String prompt) {
+    return trace(engine, task, prompt, null, Progress.SILENT);
+  }
+
   /**
    * Follow a prompt through the circuit of a task, in the checkpoint it was found in, see {@link
    * CircuitSearch#trace}.

@@ -7,8 +7,15 @@ import dev.filigree.Model;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.data.AtomicFile;
+import dev.filigree.data.Hashes;
+import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import dev.filigree.task.TaskException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -16,20 +23,24 @@ import java.util.function.ToDoubleFunction;
 
 /**
  * Times both pruning methods on the tasks that a model does, each alone and with the same examples,
- * means and target. What they have in common is made before the clock starts. No file is written.
+ * means and target. What they have in common is made before the clock starts.
  */
 public final class PruneBench {
   private final CircuitSearch session;
   private final int runs;
+  private final Path record;
 
   /**
    * Prepare.
    *
    * @param runs of the published method's search
+   * @param record file that the result is written to after every task, so that one that was stopped
+   *     goes on; null for none
    */
-  public PruneBench(CircuitSearch session, int runs) {
+  public PruneBench(CircuitSearch session, int runs, Path record) {
     this.session = session;
     this.runs = runs;
+    this.record = record;
   }
 
   /**
@@ -54,8 +65,11 @@ public final class PruneBench {
    * One task that the model does.
    *
    * @param modelLossFinal of the whole model
+   * @param madeBy hash of the model, the examples and both searches: a row that has it is not
+   *     measured again
    */
-  public record Row(String task, double modelLossFinal, Found fast, Found published) {}
+  public record Row(
+      String task, double modelLossFinal, Found fast, Found published, String madeBy) {}
 
   /**
    * Over all rows.
@@ -91,10 +105,15 @@ public final class PruneBench {
       List<String> skipped,
       Totals totals) {}
 
-  /** Measure some tasks, one after the other. */
+  /**
+   * Measure some tasks, one after the other, those aside that the record has already.
+   *
+   * @throws RunException when the record cannot be read or written
+   */
   public Result run(List<Task> tasks) {
     CircuitConfig search = session.config().prune().withRuns(runs);
     float[] means = session.means(search);
+    List<Row> recorded = recorded();
     List<Row> rows = new ArrayList<>();
     List<String> skipped = new ArrayList<>();
     for (Task task : tasks) {
@@ -104,26 +123,73 @@ public final class PruneBench {
           skipped.add(task.name());
           continue;
         }
+        String madeBy = madeBy(examples, search);
         rows.add(
-            new Row(
-                task.name(),
-                whole.last().loss(),
-                measure(search.withMethod(PruneMethod.FAST), examples, means, whole),
-                measure(search.withMethod(PruneMethod.PUBLISHED), examples, means, whole)));
+            recorded.stream()
+                .filter(row -> row.madeBy().equals(madeBy))
+                .findFirst()
+                .orElseGet(
+                    () ->
+                        new Row(
+                            task.name(),
+                            whole.last().loss(),
+                            measure(search.withMethod(PruneMethod.FAST), examples, means, whole),
+                            measure(
+                                search.withMethod(PruneMethod.PUBLISHED), examples, means, whole),
+                            madeBy)));
+        write(result(search, rows, skipped));
       } catch (TaskException e) {
         session.progress().phase(e.getMessage());
         skipped.add(task.name());
       }
     }
+    Result result = result(search, rows, skipped);
+    write(result);
+    return result;
+  }
+
+  private Result result(CircuitConfig search, List<Row> rows, List<String> skipped) {
     return new Result(
         session.folder().name(),
         session.checkpoint().step(),
         session.model().info().device(),
         search.targetLoss(),
         runs,
-        rows,
-        skipped,
+        List.copyOf(rows),
+        List.copyOf(skipped),
         totals(rows));
+  }
+
+  private String madeBy(TaskExamples examples, CircuitConfig search) {
+    String from =
+        Json.write(session.source(examples))
+            + Json.write(search)
+            + PruneMethod.VERSION
+            + session.model().info().device();
+    return Hashes.hex(from.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private List<Row> recorded() {
+    if (record == null || !Files.exists(record)) {
+      return List.of();
+    }
+    try {
+      return Json.read(Files.readString(record), Result.class).tasks();
+    } catch (IOException | IllegalArgumentException e) {
+      throw new RunException("cannot go on with " + record + ": " + e.getMessage(), e);
+    }
+  }
+
+  private void write(Result result) {
+    if (record == null) {
+      return;
+    }
+    try {
+      String text = Json.tree(result).toPrettyString() + "\n";
+      AtomicFile.write(record, text.getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new RunException("cannot write " + record + ": " + e.getMessage(), e);
+    }
   }
 
   private Found measure(

@@ -109,8 +109,9 @@ public final class StepBench {
    * @param ratioMax greatest
    * @param tokensPerSecond of the fast plan
    * @param referenceTokensPerSecond of the reference plan
-   * @param stepSeconds median step of the fast plan
-   * @param floorSeconds least time the step's operations and memory traffic could take, in fp32
+   * @param stepSeconds median step of the fast plan; of R the mean
+   * @param floorSeconds least time the step's operations and memory traffic could take, in fp32; of
+   *     R the mean over its steps
    * @param crossover nonzero fraction up to which a matrix is multiplied by its nonzeros
    * @param parts seconds of a step by part, the mean over the steps
    * @param floorParts least seconds of a part
@@ -166,8 +167,11 @@ public final class StepBench {
     JsonNode before = a.profile();
     double[] fast = new double[steps];
     double[] slow = new double[steps];
+    double[] kept = new double[steps];
     for (int i = 0; i < steps; i++) {
-      fast[i] = seconds(a);
+      long start = System.nanoTime();
+      kept[i] = a.step(1).density();
+      fast[i] = (System.nanoTime() - start) / 1e9;
       slow[i] = seconds(b);
     }
     JsonNode after = a.profile();
@@ -176,7 +180,7 @@ public final class StepBench {
     double step = one == Case.R ? mean(fast) : median(fast);
     double plain = one == Case.R ? mean(slow) : median(slow);
     double tokens = (double) train.batchSize() * train.seqLen();
-    Map<String, Double> floors = floors(config, train, one == Case.R ? 1 : one.kept);
+    Map<String, Double> floors = floors(config, train, kept);
     return new Result(
         one.name(),
         Plan.FAST,
@@ -186,7 +190,7 @@ public final class StepBench {
         IntStream.range(0, steps).mapToDouble(i -> ratios[i]).max().orElseThrow(),
         tokens / step,
         tokens / plain,
-        median(fast),
+        step,
         floors.values().stream().mapToDouble(f -> f).sum(),
         after.path("crossover").asDouble(),
         parts(before, after, steps),
@@ -216,8 +220,10 @@ public final class StepBench {
    * The least seconds of each part of an exact fp32 step on this machine: multiply-adds of the
    * nonzeros at the measured rate, and one passage of every array that does not fit the caches at
    * the measured bandwidth.
+   *
+   * @param kept fraction of the block matrices' weights at each of the steps to average over
    */
-  private Map<String, Double> floors(ModelConfig config, TrainConfig train, double kept) {
+  private Map<String, Double> floors(ModelConfig config, TrainConfig train, double[] kept) {
     double rows = (double) train.batchSize() * train.seqLen();
     double d = config.dModel();
     double blocks =
@@ -226,7 +232,11 @@ public final class StepBench {
     double active = config.afrac() == null ? 1 : config.afrac();
     // y and dx by the nonzeros of the weights, or of the activations where those are fewer; dw by
     // those of dy, which AbsTopK leaves except at the logits.
-    double products = rows * (Math.min(kept, active) * blocks + kept * unembedding);
+    double ofBlocks = mean(Arrays.stream(kept).map(k -> Math.min(k, active)).toArray());
+    // While they are annealed the unembedding keeps no smaller part than the block matrices.
+    double least = train.sparsity().fractions().unembedding();
+    double ofUnembedding = mean(Arrays.stream(kept).map(k -> Math.max(k, least)).toArray());
+    double products = rows * (ofBlocks * blocks + ofUnembedding * unembedding);
     double weightGradients = rows * (active * blocks + unembedding);
     // Scores and values over half the square, forward, and twice that and the scores again
     // backward.

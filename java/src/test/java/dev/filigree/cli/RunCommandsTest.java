@@ -412,6 +412,35 @@ class RunCommandsTest {
   }
 
   @Test
+  void benchPruneGoesOnWithWhatItHasMeasured() {
+    Path file = folder.resolve("prune.json");
+    JsonNode first = benchPrune(file, "1").at("/tasks/0");
+    assertThat(first.at("/fast/seconds").asDouble()).isPositive();
+    assertThat(first.at("/published/seconds").asDouble()).isPositive();
+    assertThat(benchPrune(file, "1").at("/tasks/0")).isEqualTo(first);
+    assertThat(benchPrune(file, "0.9").at("/tasks/0/made_by")).isNotEqualTo(first.path("made_by"));
+  }
+
+  private static JsonNode benchPrune(Path file, String target) {
+    Outcome outcome =
+        execute(
+            "bench",
+            "prune",
+            "--task=single_double_quote",
+            "--runs=1",
+            "--run=" + run,
+            "--out=" + file,
+            "--set=prune.fast.masks.steps=2",
+            "--set=prune.published.masks.steps=2",
+            "--set=prune.train_pairs=32",
+            "--set=prune.mean_sequences=8",
+            "--set=prune.target_loss=" + target);
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    assertThat(outcome.json().path("tasks")).hasSize(1);
+    return outcome.json();
+  }
+
+  @Test
   void checkFitsACircuitNoCalibrationThatItWasFoundWithout() {
     Outcome found = prune("--set=prune.options.calibrate=false", "--set=prune.target_loss=1");
     assertThat(found.code()).as(found.err()).isEqualTo(ExitCodes.OK);

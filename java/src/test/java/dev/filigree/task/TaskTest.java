@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -52,8 +53,13 @@ class TaskTest {
         .map(TemplateTask.class::cast);
   }
 
+  /** What was built, by task and split. */
+  private static final Map<String, ExampleSet> BUILT = new ConcurrentHashMap<>();
+
   private static ExampleSet build(Task task, Split split) {
-    return new ExampleBuilder(task, TOKENIZER, LIMIT).build(split, 100, 7);
+    return BUILT.computeIfAbsent(
+        task.name() + "/" + split.key(),
+        _ -> new ExampleBuilder(task, TOKENIZER, LIMIT).build(split, 100, 7));
   }
 
   @ParameterizedTest
