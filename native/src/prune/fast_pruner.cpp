@@ -174,7 +174,7 @@ struct FastPruner::Attempt {
     // What was too dear the last time it was looked at: nodes as (number, -1), edges as (source, target). It is looked
     // at once more when nothing else can go.
     std::set<std::pair<std::int64_t, std::int64_t>> dear;
-    bool last_look = false;
+    bool skipped_dear = false;  // since a part went
     // Gradients find too little by now: parts are ranked by runs without each, however many.
     bool nodes_measured = false;
     bool edges_measured = false;
@@ -594,7 +594,7 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     }
     const auto loss = attempt->full.verdict.loss;
     const auto done = attempt->nodes_done && attempt->edges_done;
-    if (loss > attempt->aim || (done && attempt->last_look)) {
+    if (loss > attempt->aim || (done && !attempt->skipped_dear)) {
         const auto reached = loss <= config_.targets[attempt->target];
         found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
         return;
@@ -605,12 +605,16 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     };
     if (done) {
         attempt->dear.clear();
-        attempt->last_look = true;
+        attempt->skipped_dear = false;
         look_again();
     }
-    const auto of_nodes = !attempt->nodes_done;
+    // Very many edges come first, while there is something left to spend: gradients find those that cost next to
+    // nothing.
+    const auto many_edges = config_.edges && !attempt->edges_measured &&
+                            static_cast<std::int64_t>(edges_of(attempt->circuit)) > config_.exact_parts;
+    const auto of_nodes = !attempt->nodes_done && !many_edges;
     if (drop(*attempt, of_nodes ? node_parts(*attempt) : edge_parts(*attempt))) {
-        attempt->last_look = false;
+        attempt->skipped_dear = false;
         look_again();  // without some edges more nodes may do without, and the other way round
     } else {
         (of_nodes ? attempt->nodes_done : attempt->edges_done) = true;
@@ -792,6 +796,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
                 single.push_back({i});
             }
         }
+        attempt.skipped_dear |= single.size() < parts.size();
         rises.assign(parts.size(), std::numeric_limits<double>::infinity());
         const auto losses = losses_without(attempt, attempt.quick, parts, single);
         for (std::size_t i = 0; i < single.size(); ++i) {
@@ -846,7 +851,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         width = 2 * more;
     }
     if (!exact && gone.size() < parts.size() / kWorthwhile) {
-        measured = true;
+        gone.clear();  // runs without each find better ones for as much
     }
     while (!gone.empty()) {
         Attempt next;
@@ -863,7 +868,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (exact) {
         return false;
     }
-    measured = true;  // runs without each may find what gradients do not
+    measured = true;
     return true;
 }
 

@@ -156,7 +156,7 @@ TEST_F(FastPruning, RanksManyEdgesByGradientsAfterFewNodes) {
     config["targets"] = {0.001};
     config["edges"] = false;
     const auto edges = circuit_edges(*model_, search(config)->found(0, 0).circuit.keep.data()).size();
-    config["exact_parts"] = edges - 1;
+    config["exact_parts"] = edges / 2;
     const auto of_nodes = search(config)->rankings_by_gradients();
     config["edges"] = true;
     EXPECT_GT(search(config)->rankings_by_gradients(), of_nodes);

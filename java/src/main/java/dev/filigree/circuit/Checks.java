@@ -191,7 +191,7 @@ public record Checks(
    * @param live the same with nodes that are live: a harder comparison, as most nodes of a sparse
    *     model are dead; reported, not judged
    * @param liveMean of these losses; null without draws
-   * @param model loss of the whole model
+   * @param model loss of the whole model, on the same parts
    * @param passed false too when fewer nodes lie outside the circuit than in it, so that there is
    *     nothing to compare with
    */

@@ -65,7 +65,7 @@ final class EvidenceRun {
   private static final int RESAMPLES = 2;
   private static final int INTERCHANGES = 4;
   private static final List<Double> RELAXED_SHARES = List.of(0.25, 0.5, 0.75);
-  private static final int RELAXATIONS = 2;
+  private static final int RELAXATIONS = 4;
   private static final int SLICES = 4; // one is enough for a draw of other nodes
   private static final int SLICE_PAIRS = 16; // at least
   private static final int ABLATION_PAIRS = 8;
@@ -207,7 +207,7 @@ final class EvidenceRun {
               Gate.of(whole),
               Final.of(last, whole),
               Sufficient.of(circuit.targetLoss(), validation, last, whole),
-              necessary(circuit, examples, slices, mask, live, whole),
+              necessary(circuit, examples, slices, mask, live),
               resample(circuit, examples, mask, whole),
               interchange(circuit, examples, slices, mask, live, ofModel, fit.calibration()),
               Faithful.of(differences),
@@ -223,21 +223,27 @@ final class EvidenceRun {
   }
 
   /**
-   * The validation and final examples in parts, one for each draw in turn: a mean over draws is one
-   * over all examples, at the price of one draw or two.
+   * The validation and final examples in parts, one for each draw in turn: draws together are
+   * scored on all final examples. Each has the calibration of its own part.
    */
   private static final class Slices implements AutoCloseable {
     private final List<Slice> all = new ArrayList<>();
+    private final List<Examples> open = new ArrayList<>();
 
     Slices(Model model, TaskExamples examples) {
       int pairs = Math.min(examples.validationSet().pairs(), examples.lastSet().pairs());
       int count = Integer.highestOneBit(Math.clamp(pairs / SLICE_PAIRS, 1, SLICES));
-      for (int i = 0; i < count; i++) {
-        all.add(
-            new Slice(
-                2 * begin(examples.lastSet(), i, count),
-                model.examples(part(examples.validationSet(), i, count)),
-                model.examples(part(examples.lastSet(), i, count))));
+      try {
+        for (int i = 0; i < count; i++) {
+          Examples validation = model.examples(part(examples.validationSet(), i, count));
+          open.add(validation);
+          Examples last = model.examples(part(examples.lastSet(), i, count));
+          open.add(last);
+          all.add(new Slice(2 * begin(examples.lastSet(), i, count), validation, last));
+        }
+      } catch (RuntimeException e) {
+        close();
+        throw e;
       }
     }
 
@@ -248,10 +254,7 @@ final class EvidenceRun {
 
     @Override
     public void close() {
-      for (Slice slice : all) {
-        slice.validation().close();
-        slice.last().close();
-      }
+      open.forEach(Examples::close);
     }
 
     private static ExampleSet part(ExampleSet set, int i, int count) {
@@ -277,21 +280,20 @@ final class EvidenceRun {
   // ---- Necessary --------------------------------------------------------------------------------
 
   private Necessary necessary(
-      Circuit circuit,
-      TaskExamples examples,
-      Slices slices,
-      CircuitMask mask,
-      boolean[] live,
-      Scores whole) {
+      Circuit circuit, TaskExamples examples, Slices slices, CircuitMask mask, boolean[] live) {
     progress("ablating the circuit of %s, and as many other nodes", circuit);
     int size = circuit.nodes().size();
     boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
+    // The model is scored as the draws are: few examples cost it as much calibration as them.
+    boolean[] all = new boolean[inside.length];
+    Arrays.fill(all, true);
+    CircuitMask whole = new CircuitMask(all, mask.means());
     return Necessary.of(
         Loss.of(lossesOf(mask.inverted(), examples.validation(), examples.last())),
         lossesWithout(i -> !inside[i], size, DRAWS, random, slices, mask),
         lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random, slices, mask),
-        whole.last().loss());
+        slices.all.stream().mapToDouble(slice -> meanLoss(whole, slice)).average().orElseThrow());
   }
 
   /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
@@ -400,13 +402,16 @@ final class EvidenceRun {
         IntStream.range(0, inside.length).filter(i -> !inside[i] && live[i]).toArray();
     int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
     int[] from = liveOutside.length >= size ? liveOutside : outside;
-    List<Double> others = new ArrayList<>();
+    int right = 0;
+    double followed = 0;
     for (int draw = 0; draw < INTERCHANGES && size <= from.length; draw++) {
       CircuitMask drawn = new CircuitMask(draw(from, size, inside.length, random), mask.means());
       Slice slice = slices.of(draw);
       float[] now = interchanged(slice.last(), drawn.inverted());
       float[] before = Arrays.copyOfRange(ofModel, slice.first(), slice.first() + now.length);
-      others.add(flipped(before, now, fit));
+      int ofSlice = Math.toIntExact(rightOnes(before, fit).count());
+      right += ofSlice;
+      followed += ofSlice * flipped(before, now, fit);
     }
     float[] againstOther = new float[swapped.length];
     for (int i = 0; i < swapped.length; i++) {
@@ -415,7 +420,7 @@ final class EvidenceRun {
     return Interchange.of(
         flipped(ofModel, swapped, fit),
         Math.toIntExact(rightOnes(ofModel, fit).count()),
-        others.isEmpty() ? null : others.stream().mapToDouble(x -> x).average().orElseThrow(),
+        right == 0 ? null : Double.valueOf(followed / right),
         Loss.of(fit.losses(againstOther)));
   }
 

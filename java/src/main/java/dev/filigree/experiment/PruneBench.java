@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /**
  * Times both pruning methods on the tasks that a model does, each alone and with the same examples,
@@ -34,8 +35,8 @@ public final class PruneBench {
    * Prepare.
    *
    * @param runs of the published method's search
-   * @param record file that the result is written to after every task, so that one that was stopped
-   *     goes on; null for none
+   * @param record file that is written after every task, so that a bench that was stopped goes on;
+   *     what else it holds stays. Null for none
    */
   public PruneBench(CircuitSearch session, int runs, Path record) {
     this.session = session;
@@ -65,8 +66,8 @@ public final class PruneBench {
    * One task that the model does.
    *
    * @param modelLossFinal of the whole model
-   * @param madeBy hash of the model, the examples and both searches: a row that has it is not
-   *     measured again
+   * @param madeBy hash of the model, the examples, both searches, the version of the methods and
+   *     the device: a row that has it is not measured again
    */
   public record Row(
       String task, double modelLossFinal, Found fast, Found published, String madeBy) {}
@@ -137,15 +138,17 @@ public final class PruneBench {
                             measure(
                                 search.withMethod(PruneMethod.PUBLISHED), examples, means, whole),
                             madeBy)));
-        write(result(search, rows, skipped));
+        List<Row> others =
+            recorded.stream()
+                .filter(row -> rows.stream().noneMatch(one -> one.madeBy().equals(row.madeBy())))
+                .toList();
+        write(result(search, Stream.concat(rows.stream(), others.stream()).toList(), skipped));
       } catch (TaskException e) {
         session.progress().phase(e.getMessage());
         skipped.add(task.name());
       }
     }
-    Result result = result(search, rows, skipped);
-    write(result);
-    return result;
+    return result(search, rows, skipped);
   }
 
   private Result result(CircuitConfig search, List<Row> rows, List<String> skipped) {

@@ -14,8 +14,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -251,22 +250,26 @@ public final class ShippedModel {
     try {
       Files.createDirectories(folder.getParent());
       Path temporary = Files.createTempDirectory(folder.getParent(), ".unpacking-");
-      extract(archive, temporary);
-      Optional<String> damage =
-          new Checkpoints(temporary.resolve("checkpoints"))
-              .all().stream()
-                  .map(new Checkpoints(temporary.resolve("checkpoints"))::damage)
-                  .flatMap(Optional::stream)
-                  .findFirst();
-      if (damage.isPresent()) {
-        throw new RunException("the packed model is damaged: " + damage.get());
-      }
       try {
+        extract(archive, temporary);
+        Checkpoints checkpoints = new Checkpoints(temporary.resolve("checkpoints"));
+        Optional<String> damage =
+            checkpoints.all().stream()
+                .map(checkpoints::damage)
+                .flatMap(Optional::stream)
+                .findFirst();
+        if (damage.isPresent()) {
+          throw new RunException("the packed model is damaged: " + damage.get());
+        }
         Files.move(temporary, folder, StandardCopyOption.ATOMIC_MOVE);
-      } catch (FileAlreadyExistsException | DirectoryNotEmptyException e) {
-        Checkpoints.delete(temporary);
+      } catch (FileSystemException e) {
+        // Another process may have been faster; file systems call that by several names.
         if (!RunFolder.exists(folder)) {
           throw e;
+        }
+      } finally {
+        if (Files.exists(temporary)) {
+          Checkpoints.delete(temporary);
         }
       }
     } catch (IOException e) {

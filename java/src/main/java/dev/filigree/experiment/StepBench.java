@@ -168,9 +168,11 @@ public final class StepBench {
     double[] fast = new double[steps];
     double[] slow = new double[steps];
     double[] kept = new double[steps];
+    double density = one == Case.R ? 1 : one.kept;
     for (int i = 0; i < steps; i++) {
+      kept[i] = density;
       long start = System.nanoTime();
-      kept[i] = a.step(1).density();
+      density = a.step(1).density(); // with which the next one runs
       fast[i] = (System.nanoTime() - start) / 1e9;
       slow[i] = seconds(b);
     }
@@ -233,9 +235,14 @@ public final class StepBench {
     // y and dx by the nonzeros of the weights, or of the activations where those are fewer; dw by
     // those of dy, which AbsTopK leaves except at the logits.
     double ofBlocks = mean(Arrays.stream(kept).map(k -> Math.min(k, active)).toArray());
-    // While they are annealed the unembedding keeps no smaller part than the block matrices.
-    double least = train.sparsity().fractions().unembedding();
-    double ofUnembedding = mean(Arrays.stream(kept).map(k -> Math.max(k, least)).toArray());
+    // Other tensors are as far on their way from 1 to their own fraction as the block matrices.
+    double last = train.sparsity().fractions().matrix();
+    double own = train.sparsity().fractions().unembedding();
+    double ofUnembedding =
+        mean(
+            Arrays.stream(kept)
+                .map(k -> last == 1 ? own : own + (1 - own) * (k - last) / (1 - last))
+                .toArray());
     double products = rows * (ofBlocks * blocks + ofUnembedding * unembedding);
     double weightGradients = rows * (active * blocks + unembedding);
     // Scores and values over half the square, forward, and twice that and the scores again

@@ -17,6 +17,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -92,10 +96,29 @@ class ShipCommandTest {
     JsonNode own = execute("evidence", "--run=" + run).json().at("/tasks/0");
     JsonNode packed = execute("evidence", "--model=" + archive).json().at("/tasks/0");
     // Node means are taken over the same windows, so nothing differs but the name of the run.
-    assertThat(packed.path("model")).isEqualTo(own.path("model"));
-    assertThat(packed.path("sufficient")).isEqualTo(own.path("sufficient"));
-    assertThat(packed.path("necessary")).isEqualTo(own.path("necessary"));
-    assertThat(packed.at("/source/model_hash")).isEqualTo(own.at("/source/model_hash"));
+    for (String part :
+        List.of("/model", "/checks/sufficient", "/checks/necessary", "/source/model_hash")) {
+      assertThat(packed.at(part).isMissingNode()).as(part).isFalse();
+      assertThat(packed.at(part)).as(part).isEqualTo(own.at(part));
+    }
+  }
+
+  @Test
+  void severalMayUnpackItAtOnce() throws IOException {
+    Path cache = folder.resolve("shared");
+    System.setProperty(ShippedModel.CACHE, cache.toString());
+    try (ExecutorService pool = Executors.newFixedThreadPool(4)) {
+      List<Future<Experiment>> all = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        all.add(pool.submit(() -> Experiment.packed(archive.toString())));
+      }
+      assertThat(all).allSatisfy(one -> assertThat(one.get().folder().circuits()).isNotEmpty());
+    } finally {
+      System.setProperty(ShippedModel.CACHE, folder.resolve("models").toString());
+    }
+    try (Stream<Path> left = Files.walk(cache)) {
+      assertThat(left).noneMatch(path -> path.getFileName().toString().startsWith(".unpacking"));
+    }
   }
 
   @Test
