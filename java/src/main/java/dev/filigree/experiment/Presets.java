@@ -31,8 +31,8 @@ public enum Presets {
   NANO("seconds; for tests"),
   /** Minutes on two cores. */
   TINY("minutes on two cores"),
-  /** A quarter of an hour on two cores. */
-  SMALL("a quarter of an hour on two cores"),
+  /** Twenty minutes on two cores. */
+  SMALL("twenty minutes on two cores"),
   /** Ten to twenty minutes on one GPU. */
   MEDIUM("ten to twenty minutes on one GPU"),
   /** The published setting. */
