@@ -48,6 +48,23 @@ std::size_t edges_of(const EdgeCircuit& circuit) { return circuit.edges ? circui
 
 std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
 
+/// Gates of variants, at those sites alone where one of them has something closed.
+class VariantHook : public GateHook {
+public:
+    /// @param closed of every node, whether some variant closes it.
+    VariantHook(at::Tensor gates, at::Tensor means, std::vector<bool> closed)
+        : GateHook(std::move(gates), std::move(means)), closed_(std::move(closed)) {}
+
+    std::optional<Ablation> ablation_at(const Site& site) override {
+        const auto first = closed_.begin() + site.offset;
+        const auto last = first + site.width;
+        return std::find(first, last, true) == last ? std::nullopt : GateHook::ablation_at(site);
+    }
+
+private:
+    std::vector<bool> closed_;
+};
+
 bool smaller(const EdgeCircuit& a, const EdgeCircuit& b) {
     return std::pair(edges_of(a), count_open(a.keep)) < std::pair(edges_of(b), count_open(b.keep));
 }
@@ -157,6 +174,12 @@ struct FastPruner::View {
     Verdict verdict;
 };
 
+/// What is known about leaving out parts of one kind.
+struct Looks {
+    bool done = false;      // none of those that are looked at can go
+    bool measured = false;  // gradients find too little by now: parts are ranked by runs without each, however many
+};
+
 /// A circuit on its way to a target.
 struct FastPruner::Attempt {
     std::size_t task = 0;
@@ -167,17 +190,14 @@ struct FastPruner::Attempt {
     double aim = 0.0;  // loss to keep
     bool begun = false;
     std::unique_ptr<CompactModel> compact;
-    View full;                // what decides
-    View quick;               // of fewer examples, what says where to look
-    bool nodes_done = false;  // none of those that are looked at can go
-    bool edges_done = false;
+    View full;   // what decides
+    View quick;  // of fewer examples, what says where to look
+    Looks of_nodes;
+    Looks of_edges;
     // What was too dear the last time it was looked at: nodes as (number, -1), edges as (source, target). It is looked
     // at once more when nothing else can go.
     std::set<std::pair<std::int64_t, std::int64_t>> dear;
     bool skipped_dear = false;  // since a part went
-    // Gradients find too little by now: parts are ranked by runs without each, however many.
-    bool nodes_measured = false;
-    bool edges_measured = false;
 
     /// Go on with the circuit of another one.
     void take(Attempt&& other) {
@@ -589,19 +609,19 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     const at::NoGradGuard no_grad;
     if (!attempt->begun) {
         begin(*attempt);
-        attempt->edges_done = !config_.edges;
+        attempt->of_edges.done = !config_.edges;
         attempt->begun = true;
     }
     const auto loss = attempt->full.verdict.loss;
-    const auto done = attempt->nodes_done && attempt->edges_done;
+    const auto done = attempt->of_nodes.done && attempt->of_edges.done;
     if (loss > attempt->aim || (done && !attempt->skipped_dear)) {
         const auto reached = loss <= config_.targets[attempt->target];
         found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
         return;
     }
     const auto look_again = [&] {
-        attempt->nodes_done = false;
-        attempt->edges_done = !config_.edges;
+        attempt->of_nodes.done = false;
+        attempt->of_edges.done = !config_.edges;
     };
     if (done) {
         attempt->dear.clear();
@@ -610,14 +630,14 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     }
     // Very many edges come first, while there is something left to spend: gradients find those that cost next to
     // nothing.
-    const auto many_edges = config_.edges && !attempt->edges_measured &&
+    const auto many_edges = config_.edges && !attempt->of_edges.measured &&
                             static_cast<std::int64_t>(edges_of(attempt->circuit)) > config_.exact_parts;
-    const auto of_nodes = !attempt->nodes_done && !many_edges;
+    const auto of_nodes = !attempt->of_nodes.done && !many_edges;
     if (drop(*attempt, of_nodes ? node_parts(*attempt) : edge_parts(*attempt))) {
         attempt->skipped_dear = false;
         look_again();  // without some edges more nodes may do without, and the other way round
     } else {
-        (of_nodes ? attempt->nodes_done : attempt->edges_done) = true;
+        (of_nodes ? attempt->of_nodes : attempt->of_edges).done = true;
     }
     work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
 }
@@ -685,11 +705,13 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
                 const auto R = std::min(at_once, members.size() - begin);
                 std::vector<float> nodes(R * n, 1.0F);
                 std::vector<float> edges(R * E, 1.0F);
+                std::vector<bool> closed(n);
                 auto edges_differ = false;
                 for (std::size_t r = 0; r < R; ++r) {
                     for (const auto part : variants[members[begin + r]]) {
                         for (const auto node : parts[part].nodes) {
                             nodes[r * n + static_cast<std::size_t>(node)] = 0.0F;
+                            closed[static_cast<std::size_t>(node)] = true;
                         }
                         if (parts[part].nodes.empty()) {  // a closed node takes its edges with it
                             edges_differ = true;
@@ -698,7 +720,8 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
                     }
                 }
                 const auto rows = static_cast<std::int64_t>(R);
-                GateHook hook(to_device(nodes, means_.device()).view({rows, compact.nodes().size()}), compact.means());
+                VariantHook hook(to_device(nodes, means_.device()).view({rows, compact.nodes().size()}),
+                                 compact.means(), std::move(closed));
                 hook.freeze_norms(repeated(batch.norms, rows));
                 const auto weights =
                     edges_differ
@@ -774,12 +797,26 @@ std::size_t FastPruner::first_that_reaches(const Attempt& attempt, const std::ve
 }
 
 bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
-    const auto target = attempt.aim;
     if (parts.empty()) {
         return false;
     }
-    auto& measured = parts.front().nodes.empty() ? attempt.edges_measured : attempt.nodes_measured;
-    const auto exact = measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    auto& looks = parts.front().nodes.empty() ? attempt.of_edges : attempt.of_nodes;
+    const auto exact = looks.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    auto gone = expendable(attempt, parts, ranked(attempt, parts, exact), exact);
+    if (!exact && gone.size() < parts.size() / kWorthwhile) {
+        gone.clear();  // runs without each find better ones for as much
+    }
+    if (leave_out(attempt, parts, std::move(gone))) {
+        return true;
+    }
+    if (exact) {
+        return false;
+    }
+    looks.measured = true;
+    return true;
+}
+
+std::vector<std::size_t> FastPruner::ranked(Attempt& attempt, const std::vector<Part>& parts, bool exact) {
     const auto& numbers = attempt.compact->numbers();
     const auto key = [&](const Part& part) {
         if (!part.nodes.empty()) {
@@ -807,25 +844,26 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         ++rankings_by_gradients_;
     }
 
-    // Those that may go, by what an edge less costs.
     std::vector<std::size_t> order;
-    std::vector<double> cost(parts.size());
+    std::vector<double> cost(parts.size());  // of an edge less
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const auto size = static_cast<double>(std::max<std::size_t>(1, parts[i].edges.size()));
         cost[i] = rises[i] > 0.0 ? rises[i] / size : rises[i];
-        if (!exact || rises[i] <= kDoubt * (target - attempt.full.verdict.loss) + kLeastRise * target) {
+        if (!exact ||
+            rises[i] <= kDoubt * (attempt.aim - attempt.full.verdict.loss) + kLeastRise * attempt.aim) {
             order.push_back(i);
         } else {
             attempt.dear.insert(key(parts[i]));
         }
     }
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return cost[a] < cost[b]; });
-    if (order.empty()) {
-        return false;
-    }
-    // In that order, growing numbers of them at a time for as long as they can go: half of all, then one by one, since
-    // the rest looks different once these are gone; until a row of them cannot. What gradients say of that rest is not
-    // worth a look.
+    return order;
+}
+
+std::vector<std::size_t> FastPruner::expendable(const Attempt& attempt, const std::vector<Part>& parts,
+                                                const std::vector<std::size_t>& order, bool exact) const {
+    // Growing numbers of them at a time for as long as they can go: half of all, then one by one, since the rest looks
+    // different once these are gone; until a row of them cannot. What gradients say of that rest is not worth a look.
     const auto half = order.size() / 2;
     const auto last = exact ? order.size() : half;
     std::vector<std::size_t> gone;
@@ -850,26 +888,23 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         next += more;
         width = 2 * more;
     }
-    if (!exact && gone.size() < parts.size() / kWorthwhile) {
-        gone.clear();  // runs without each find better ones for as much
-    }
+    return gone;
+}
+
+bool FastPruner::leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone) {
     while (!gone.empty()) {
         Attempt next;
         next.task = attempt.task;
         next.circuit = without(attempt, parts, gone);
         look_at(next);
-        if (next.full.verdict.loss <= target) {
+        if (next.full.verdict.loss <= attempt.aim) {
             attempt.take(std::move(next));
             return true;
         }
-        // Edges into nodes that are gone feed AbsTopK again, which the gates above do not know.
+        // Edges into nodes that are gone feed AbsTopK again, which the gates of a variant do not know.
         gone.resize(gone.size() - std::max<std::size_t>(1, gone.size() / 8));
     }
-    if (exact) {
-        return false;
-    }
-    measured = true;
-    return true;
+    return false;
 }
 
 EdgeCircuit FastPruner::without(const Attempt& attempt, const std::vector<Part>& parts,

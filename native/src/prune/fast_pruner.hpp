@@ -126,6 +126,13 @@ private:
                                                  const std::vector<std::vector<std::size_t>>& variants) const;
     /// Leave out those parts whose absence costs least. @return whether another round may find more.
     bool drop(Attempt& attempt, const std::vector<Part>& parts);
+    /// Those that may go, cheapest first: by runs without each, which also say what is dear, or by gradients.
+    [[nodiscard]] std::vector<std::size_t> ranked(Attempt& attempt, const std::vector<Part>& parts, bool exact);
+    /// Those of the ranked that can go together.
+    [[nodiscard]] std::vector<std::size_t> expendable(const Attempt& attempt, const std::vector<Part>& parts,
+                                                      const std::vector<std::size_t>& order, bool exact) const;
+    /// Leave out as many of them as the whole circuit allows. @return whether any.
+    bool leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone);
     [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
                                       const std::vector<std::size_t>& gone) const;
     [[nodiscard]] std::vector<std::uint8_t> first_nodes(const std::vector<std::int64_t>& order,
