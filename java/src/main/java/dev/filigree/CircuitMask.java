@@ -6,6 +6,7 @@ import dev.filigree.ffi.fg_edge;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -50,6 +51,13 @@ public record CircuitMask(
   /** Other nodes with all edges between them and all tokens, under the same means and norms. */
   public CircuitMask withNodes(boolean[] keep) {
     return new CircuitMask(keep, means, null, frozenNorms);
+  }
+
+  /** All nodes with all edges and tokens, under the same means and norms: the whole model. */
+  public CircuitMask everything() {
+    boolean[] all = new boolean[keep.length];
+    Arrays.fill(all, true);
+    return withNodes(all);
   }
 
   /** The same with other edges. */

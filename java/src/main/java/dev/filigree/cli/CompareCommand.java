@@ -116,8 +116,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "LOSS",
       split = ",",
       description =
-          "Further losses for the curve of edges against loss: the dense models and the middle of"
-              + " the grid are searched once more for each. Default: ${DEFAULT-VALUE}.")
+          "Further losses for the curve of edges against loss, found in the same search."
+              + " Default: ${DEFAULT-VALUE}.")
   private List<Double> curve = CompareConfig.CURVE;
 
   @Option(

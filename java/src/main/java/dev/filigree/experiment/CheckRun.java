@@ -129,19 +129,14 @@ public final class CheckRun {
 
     /** The evidence of the run, if it is about this circuit as it was found. */
     private Evidence recorded(Circuit circuit) {
-      Path file = search.folder().evidence(circuit.task());
-      try {
-        if (!Files.exists(file)) {
-          return null;
-        }
-        Evidence evidence = Evidence.read(file);
-        return evidence.source().equals(circuit.source())
-                && evidence.nodes() == circuit.counts().nodes()
-            ? evidence
-            : null;
-      } catch (IOException | IllegalArgumentException e) {
-        throw new RunException("cannot use " + file + ": " + e.getMessage(), e);
-      }
+      return search
+          .folder()
+          .readEvidence(circuit.task())
+          .filter(
+              evidence ->
+                  evidence.source().equals(circuit.source())
+                      && evidence.nodes() == circuit.counts().nodes())
+          .orElse(null);
     }
 
     @Override

@@ -120,6 +120,11 @@ public final class CircuitSearch implements AutoCloseable {
     return new PruneRun(this).runAndWrite(task(task), targets);
   }
 
+  /** The same, but nothing is written. */
+  List<Circuit> find(String task, List<Double> targets) {
+    return new PruneRun(this).run(task(task), targets);
+  }
+
   /**
    * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
    * evidence/<task>.json}. Without a circuit that says that the model does not do the task.

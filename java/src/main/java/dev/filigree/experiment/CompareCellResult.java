@@ -66,9 +66,11 @@ public record CompareCellResult(
    *
    * @param modelLoss of the whole model on validation examples, two-way, nats per sequence; null
    *     where the vocabulary cannot express the task
+   * @param seconds that the search for all of them took
    * @param points one for each loss that was asked for; none unless searched
    */
-  public record Search(String task, Outcome outcome, Double modelLoss, List<Point> points) {
+  public record Search(
+      String task, Outcome outcome, Double modelLoss, double seconds, List<Point> points) {
     public Search {
       points = List.copyOf(points);
     }
@@ -91,7 +93,6 @@ public record CompareCellResult(
    * @param extendedEdges with embedding, unembedding and biases
    * @param lossValidation two-way, nats per sequence
    * @param lossFinal the same on final examples
-   * @param seconds that the search took
    */
   public record Point(
       double target,
@@ -100,8 +101,7 @@ public record CompareCellResult(
       int edges,
       int extendedEdges,
       double lossValidation,
-      double lossFinal,
-      double seconds) {}
+      double lossFinal) {}
 
   /** The search of a task. */
   Optional<Search> search(String task) {

@@ -27,8 +27,7 @@ import java.util.stream.Stream;
  *     grid is trained once more
  * @param tasks whose circuits are searched
  * @param target loss of the circuits that are counted, nats per sequence
- * @param curve further losses, at which circuits of the dense models and of the middle of the grid
- *     are searched as well
+ * @param curve further losses, for which circuits are found in the same search
  * @param variants the middle of the grid, trained otherwise; one with a weight of distillation
  *     learns from the widest dense model
  */
@@ -140,10 +139,9 @@ public record CompareConfig(
     return kept.contains(own) ? own : kept.get(kept.size() / 2);
   }
 
-  /** Losses at which circuits of a cell are searched, the counted one last. */
-  List<Double> targets(CompareCell cell) {
-    boolean onCurve = cell.kind() == Kind.DENSE || cell.name().equals(middle());
-    return onCurve ? Stream.concat(curve.stream(), Stream.of(target)).toList() : List.of(target);
+  /** Losses at which circuits are searched, the counted one last. */
+  List<Double> targets() {
+    return Stream.concat(curve.stream(), Stream.of(target)).toList();
   }
 
   /** Every model, in the order in which they are best made: what others need comes first. */

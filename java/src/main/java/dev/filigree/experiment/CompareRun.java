@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
@@ -16,6 +15,7 @@ import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.CompareCellResult.Outcome;
 import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
+import dev.filigree.experiment.StopRequest.Stopped;
 import dev.filigree.json.Json;
 import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.TaskException;
@@ -65,9 +65,7 @@ public final class CompareRun {
   private final Progress progress;
   private final Map<String, String> examples = new HashMap<>(); // what they are, by task
   private String waitingFor = "";
-  private volatile boolean stop;
-  private volatile TrainRun training;
-  private volatile CircuitSearch searching;
+  private final StopRequest stop = new StopRequest();
 
   /**
    * Prepare.
@@ -92,20 +90,7 @@ public final class CompareRun {
 
   /** Ask it to end soon, with a checkpoint if it is training; any thread. */
   public void stop() {
-    stop = true;
-    TrainRun current = training;
-    if (current != null) {
-      current.stop();
-    }
-    CircuitSearch search = searching;
-    if (search != null) {
-      search.cancel();
-    }
-  }
-
-  /** Unwinds when it was asked to stop. */
-  private static final class Stopped extends Exception {
-    private static final long serialVersionUID = 1L;
+    stop.request();
   }
 
   /** A cell and its folder, which has its hash in its name. */
@@ -143,7 +128,7 @@ public final class CompareRun {
   private RunFolder text() throws Stopped {
     String made = Json.write(plan.base().data()) + plan.base().model().vocabSize();
     Path path = folder.resolve("text").resolve(hash(made));
-    while (!stop) {
+    while (!stop.isRequested()) {
       Optional<WorkLock> lock = WorkLock.tryTake(path.resolveSibling(path.getFileName() + ".lock"));
       if (lock.isPresent()) {
         try (WorkLock _ = lock.get()) {
@@ -229,9 +214,7 @@ public final class CompareRun {
     int open = 0;
     double each = searchSeconds(places);
     for (Place place : places) {
-      if (stop) {
-        throw new Stopped();
-      }
+      stop.check();
       int searches = openSearches(place);
       boolean trained = place.trained();
       double own = trained ? 0 : OVERHEAD * remaining(place) * stepSeconds(place.cell(), text);
@@ -246,14 +229,10 @@ public final class CompareRun {
   /** Mean time of the searches that were made, as far as any was. */
   private double searchSeconds(List<Place> places) {
     return places.stream()
-        .flatMap(
-            place ->
-                plan.targets(place.cell()).stream()
-                    .flatMap(
-                        target -> plan.tasks().stream().map(task -> read(place, task, target))))
+        .flatMap(place -> plan.tasks().stream().map(task -> read(place, task)))
         .flatMap(Optional::stream)
-        .flatMap(search -> search.points().stream())
-        .mapToDouble(Point::seconds)
+        .filter(search -> search.outcome() == Outcome.SEARCHED)
+        .mapToDouble(Search::seconds)
         .average()
         .orElse(SEARCH_SECONDS);
   }
@@ -288,11 +267,7 @@ public final class CompareRun {
     if (Files.exists(place.path().resolve(DIVERGED))) {
       return 0;
     }
-    int open = 0;
-    for (double target : plan.targets(place.cell())) {
-      open += (int) plan.tasks().stream().filter(t -> read(place, t, target).isEmpty()).count();
-    }
-    return open;
+    return (int) plan.tasks().stream().filter(task -> read(place, task).isEmpty()).count();
   }
 
   /** Take cell after cell until all are done, here or by others. */
@@ -301,9 +276,7 @@ public final class CompareRun {
     while (!open.isEmpty()) {
       boolean worked = false;
       for (Place place : List.copyOf(open)) {
-        if (stop) {
-          throw new Stopped();
-        }
+        stop.check();
         if (place.trained() && openSearches(place) == 0) {
           open.remove(place);
           continue;
@@ -363,7 +336,7 @@ public final class CompareRun {
       Thread.sleep(WAIT_MILLIS);
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
-      stop = true;
+      stop.request();
     }
   }
 
@@ -389,11 +362,7 @@ public final class CompareRun {
             : Experiment.open(place.path());
     experiment.folder().takeData(text);
     TrainRun run = experiment.training(engine, progress);
-    training = run;
-    try {
-      if (stop) {
-        throw new Stopped();
-      }
+    try (StopRequest.Part _ = stop.begin(run::stop)) {
       if (!(fresh ? run.start() : run.resume(OptionalLong.empty())).finished()) {
         throw new Stopped();
       }
@@ -402,35 +371,27 @@ public final class CompareRun {
       write(place.path().resolve(DIVERGED), e.getCause().getMessage() + "\n");
       progress.phase(place.cell().name() + " has diverged: " + e.getCause().getMessage());
       return false;
-    } finally {
-      training = null;
     }
   }
 
   /** Find the circuits that have not been looked for. */
   private void search(Place place) throws Stopped {
+    List<String> open =
+        plan.tasks().stream().filter(task -> read(place, task).isEmpty()).toList();
+    if (open.isEmpty()) {
+      return;
+    }
     RunFolder run = RunFolder.open(place.path());
-    for (double target : plan.targets(place.cell())) {
-      List<String> open =
-          plan.tasks().stream().filter(task -> read(place, task, target).isEmpty()).toList();
-      if (open.isEmpty()) {
-        continue;
+    try (CircuitSearch search =
+        CircuitSearch.open(
+            engine, run, place.cell().config(), List.of(), OptionalLong.empty(), progress);
+        StopRequest.Part _ = stop.begin(search::cancel)) {
+      for (String task : open) {
+        stop.check();
+        write(file(place, task), Json.tree(find(search, place, task)).toPrettyString() + "\n");
       }
-      RunConfig config = searchConfig(place, target);
-      try (CircuitSearch search =
-          CircuitSearch.open(engine, run, config, List.of(), OptionalLong.empty(), progress)) {
-        searching = search;
-        for (String task : open) {
-          if (stop) {
-            throw new Stopped();
-          }
-          write(file(place, task, target), text(find(search, place, task, target), place, target));
-        }
-      } catch (EngineException.Cancelled _) {
-        throw new Stopped();
-      } finally {
-        searching = null;
-      }
+    } catch (EngineException.Cancelled _) {
+      throw new Stopped();
     }
   }
 
@@ -452,90 +413,77 @@ public final class CompareRun {
     }
   }
 
-  private static RunConfig searchConfig(Place place, double target) {
-    return place.cell().config().with("prune.target_loss", String.valueOf(target));
-  }
-
-  /** Search one circuit; one that counts is kept beside its figures. */
-  private Search find(CircuitSearch search, Place place, String task, double target) {
-    RunFolder run = RunFolder.open(place.path());
+  /** Search the circuits of a task; the one that counts is kept beside their figures. */
+  private Search find(CircuitSearch search, Place place, String task) {
     long begin = System.nanoTime();
     try {
-      Circuit circuit = search.prune(Tasks.named(task).name());
+      List<Circuit> circuits = search.find(task, plan.targets());
       double seconds = (System.nanoTime() - begin) / 1e9;
-      if (target == plan.target()) {
-        circuit.write(circuitFile(place, task));
-      }
-      Files.delete(run.circuit(task)); // until all are found
-      Point point =
-          new Point(
-              target,
-              circuit.reached(),
-              circuit.counts().nodes(),
-              circuit.counts().edges(),
-              circuit.counts().extendedEdges(),
-              circuit.losses().validation().circuit().loss(),
-              circuit.losses().last().circuit().loss(),
-              seconds);
-      double whole = circuit.losses().validation().model().loss();
-      return new Search(task, Outcome.SEARCHED, whole, List.of(point));
+      circuits.getLast().write(circuitFile(place, task));
+      double whole = circuits.getLast().losses().validation().model().loss();
+      return new Search(
+          task,
+          Outcome.SEARCHED,
+          whole,
+          seconds,
+          circuits.stream().map(CompareRun::point).toList());
     } catch (PruneRun.NotLearntException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.NOT_LEARNT, e.model().loss(), List.of());
+      return new Search(task, Outcome.NOT_LEARNT, e.model().loss(), 0, List.of());
     } catch (TaskException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.IMPOSSIBLE, null, List.of());
+      return new Search(task, Outcome.IMPOSSIBLE, null, 0, List.of());
     } catch (IOException e) {
-      throw new RunException("cannot write to " + run.path() + ": " + e.getMessage(), e);
+      throw new RunException("cannot write to " + place.path() + ": " + e.getMessage(), e);
     }
   }
 
-  private static Path file(Place place, String task, double target) {
-    return place.path().resolve("searches").resolve("%s@%s.json".formatted(task, target));
+  private static Point point(Circuit circuit) {
+    return new Point(
+        circuit.targetLoss(),
+        circuit.reached(),
+        circuit.counts().nodes(),
+        circuit.counts().edges(),
+        circuit.counts().extendedEdges(),
+        circuit.losses().validation().circuit().loss(),
+        circuit.losses().last().circuit().loss());
+  }
+
+  /** A search; its name says how it was made, so another one is never taken for it. */
+  private Path file(Place place, String task) {
+    return place.path().resolve("searches").resolve(searchName(place, task) + ".json");
   }
 
   /** The circuit of the search that counts. */
   private Path circuitFile(Place place, String task) {
-    String name = file(place, task, plan.target()).getFileName().toString();
-    return place.path().resolve("searches").resolve("circuits").resolve(name);
+    return place.path().resolve("searches").resolve(searchName(place, task) + ".circuit.json");
   }
 
-  /** A search as it is kept, with the hash of how it was made. */
-  private String text(Search search, Place place, double target) {
-    ObjectNode tree = Json.object();
-    tree.put("made_by", searchHash(place, search.task(), target));
-    tree.set("search", Json.tree(search));
-    return tree.toPrettyString() + "\n";
-  }
-
-  private String searchHash(Place place, String task, double target) {
-    return hash(
-        "%d %d %d %s %s %s"
-            .formatted(
-                FORMAT,
-                Circuit.FORMAT,
-                PruneMethod.VERSION,
-                Experiment.version(),
-                examples.get(task),
-                Json.write(searchConfig(place, target).prune())));
+  private String searchName(Place place, String task) {
+    return task
+        + "-"
+        + hash(
+            "%d %d %d %s %s %s %s"
+                .formatted(
+                    FORMAT,
+                    Circuit.FORMAT,
+                    PruneMethod.VERSION,
+                    Experiment.version(),
+                    examples.get(task),
+                    plan.targets(),
+                    Json.write(place.cell().config().prune())));
   }
 
   /** Return a search that was made in this very way. */
-  private Optional<Search> read(Place place, String task, double target) {
-    Path file = file(place, task, target);
+  private Optional<Search> read(Place place, String task) {
+    Path file = file(place, task);
     if (!Files.exists(file)) {
       return Optional.empty();
     }
     try {
-      JsonNode tree = Json.parse(Files.readString(file));
-      if (!tree.path("made_by").asText().equals(searchHash(place, task, target))) {
-        return Optional.empty();
-      }
-      Search search = Json.read(tree.path("search").toString(), Search.class);
+      Search search = Json.read(Files.readString(file), Search.class);
       boolean complete =
-          target != plan.target()
-              || search.outcome() != Outcome.SEARCHED
-              || Files.exists(circuitFile(place, task));
+          search.outcome() != Outcome.SEARCHED || Files.exists(circuitFile(place, task));
       return complete ? Optional.of(search) : Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
@@ -549,14 +497,10 @@ public final class CompareRun {
       CompareCellResult model = result(place);
       models.add(model);
       seconds += model.seconds();
-      seconds +=
-          model.searches().stream()
-              .flatMap(search -> search.points().stream())
-              .mapToDouble(Point::seconds)
-              .sum();
+      seconds += model.searches().stream().mapToDouble(Search::seconds).sum();
     }
     CompareResult result = CompareResult.of(plan, models, seconds);
-    while (!stop) {
+    while (!stop.isRequested()) {
       Optional<WorkLock> lock = WorkLock.tryTake(folder.resolve(FILE + ".lock"));
       if (lock.isPresent()) {
         try (WorkLock _ = lock.get()) {
@@ -575,21 +519,10 @@ public final class CompareRun {
     RunFolder run = RunFolder.open(place.path());
     RunSummary summary = RunSummary.of(folder, run);
     Optional<RunFolder.Result> trained = run.result();
-    List<Search> searches = new ArrayList<>();
-    for (String task : trained.isPresent() ? plan.tasks() : List.<String>of()) {
-      List<Search> found =
-          plan.targets(cell).stream()
-              .map(target -> read(place, task, target).orElseThrow())
-              .toList();
-      // Whether the model does the task may depend on the loss that is asked for.
-      Search counted = found.getLast();
-      searches.add(
-          new Search(
-              task,
-              counted.outcome(),
-              counted.modelLoss(),
-              found.stream().flatMap(search -> search.points().stream()).toList()));
-    }
+    List<Search> searches =
+        trained.isEmpty()
+            ? List.of()
+            : plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList();
     return new CompareCellResult(
         cell.name(),
         cell.kind(),

@@ -286,9 +286,7 @@ final class EvidenceRun {
     boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
     // The model is scored as the draws are: few examples cost it as much calibration as them.
-    boolean[] all = new boolean[inside.length];
-    Arrays.fill(all, true);
-    CircuitMask whole = new CircuitMask(all, mask.means());
+    CircuitMask whole = mask.everything();
     return Necessary.of(
         Loss.of(lossesOf(mask.inverted(), examples.validation(), examples.last())),
         lossesWithout(i -> !inside[i], size, DRAWS, random, slices, mask),
@@ -492,9 +490,7 @@ final class EvidenceRun {
       boolean[] live,
       boolean full) {
     progress("ablating the nodes of %s one by one", circuit);
-    boolean[] all = new boolean[mask.keep().length];
-    Arrays.fill(all, true);
-    CircuitMask everything = mask.withNodes(all);
+    CircuitMask everything = mask.everything();
     int[] nodes = circuit.nodes().stream().mapToInt(Node::index).toArray();
     ExampleSet last = examples.lastSet();
     ExampleSet few = pairsOf(last, 0, Math.min(ABLATION_PAIRS, last.pairs()));
@@ -516,7 +512,7 @@ final class EvidenceRun {
       List<NodeDelta> others = null;
       if (full) {
         int[] rest =
-            IntStream.range(0, all.length).filter(i -> live[i] && !mask.keep()[i]).toArray();
+            IntStream.range(0, live.length).filter(i -> live[i] && !mask.keep()[i]).toArray();
         others = new ArrayList<>();
         if (rest.length > 0) {
           float[][] without = model.ablations(sample, everything, rest);

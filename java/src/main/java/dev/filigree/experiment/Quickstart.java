@@ -8,6 +8,7 @@ import dev.filigree.data.AtomicFile;
 import dev.filigree.experiment.Comparison.Pretraining;
 import dev.filigree.experiment.Comparison.Side;
 import dev.filigree.experiment.Comparison.TaskRow;
+import dev.filigree.experiment.StopRequest.Stopped;
 import dev.filigree.json.Json;
 import dev.filigree.task.TaskException;
 import java.io.IOException;
@@ -54,9 +55,7 @@ public final class Quickstart {
   private final List<String> tasks;
   private final Progress progress;
   private boolean worked;
-  private volatile boolean stop;
-  private volatile TrainRun training;
-  private volatile CircuitSearch searching;
+  private final StopRequest stop = new StopRequest();
 
   /**
    * Prepare.
@@ -83,15 +82,7 @@ public final class Quickstart {
 
   /** Ask it to end soon, with a checkpoint if it is training; any thread. */
   public void stop() {
-    stop = true;
-    TrainRun current = training;
-    if (current != null) {
-      current.stop();
-    }
-    CircuitSearch search = searching;
-    if (search != null) {
-      search.cancel();
-    }
+    stop.request();
   }
 
   /** A finished run. */
@@ -124,11 +115,6 @@ public final class Quickstart {
     }
   }
 
-  /** Unwinds when it was asked to stop. */
-  private static final class Stopped extends Exception {
-    private static final long serialVersionUID = 1L;
-  }
-
   /** Make a run, or open the one that is there. */
   private Experiment open(String name, RunConfig config) {
     progress.phase("the %s model".formatted(name));
@@ -150,18 +136,15 @@ public final class Quickstart {
     RunFolder run = experiment.folder();
     if (run.result().isEmpty()) {
       worked = true;
-      TrainRun current = experiment.training(engine, progress);
-      training = current;
-      if (stop) {
-        throw new Stopped();
-      }
-      TrainRun.Result result =
-          run.checkpoints().all().isEmpty()
-              ? current.start()
-              : current.resume(OptionalLong.empty());
-      training = null;
-      if (!result.finished()) {
-        throw new Stopped();
+      TrainRun training = experiment.training(engine, progress);
+      try (StopRequest.Part _ = stop.begin(training::stop)) {
+        TrainRun.Result result =
+            run.checkpoints().all().isEmpty()
+                ? training.start()
+                : training.resume(OptionalLong.empty());
+        if (!result.finished()) {
+          throw new Stopped();
+        }
       }
     }
     return new Trained(experiment, run.result().orElseThrow().testXent());
@@ -171,18 +154,14 @@ public final class Quickstart {
   private List<Side> search(Trained trained) throws Stopped {
     RunFolder run = trained.run().folder();
     List<Side> sides = new ArrayList<>();
-    try (CircuitSearch search = trained.run().circuits(engine, progress)) {
-      searching = search;
+    try (CircuitSearch search = trained.run().circuits(engine, progress);
+        StopRequest.Part _ = stop.begin(search::cancel)) {
       for (String task : tasks) {
-        if (stop) {
-          throw new Stopped();
-        }
+        stop.check();
         sides.add(side(search, run, task));
       }
     } catch (EngineException.Cancelled _) {
       throw new Stopped();
-    } finally {
-      searching = null;
     }
     return sides;
   }

@@ -4,6 +4,7 @@ package dev.filigree.experiment;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence;
 import dev.filigree.data.AtomicFile;
 import dev.filigree.json.Json;
 import java.io.IOException;
@@ -206,9 +207,25 @@ public final class RunFolder {
    * @throws RunException when the file is damaged
    */
   public Optional<Circuit> readCircuit(String task) {
-    Path file = circuit(task);
+    return read(circuit(task), Circuit::read);
+  }
+
+  /**
+   * Read the evidence for the circuit of a task, empty when there is none.
+   *
+   * @throws RunException when the file is damaged
+   */
+  public Optional<Evidence> readEvidence(String task) {
+    return read(evidence(task), Evidence::read);
+  }
+
+  private interface Reader<T> {
+    T read(Path file) throws IOException;
+  }
+
+  private static <T> Optional<T> read(Path file, Reader<T> reader) {
     try {
-      return Files.exists(file) ? Optional.of(Circuit.read(file)) : Optional.empty();
+      return Files.exists(file) ? Optional.of(reader.read(file)) : Optional.empty();
     } catch (IOException e) {
       throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
     } catch (IllegalArgumentException e) {

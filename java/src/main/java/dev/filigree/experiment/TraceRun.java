@@ -181,10 +181,8 @@ final class TraceRun {
       if (indices.length == 0) {
         return List.of();
       }
-      boolean[] all = new boolean[mask.keep().length];
-      Arrays.fill(all, true);
       float[][] circuitWithout = model.ablations(example, mask, indices);
-      float[][] modelWithout = model.ablations(example, mask.withNodes(all), indices);
+      float[][] modelWithout = model.ablations(example, mask.everything(), indices);
       List<Activity> activities = new ArrayList<>();
       for (int i = 0; i < indices.length; i++) {
         Node node = nodes.get(i);

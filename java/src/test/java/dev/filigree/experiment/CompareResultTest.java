@@ -44,13 +44,14 @@ class CompareResultTest {
         task,
         Outcome.SEARCHED,
         0.05,
+        1,
         List.of(
-            new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41, 1),
-            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, 0.16, 1)));
+            new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41),
+            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, 0.16)));
   }
 
   private static Search notLearnt(String task) {
-    return new Search(task, Outcome.NOT_LEARNT, 0.6, List.of());
+    return new Search(task, Outcome.NOT_LEARNT, 0.6, 0, List.of());
   }
 
   private static CompareCellResult model(
@@ -199,7 +200,8 @@ class CompareResultTest {
             "b",
             Outcome.SEARCHED,
             0.1,
-            List.of(new Point(TARGET, false, 900, 900, 900, 0.2, 0.2, 1)));
+            1,
+            List.of(new Point(TARGET, false, 900, 900, 900, 0.2, 0.2)));
     models.set(
         2,
         model(MIDDLE, Kind.SPARSE, 128, 1.0 / 16, 2.5, found("a", 3, 0), missed, found("c", 8, 8)));

@@ -93,13 +93,13 @@ public final class SampleCells {
 
   private static Search search(CompareConfig plan, CompareCell cell, String task, double size) {
     if (task.equals("set_or_string")) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.62, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.62, 0, List.of());
     }
     if (task.equals("if_equals") && cell.kind() == Kind.DENSE && cell.width() < 32) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.31, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.31, 0, List.of());
     }
     List<Point> points = new ArrayList<>();
-    for (double target : plan.targets(cell)) {
+    for (double target : plan.targets()) {
       double edges = Math.exp(size + 0.5 * Math.log(0.15 / target) + 0.2 * RANDOM.nextGaussian());
       points.add(
           new Point(
@@ -109,9 +109,8 @@ public final class SampleCells {
               (int) Math.round(edges),
               (int) Math.round(1.6 * edges),
               target - 0.002,
-              target * 1.1,
-              6));
+              target * 1.1));
     }
-    return new Search(task, Outcome.SEARCHED, 0.03, points);
+    return new Search(task, Outcome.SEARCHED, 0.03, 6, points);
   }
 }
