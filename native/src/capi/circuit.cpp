@@ -76,7 +76,7 @@ CircuitMask upload(const Model& model, const fg_circuit* circuit) {
     mask.frozen_norms = circuit->frozen_norms != 0;
     if (circuit->edges != nullptr) {
         mask.weights =
-            std::make_shared<const Weights>(circuit_weights(model, listed_edges(model, circuit), mask.means));
+            std::make_shared<const EditedWeights>(circuit_weights(model, listed_edges(model, circuit), mask.means));
     }
     if (circuit->embedding != nullptr) {
         auto host = at::empty({model.config().d_model}, at::kFloat);

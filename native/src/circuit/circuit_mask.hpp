@@ -12,12 +12,12 @@ namespace filigree {
 
 /// What stays of a model (fg_circuit). Undefined tensors: the whole model.
 struct CircuitMask {
-    at::Tensor gates;                        ///< fp32 [nodes] of 0 and 1
-    at::Tensor means;                        ///< fp32 [nodes], what closed nodes hold
-    std::shared_ptr<const Weights> weights;  ///< of a circuit that leaves out edges (edge_circuit.hpp), else null
-    bool frozen_norms = false;               ///< RMS factors are those of the whole model
-    at::Tensor tokens;                       ///< bool [V], those that are embedded as they are; undefined for all
-    at::Tensor embedding;                    ///< fp32 [d], what the others are embedded as
+    at::Tensor gates;                              ///< fp32 [nodes] of 0 and 1
+    at::Tensor means;                              ///< fp32 [nodes], what closed nodes hold
+    std::shared_ptr<const EditedWeights> weights;  ///< of a circuit that leaves out edges (edge_circuit.hpp), else null
+    bool frozen_norms = false;                     ///< RMS factors are those of the whole model
+    at::Tensor tokens;                             ///< bool [V], those that are embedded as they are; undefined for all
+    at::Tensor embedding;                          ///< fp32 [d], what the others are embedded as
 };
 
 /// A forward through a circuit. Hooks that watch or change one derive from it.
@@ -29,7 +29,7 @@ public:
             freeze_norms_of_each_forward();
         }
     }
-    [[nodiscard]] const Weights* weights() const override { return weights_.get(); }
+    [[nodiscard]] const EditedWeights* weights() const override { return weights_.get(); }
     at::Tensor at_embedding(const at::Tensor& tokens, at::Tensor x) override {
         return tokens_.defined()
                    ? at::where(tokens_.index_select(0, tokens.reshape({-1})).view(tokens.sizes()).unsqueeze(-1), x,
@@ -38,7 +38,7 @@ public:
     }
 
 private:
-    std::shared_ptr<const Weights> weights_;
+    std::shared_ptr<const EditedWeights> weights_;
     at::Tensor tokens_;
     at::Tensor embedding_;
 };

@@ -11,7 +11,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -48,14 +47,23 @@ void check_circuit(const Model& model, const EdgeCircuit& circuit) {
     if (!circuit.edges) {
         return;
     }
-    std::set<std::pair<std::uint32_t, std::uint32_t>> there;
-    for (const auto& edge : circuit_edges(model, circuit.keep.data())) {
-        there.emplace(edge.source, edge.target);
-    }
-    for (const auto& edge : *circuit.edges) {
-        // erase: an edge that is listed twice is not there the second time.
-        FG_EXPECTS(there.erase({edge.source, edge.target}) == 1, FG_INVALID_ARGUMENT, "the edge ", edge.source, " -> ",
-                   edge.target, " is listed twice, or is no nonzero weight between two nodes of the circuit");
+    const auto ends = [](const std::vector<Edge>& edges) {
+        std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
+        pairs.reserve(edges.size());
+        for (const auto& edge : edges) {
+            pairs.emplace_back(edge.source, edge.target);
+        }
+        std::sort(pairs.begin(), pairs.end());
+        return pairs;
+    };
+    const auto there = ends(circuit_edges(model, circuit.keep.data()));
+    auto next = there.begin();
+    for (const auto& edge : ends(*circuit.edges)) {
+        next = std::lower_bound(next, there.end(), edge);
+        // An edge that is listed twice is not there the second time.
+        FG_EXPECTS(next != there.end() && *next == edge, FG_INVALID_ARGUMENT, "the edge ", edge.first, " -> ",
+                   edge.second, " is listed twice, or is no nonzero weight between two nodes of the circuit");
+        ++next;
     }
 }
 
@@ -90,8 +98,10 @@ std::vector<std::array<FoldedMatrix, kBlockMatrices>> fold(const Model& model, c
     return layers;
 }
 
-Weights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at::Tensor& means) {
-    auto weights = model.context().weights;
+EditedWeights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at::Tensor& means) {
+    const auto context = model.context();
+    auto weights = context.weights;
+    std::vector<at::Tensor> matrices;
     const auto folded = fold(model, circuit, means);
     for (std::size_t layer = 0; layer < folded.size(); ++layer) {
         const auto& [q, k, v, o, fc, proj] = folded[layer];
@@ -105,8 +115,12 @@ Weights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at
         w.c_fc_bias = fc.bias;
         w.c_proj = proj.weight;
         w.c_proj_bias = proj.bias;
+        if (context.sparse_weights != nullptr) {
+            matrices.insert(matrices.end(), {w.c_attn, w.o_proj, w.c_fc, w.c_proj});
+        }
     }
-    return weights;
+    const auto crossover = context.sparse_weights == nullptr ? 0.0 : context.sparse_weights->crossover();
+    return {std::move(weights), SparseWeights(matrices, crossover)};
 }
 
 }  // namespace filigree

@@ -43,6 +43,6 @@ struct FoldedMatrix {
                                                                          const at::Tensor& means);
 
 /// The whole model with the weights of a circuit: run it with its closed nodes at their means.
-[[nodiscard]] Weights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at::Tensor& means);
+[[nodiscard]] EditedWeights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at::Tensor& means);
 
 }  // namespace filigree

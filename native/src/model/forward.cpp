@@ -226,19 +226,26 @@ at::Tensor embed(const ForwardContext& context, const at::Tensor& tokens, Forwar
 at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t first_half_layer, ForwardHook* hook,
                       const at::Tensor& read_at) {
     const auto half_layers = 2 * context.config.n_layer;
-    const auto& all_weights = hook != nullptr && hook->weights() != nullptr ? *hook->weights() : context.weights;
+    const auto* edited = hook == nullptr ? nullptr : hook->weights();
+    const ForwardContext own = {
+        context.config,
+        context.nodes,
+        edited == nullptr ? context.weights : edited->weights,
+        context.execution,
+        edited == nullptr || context.sparse_weights == nullptr ? context.sparse_weights : &edited->sparse,
+        context.routing};
     const auto residual = [&](std::int64_t half_layer, at::Tensor r) {
         return hook == nullptr ? r : hook->at_residual(half_layer, std::move(r));
     };
     for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
         const auto layer = half_layer / 2;
-        const auto& weights = all_weights.layers[static_cast<std::size_t>(layer)];
-        const Sites sites(context, layer, hook);
+        const auto& weights = own.weights.layers[static_cast<std::size_t>(layer)];
+        const Sites sites(own, layer, hook);
         x = residual(half_layer, std::move(x));
         const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
         const auto change = half_layer % 2 == 0
-                                ? attention_block(context, weights, sites, x, narrow ? read_at : at::Tensor())
-                                : mlp_block(context, weights, sites, x);
+                                ? attention_block(own, weights, sites, x, narrow ? read_at : at::Tensor())
+                                : mlp_block(own, weights, sites, x);
         x = (narrow && half_layer % 2 == 0 ? at_positions(x, read_at) : x) + change;
     }
     return residual(half_layers, std::move(x));

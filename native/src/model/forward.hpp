@@ -48,6 +48,12 @@ struct Weights {
 [[nodiscard]] Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
                                    const std::function<at::Tensor(const Parameter&)>& tensor_of);
 
+/// Weights of a model that were changed, and the nonzeros of those matrices that were.
+struct EditedWeights {
+    Weights weights;
+    SparseWeights sparse;
+};
+
 struct ForwardContext;
 
 /// Watches or changes a forward while it runs.
@@ -65,7 +71,7 @@ public:
         static_cast<void>(read_at);
     }
     /// Weights of the layers to compute with in place of the context's; null for those.
-    [[nodiscard]] virtual const Weights* weights() const { return nullptr; }
+    [[nodiscard]] virtual const EditedWeights* weights() const { return nullptr; }
 
     /// Ablation at a node site, between its AbsTopK and at_site(): x * gate + mean * (1 - gate), as
     /// ops::mask_to_mean() takes them: a gate of R rows cuts the batch into R groups.

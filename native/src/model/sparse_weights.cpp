@@ -18,6 +18,26 @@ SparseWeights::SparseWeights(const ParameterTable& table) {
     }
 }
 
+SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, double crossover) : crossover_(crossover) {
+    for (const auto& matrix : matrices) {
+        forms_.push_back({{}, std::make_shared<ops::SparseMatrix>()});
+        assign(forms_.back(), matrix);
+    }
+}
+
+std::int64_t SparseWeights::most_of(const at::Tensor& weight) const {
+    if (ops::backend_of(weight.device(), Plan::kFast) == ops::Backend::kCuda &&
+        std::max(weight.size(0), weight.size(1)) > ops::cuda_kernels().sparse_product_longest(FGK_F32)) {
+        return 0;
+    }
+    return static_cast<std::int64_t>(crossover_ * static_cast<double>(weight.numel()));
+}
+
+void SparseWeights::assign(Form& form, const at::Tensor& weight) const {
+    form.data = weight.const_data_ptr();
+    form.in_use = form.matrix->assign(weight, most_of(weight));
+}
+
 void SparseWeights::set_crossover(double crossover) {
     crossover_ = crossover;
     version_.reset();
@@ -37,10 +57,7 @@ void SparseWeights::update(const at::Tensor& values) {
     at::parallel_for(0, static_cast<std::int64_t>(forms_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
         for (auto i = begin; i < end; ++i) {
             auto& form = forms_[static_cast<std::size_t>(i)];
-            const auto weight = ParameterTable::view(values, form.parameter);
-            form.data = weight.const_data_ptr();
-            form.in_use = form.matrix->assign(
-                weight, static_cast<std::int64_t>(crossover_ * static_cast<double>(form.parameter.size)));
+            assign(form, ParameterTable::view(values, form.parameter));
         }
     });
     version_ = version;
@@ -55,20 +72,16 @@ void SparseWeights::promise(const at::Tensor& values, const std::function<std::i
 
 void SparseWeights::update_on_device(const at::Tensor& values) {
     const bool promised = promised_version_ == static_cast<std::uint32_t>(values._version());
-    const auto longest = ops::cuda_kernels().sparse_product_longest(FGK_F32);
     for (auto& form : forms_) {
         const auto weight = ParameterTable::view(values, form.parameter);
-        const auto most = std::max(weight.size(0), weight.size(1)) <= longest
-                              ? static_cast<std::int64_t>(crossover_ * static_cast<double>(form.parameter.size))
-                              : 0;
+        if (!promised) {
+            assign(form, weight);
+            continue;
+        }
         form.data = weight.const_data_ptr();
-        if (promised) {
-            form.in_use = form.promised <= most;
-            if (form.in_use) {
-                form.matrix->assign_on_device(weight, form.promised);
-            }
-        } else {
-            form.in_use = form.matrix->assign(weight, most);
+        form.in_use = form.promised <= most_of(weight);
+        if (form.in_use) {
+            form.matrix->assign_on_device(weight, form.promised);
         }
     }
 }

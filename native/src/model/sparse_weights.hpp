@@ -19,6 +19,8 @@ namespace filigree {
 class SparseWeights {
 public:
     explicit SparseWeights(const ParameterTable& table);
+    /// The forms of matrices that are no parameters, as they are now. @param matrices must outlive it.
+    SparseWeights(const std::vector<at::Tensor>& matrices, double crossover);
 
     /// Largest nonzero fraction of a matrix that is multiplied by its nonzeros.
     [[nodiscard]] double crossover() const { return crossover_; }
@@ -40,6 +42,10 @@ private:
         const void* data = nullptr;  // of the weight
         std::int64_t promised = 0;
     };
+    /// Take the nonzeros of a matrix if they are few enough.
+    void assign(Form& form, const at::Tensor& weight) const;
+    /// Most nonzeros of a matrix that is multiplied by them.
+    [[nodiscard]] std::int64_t most_of(const at::Tensor& weight) const;
     void update_on_device(const at::Tensor& values);
 
     // Both ways took the same time at about this density for widths of 256 to 1024 on the processors tried.

@@ -782,18 +782,26 @@ std::vector<double> FastPruner::rises_by_gradient(const Attempt& attempt, const 
 
 std::size_t FastPruner::first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
                                            const std::vector<std::vector<std::size_t>>& variants) const {
-    // On a processor several variants at once cost what they do one by one.
-    const auto at_once = model_->device().is_cpu() ? 1 : variants.size();
-    for (std::size_t next = 0; next < variants.size(); next += at_once) {
-        const auto first = variants.begin() + static_cast<std::ptrdiff_t>(next);
-        const auto losses =
-            losses_without(attempt, attempt.full, parts, {first, first + static_cast<std::ptrdiff_t>(at_once)});
-        const auto found = std::find_if(losses.begin(), losses.end(), [&](double loss) { return loss <= attempt.aim; });
-        if (found != losses.end()) {
-            return next + static_cast<std::size_t>(found - losses.begin());
+    const auto reaches = [&](double loss) { return loss <= attempt.aim; };
+    if (!model_->device().is_cpu()) {
+        const auto losses = losses_without(attempt, attempt.full, parts, variants);
+        return static_cast<std::size_t>(std::find_if(losses.begin(), losses.end(), reaches) - losses.begin());
+    }
+    // On a processor several variants at once cost what they do one by one, and few examples tell those that leave out
+    // far too much.
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+        const auto rise =
+            losses_without(attempt, attempt.quick, parts, {variants[v]}).front() - attempt.quick.verdict.loss;
+        if (!far_too_dear(attempt, rise) &&
+            reaches(losses_without(attempt, attempt.full, parts, {variants[v]}).front())) {
+            return v;
         }
     }
     return variants.size();
+}
+
+bool FastPruner::far_too_dear(const Attempt& attempt, double rise) {
+    return rise > kDoubt * (attempt.aim - attempt.full.verdict.loss) + kLeastRise * attempt.aim;
 }
 
 bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
@@ -849,11 +857,10 @@ std::vector<std::size_t> FastPruner::ranked(Attempt& attempt, const std::vector<
     for (std::size_t i = 0; i < parts.size(); ++i) {
         const auto size = static_cast<double>(std::max<std::size_t>(1, parts[i].edges.size()));
         cost[i] = rises[i] > 0.0 ? rises[i] / size : rises[i];
-        if (!exact ||
-            rises[i] <= kDoubt * (attempt.aim - attempt.full.verdict.loss) + kLeastRise * attempt.aim) {
-            order.push_back(i);
-        } else {
+        if (exact && far_too_dear(attempt, rises[i])) {
             attempt.dear.insert(key(parts[i]));
+        } else {
+            order.push_back(i);
         }
     }
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return cost[a] < cost[b]; });

@@ -124,6 +124,8 @@ private:
     /// The first variant that keeps what the attempt aims at; their number where none does.
     [[nodiscard]] std::size_t first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
                                                  const std::vector<std::vector<std::size_t>>& variants) const;
+    /// Whether a rise of the quick loss leaves no hope that the full one stays below the aim.
+    [[nodiscard]] static bool far_too_dear(const Attempt& attempt, double rise);
     /// Leave out those parts whose absence costs least. @return whether another round may find more.
     bool drop(Attempt& attempt, const std::vector<Part>& parts);
     /// Those that may go, cheapest first: by runs without each, which also say what is dear, or by gradients.

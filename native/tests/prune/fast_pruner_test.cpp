@@ -73,7 +73,7 @@ protected:
         mask.gates = at::empty({model_->nodes().size()}, at::kFloat);
         std::copy(found.circuit.keep.begin(), found.circuit.keep.end(), mask.gates.mutable_data_ptr<float>());
         mask.means = means_;
-        mask.weights = std::make_shared<const Weights>(circuit_weights(*model_, found.circuit, means_));
+        mask.weights = std::make_shared<const EditedWeights>(circuit_weights(*model_, found.circuit, means_));
         mask.frozen_norms = frozen;
         CircuitHook hook(mask);
         return mean_loss(run_sequences(examples, &hook), found.calibration);

@@ -465,7 +465,7 @@ final class EvidenceRun {
             model.edges(keep).stream()
                 .filter(
                     edge ->
-                        inCircuit.test(edge) || !inside[edge.source()] || !inside[edge.target()])
+                        !inside[edge.source()] || !inside[edge.target()] || inCircuit.test(edge))
                 .toList();
         losses.add(
             meanLoss(
