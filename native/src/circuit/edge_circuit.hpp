@@ -42,7 +42,7 @@ struct FoldedMatrix {
 [[nodiscard]] std::vector<std::array<FoldedMatrix, kBlockMatrices>> fold(const Model& model, const EdgeCircuit& circuit,
                                                                          const at::Tensor& means);
 
-/// The whole model with the weights of a circuit: run it with its closed nodes at their means.
+/// The whole model with the weights of a circuit, and their nonzeros: run it with its closed nodes at their means.
 [[nodiscard]] EditedWeights circuit_weights(const Model& model, const EdgeCircuit& circuit, const at::Tensor& means);
 
 }  // namespace filigree

@@ -227,7 +227,7 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
                       const at::Tensor& read_at) {
     const auto half_layers = 2 * context.config.n_layer;
     const auto* edited = hook == nullptr ? nullptr : hook->weights();
-    const ForwardContext own = {
+    const ForwardContext used = {
         context.config,
         context.nodes,
         edited == nullptr ? context.weights : edited->weights,
@@ -239,13 +239,13 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
     };
     for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
         const auto layer = half_layer / 2;
-        const auto& weights = own.weights.layers[static_cast<std::size_t>(layer)];
-        const Sites sites(own, layer, hook);
+        const auto& weights = used.weights.layers[static_cast<std::size_t>(layer)];
+        const Sites sites(used, layer, hook);
         x = residual(half_layer, std::move(x));
         const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
         const auto change = half_layer % 2 == 0
-                                ? attention_block(own, weights, sites, x, narrow ? read_at : at::Tensor())
-                                : mlp_block(own, weights, sites, x);
+                                ? attention_block(used, weights, sites, x, narrow ? read_at : at::Tensor())
+                                : mlp_block(used, weights, sites, x);
         x = (narrow && half_layer % 2 == 0 ? at_positions(x, read_at) : x) + change;
     }
     return residual(half_layers, std::move(x));

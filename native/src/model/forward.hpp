@@ -48,7 +48,7 @@ struct Weights {
 [[nodiscard]] Weights bind_weights(const ModelConfig& config, const ParameterTable& table,
                                    const std::function<at::Tensor(const Parameter&)>& tensor_of);
 
-/// Weights of a model that were changed, and the nonzeros of those matrices that were.
+/// Weights of a model with some matrices of its layers changed, and the nonzeros of those.
 struct EditedWeights {
     Weights weights;
     SparseWeights sparse;

@@ -19,10 +19,14 @@ SparseWeights::SparseWeights(const ParameterTable& table) {
 }
 
 SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, double crossover) : crossover_(crossover) {
-    for (const auto& matrix : matrices) {
-        forms_.push_back({{}, std::make_shared<ops::SparseMatrix>()});
-        assign(forms_.back(), matrix);
-    }
+    const PartTimer timer(Part::kSparseForms);
+    forms_.resize(matrices.size());
+    at::parallel_for(0, static_cast<std::int64_t>(forms_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+            forms_[i].matrix = std::make_shared<ops::SparseMatrix>();
+            assign(forms_[i], matrices[i]);
+        }
+    });
 }
 
 std::int64_t SparseWeights::most_of(const at::Tensor& weight) const {

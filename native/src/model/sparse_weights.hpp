@@ -19,7 +19,8 @@ namespace filigree {
 class SparseWeights {
 public:
     explicit SparseWeights(const ParameterTable& table);
-    /// The forms of matrices that are no parameters, as they are now. @param matrices must outlive it.
+    /// The forms of matrices that are no parameters, as they are now; it is never brought up to date. @param matrices
+    /// [m, n] fp32, contiguous; their memory must outlive it.
     SparseWeights(const std::vector<at::Tensor>& matrices, double crossover);
 
     /// Largest nonzero fraction of a matrix that is multiplied by its nonzeros.
@@ -31,7 +32,8 @@ public:
     /// Say how many nonzeros the weights can have as the buffer is now, so that on a device nobody has to count them
     /// and wait for the number. @param most of a parameter.
     void promise(const at::Tensor& values, const std::function<std::int64_t(const Parameter&)>& most);
-    /// The nonzeros of a weight that is a view of the buffer; null when it is to be multiplied as a dense one.
+    /// The nonzeros of a weight that is a view of the buffer, or one of the matrices; null when it is to be multiplied
+    /// as a dense one.
     [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> find(const at::Tensor& weight) const;
 
 private:

@@ -175,7 +175,7 @@ struct FastPruner::View {
 };
 
 /// What is known about leaving out parts of one kind.
-struct Looks {
+struct FastPruner::Leaving {
     bool done = false;      // none of those that are looked at can go
     bool measured = false;  // gradients find too little by now: parts are ranked by runs without each, however many
 };
@@ -192,8 +192,8 @@ struct FastPruner::Attempt {
     std::unique_ptr<CompactModel> compact;
     View full;   // what decides
     View quick;  // of fewer examples, what says where to look
-    Looks of_nodes;
-    Looks of_edges;
+    Leaving leaving_nodes;
+    Leaving leaving_edges;
     // What was too dear the last time it was looked at: nodes as (number, -1), edges as (source, target). It is looked
     // at once more when nothing else can go.
     std::set<std::pair<std::int64_t, std::int64_t>> dear;
@@ -609,19 +609,19 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     const at::NoGradGuard no_grad;
     if (!attempt->begun) {
         begin(*attempt);
-        attempt->of_edges.done = !config_.edges;
+        attempt->leaving_edges.done = !config_.edges;
         attempt->begun = true;
     }
     const auto loss = attempt->full.verdict.loss;
-    const auto done = attempt->of_nodes.done && attempt->of_edges.done;
+    const auto done = attempt->leaving_nodes.done && attempt->leaving_edges.done;
     if (loss > attempt->aim || (done && !attempt->skipped_dear)) {
         const auto reached = loss <= config_.targets[attempt->target];
         found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
         return;
     }
     const auto look_again = [&] {
-        attempt->of_nodes.done = false;
-        attempt->of_edges.done = !config_.edges;
+        attempt->leaving_nodes.done = false;
+        attempt->leaving_edges.done = !config_.edges;
     };
     if (done) {
         attempt->dear.clear();
@@ -630,14 +630,14 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     }
     // Very many edges come first, while there is something left to spend: gradients find those that cost next to
     // nothing.
-    const auto many_edges = config_.edges && !attempt->of_edges.measured &&
+    const auto many_edges = config_.edges && !attempt->leaving_edges.measured &&
                             static_cast<std::int64_t>(edges_of(attempt->circuit)) > config_.exact_parts;
-    const auto of_nodes = !attempt->of_nodes.done && !many_edges;
+    const auto of_nodes = !attempt->leaving_nodes.done && !many_edges;
     if (drop(*attempt, of_nodes ? node_parts(*attempt) : edge_parts(*attempt))) {
         attempt->skipped_dear = false;
         look_again();  // without some edges more nodes may do without, and the other way round
     } else {
-        (of_nodes ? attempt->of_nodes : attempt->of_edges).done = true;
+        (of_nodes ? attempt->leaving_nodes : attempt->leaving_edges).done = true;
     }
     work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
 }
@@ -782,19 +782,34 @@ std::vector<double> FastPruner::rises_by_gradient(const Attempt& attempt, const 
 
 std::size_t FastPruner::first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
                                            const std::vector<std::vector<std::size_t>>& variants) const {
-    const auto reaches = [&](double loss) { return loss <= attempt.aim; };
-    if (!model_->device().is_cpu()) {
-        const auto losses = losses_without(attempt, attempt.full, parts, variants);
-        return static_cast<std::size_t>(std::find_if(losses.begin(), losses.end(), reaches) - losses.begin());
-    }
-    // On a processor several variants at once cost what they do one by one, and few examples tell those that leave out
-    // far too much.
-    for (std::size_t v = 0; v < variants.size(); ++v) {
-        const auto rise =
-            losses_without(attempt, attempt.quick, parts, {variants[v]}).front() - attempt.quick.verdict.loss;
-        if (!far_too_dear(attempt, rise) &&
-            reaches(losses_without(attempt, attempt.full, parts, {variants[v]}).front())) {
-            return v;
+    // On a processor several variants at once cost what they do one by one.
+    const auto at_once = model_->device().is_cpu() ? 1 : variants.size();
+    for (std::size_t first = 0; first < variants.size(); first += at_once) {
+        std::vector<std::size_t> hopeful(at_once);
+        std::iota(hopeful.begin(), hopeful.end(), first);
+        const auto losses_by = [&](const View& view) {
+            std::vector<std::vector<std::size_t>> some;
+            for (const auto v : hopeful) {
+                some.push_back(variants[v]);
+            }
+            return losses_without(attempt, view, parts, some);
+        };
+        // Few examples tell those that leave out far too much.
+        if (attempt.quick.judge->sequences() < attempt.full.judge->sequences()) {
+            const auto losses = losses_by(attempt.quick);
+            std::vector<std::size_t> left;
+            for (std::size_t i = 0; i < losses.size(); ++i) {
+                if (!far_too_dear(attempt, losses[i] - attempt.quick.verdict.loss)) {
+                    left.push_back(hopeful[i]);
+                }
+            }
+            hopeful = std::move(left);
+        }
+        const auto losses = losses_by(attempt.full);
+        for (std::size_t i = 0; i < losses.size(); ++i) {
+            if (losses[i] <= attempt.aim) {
+                return hopeful[i];
+            }
         }
     }
     return variants.size();
@@ -808,8 +823,8 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (parts.empty()) {
         return false;
     }
-    auto& looks = parts.front().nodes.empty() ? attempt.of_edges : attempt.of_nodes;
-    const auto exact = looks.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
+    auto& leaving = parts.front().nodes.empty() ? attempt.leaving_edges : attempt.leaving_nodes;
+    const auto exact = leaving.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
     auto gone = expendable(attempt, parts, ranked(attempt, parts, exact), exact);
     if (!exact && gone.size() < parts.size() / kWorthwhile) {
         gone.clear();  // runs without each find better ones for as much
@@ -820,7 +835,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (exact) {
         return false;
     }
-    looks.measured = true;
+    leaving.measured = true;
     return true;
 }
 

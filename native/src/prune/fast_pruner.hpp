@@ -98,6 +98,7 @@ private:
     class Judge;
     struct View;
     struct Attempt;
+    struct Leaving;
     struct Part;
 
     /// Loss that a search for a target aims at: a part of it, or as far below it where the best there is has `best`.

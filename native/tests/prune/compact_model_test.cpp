@@ -80,7 +80,8 @@ protected:
     /// By the whole model, every position computed. @return [sequences].
     [[nodiscard]] at::Tensor by_whole(const EdgeCircuit& circuit) const {
         GateHook hook(gates(circuit.keep), means_);
-        const auto weights = circuit.edges ? circuit_weights(*model_, circuit, means_) : model_->context().weights;
+        const auto weights =
+            circuit.edges ? circuit_weights(*model_, circuit, means_).weights : model_->context().weights;
         ForwardContext context{model_->config(), model_->nodes(), weights, model_->execution()};
         const auto x = forward(context, examples_.tokens, &hook);
         const auto at_answer = x.gather(1, examples_.positions.view({-1, 1, 1}).expand({-1, 1, x.size(-1)})).squeeze(1);

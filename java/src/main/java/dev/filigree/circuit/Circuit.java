@@ -106,7 +106,14 @@ public record Circuit(
    * @param taskHashes of the examples, by split: "train", "validation", "final"
    */
   public record Source(
-      String run, long step, String modelHash, String tokenizerHash, SplitHashes taskHashes) {}
+      String run, long step, String modelHash, String tokenizerHash, SplitHashes taskHashes) {
+    /** Whether it is the same model, vocabulary and examples, whatever the run is called. */
+    public boolean isSameAs(Source other) {
+      return modelHash.equals(other.modelHash)
+          && tokenizerHash.equals(other.tokenizerHash)
+          && taskHashes.equals(other.taskHashes);
+    }
+  }
 
   /** Hashes of the examples of each split, named in JSON "train", "validation", "final". */
   public record SplitHashes(String train, String validation, @JsonProperty("final") String last) {}

@@ -205,7 +205,7 @@ final class CompareCommand implements Callable<Integer> {
   private static String sentence(Estimate estimate) {
     return estimate.cells() == 0
         ? "all %d models are done".formatted(estimate.allCells())
-        : "%d of %d models to make: about %s of training and at most %s of searching"
+        : "%d of %d models to make: about %s of training, and %s of searching if all do all tasks"
             .formatted(
                 estimate.cells(),
                 estimate.allCells(),

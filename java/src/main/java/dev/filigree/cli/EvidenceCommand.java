@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
       "  filigree evidence",
       "  filigree evidence --task single_double_quote --run runs/tiny",
       "  filigree evidence --full",
+      "  filigree evidence --model shipped --again",
       "  filigree evidence --json | jq '.tasks[] | {task, grade, failed, not_run}'"
     },
     exitCodeListHeading = "%nExit codes:%n",
@@ -61,6 +62,13 @@ final class EvidenceCommand implements Callable<Integer> {
               + " untrained model, binarisation, misleading prompts. Grade A needs them.")
   private boolean full;
 
+  @Option(
+      names = "--again",
+      description =
+          "Run every check anew. Otherwise evidence that is there for this very circuit, model and"
+              + " examples is printed as it is.")
+  private boolean again;
+
   @Mixin private TaskFileOption ownTasks;
 
   @Mixin private RunOptions options;
@@ -68,15 +76,15 @@ final class EvidenceCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Experiment experiment = ownTasks.addTo(options.experiment());
+    List<String> asked = tasks.stream().distinct().toList();
+    if (again) {
+      (asked.isEmpty() ? experiment.folder().circuits() : asked)
+          .forEach(experiment.folder()::forgetEvidence);
+    }
     List<Evidence> found;
     try (Engine engine = options.engine(experiment);
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {
-      found =
-          experiment.evidence(
-              engine,
-              tasks.stream().distinct().toList(),
-              full ? Effort.FULL : Effort.QUICK,
-              progress);
+      found = experiment.evidence(engine, asked, full ? Effort.FULL : Effort.QUICK, progress);
     }
     print(found);
     return found.stream().allMatch(EvidenceCommand::isGood) ? ExitCodes.OK : ExitCodes.NOT_LEARNT;

@@ -120,14 +120,22 @@ public final class CircuitSearch implements AutoCloseable {
     return new PruneRun(this).runAndWrite(task(task), targets);
   }
 
-  /** The same, but nothing is written. */
-  List<Circuit> find(String task, List<Double> targets) {
-    return new PruneRun(this).run(task(task), targets);
+  /**
+   * Find a circuit of a task for each of several targets in one search, and write nothing.
+   *
+   * @param least the model does the task if its own loss is at most this, or the gate's limit
+   * @return in the order of the targets
+   * @throws PruneRun.NotLearntException when the whole model does not do the task
+   */
+  List<Circuit> find(String task, List<Double> targets, double least) {
+    return new PruneRun(this).run(task(task), targets, least);
   }
 
   /**
    * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
    * evidence/<task>.json}. Without a circuit that says that the model does not do the task.
+   * Evidence that is there for this very circuit, model and examples is taken as it is; {@link
+   * RunFolder#forgetEvidence} asks anew.
    *
    * @param effort how much is asked
    * @throws RunException when there is no circuit though the model does the task, or the circuit is

@@ -66,7 +66,7 @@ public record CompareCellResult(
    *
    * @param modelLoss of the whole model on validation examples, two-way, nats per sequence; null
    *     where the vocabulary cannot express the task
-   * @param seconds that the search for all of them took
+   * @param seconds that the search took; 0 unless searched
    * @param points one for each loss that was asked for; none unless searched
    */
   public record Search(

@@ -52,6 +52,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
@@ -87,7 +88,10 @@ final class EvidenceRun {
     this.model = session.model();
   }
 
-  /** Check the circuit of a task and write {@code evidence/<task>.json}. */
+  /**
+   * Check the circuit of a task and write {@code evidence/<task>.json}, or take what is there when
+   * it answers the same question.
+   */
   Evidence run(Task task, Effort effort) {
     Circuit circuit = session.folder().readCircuit(task.name()).orElse(null);
     CircuitConfig search = circuit == null ? session.config().prune() : searchOf(circuit);
@@ -99,12 +103,34 @@ final class EvidenceRun {
       } else {
         requireSame(circuit, source);
         requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
+        Optional<Evidence> recorded = recorded(circuit, source, effort);
+        if (recorded.isPresent()) {
+          progress("taking the evidence of %s that is there", circuit);
+          return recorded.get();
+        }
         evidence = check(task, circuit, search, source, examples, circuit.calibration(), effort);
       }
       evidence.write(session.folder().evidence(task.name()));
       return evidence;
     } catch (IOException e) {
       throw new RunException("cannot write the evidence: " + e.getMessage(), e);
+    }
+  }
+
+  /** The evidence that is there, if it is about this circuit in this model and asked as much. */
+  private Optional<Evidence> recorded(Circuit circuit, Source source, Effort effort) {
+    try {
+      return session
+          .folder()
+          .readEvidence(circuit.task())
+          .filter(
+              evidence ->
+                  evidence.source().isSameAs(source)
+                      && evidence.nodes() == circuit.counts().nodes()
+                      && evidence.edges() == circuit.counts().edges()
+                      && (effort == Effort.QUICK || evidence.checks().seeds() != null));
+    } catch (RunException _) {
+      return Optional.empty(); // of an older version, or damaged: it is written anew
     }
   }
 

@@ -227,7 +227,8 @@ public final class Experiment {
 
   /**
    * Check the circuits of several tasks, each in the checkpoint it was found in; a task without a
-   * circuit is looked at in the last one.
+   * circuit is looked at in the last one. Evidence that is there is taken as it is, see {@link
+   * CircuitSearch#evidence}.
    *
    * @param tasks none for all that have a circuit
    * @param effort how much is asked

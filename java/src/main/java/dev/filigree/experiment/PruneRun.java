@@ -27,7 +27,6 @@ import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -80,19 +79,19 @@ public final class PruneRun {
    * @throws NotLearntException when the whole model does not do the task
    */
   Circuit run(Task task) {
-    return run(task, List.of(search.targetLoss())).getFirst();
+    return run(task, List.of(search.targetLoss()), search.targetLoss()).getFirst();
   }
 
   /**
    * Find a circuit for each of several targets in one search.
    *
+   * @param least the model does the task if its own loss is at most this, or the gate's limit
    * @return in the order of the targets; none is written to a file
    * @throws NotLearntException when the whole model does not do the task
    */
-  List<Circuit> run(Task task, List<Double> targets) {
+  List<Circuit> run(Task task, List<Double> targets, double least) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double least = targets.stream().mapToDouble(target -> target).min().orElseThrow();
       double limit = Math.max(least, Checks.GATE_LIMIT);
       if (whole.validation().loss() > limit) {
         throw notLearnt(task, whole.validation(), limit);
@@ -114,8 +113,7 @@ public final class PruneRun {
   Circuit runAndWrite(Task task) {
     Circuit circuit = run(task);
     try {
-      // Evidence is about the circuit that was there before.
-      Files.deleteIfExists(session.folder().evidence(task.name()));
+      session.folder().forgetEvidence(task.name());
       circuit.write(session.folder().circuit(task.name()));
     } catch (IOException e) {
       throw new RunException("cannot write the circuit: " + e.getMessage(), e);
@@ -125,7 +123,7 @@ public final class PruneRun {
 
   /** Find a circuit for each target and write them. */
   List<Circuit> runAndWrite(Task task, List<Double> targets) {
-    List<Circuit> circuits = run(task, targets);
+    List<Circuit> circuits = run(task, targets, Collections.min(targets));
     ObjectNode curve = Json.object();
     curve.put("format", CURVE_FORMAT).put("task", task.name()).set("circuits", Json.tree(circuits));
     try {

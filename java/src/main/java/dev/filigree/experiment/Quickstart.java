@@ -168,8 +168,9 @@ public final class Quickstart {
 
   private Side side(CircuitSearch search, RunFolder run, String task) {
     try {
-      if (Files.isRegularFile(run.evidence(task))) {
-        return Side.of(Evidence.read(run.evidence(task)));
+      Optional<Evidence> checked = run.readEvidence(task);
+      if (checked.isPresent()) {
+        return Side.of(checked.get());
       }
       worked = true;
       if (!Files.isRegularFile(run.circuit(task))) {
@@ -180,8 +181,6 @@ public final class Quickstart {
     } catch (TaskException e) {
       progress.phase(e.getMessage());
       return Side.IMPOSSIBLE;
-    } catch (IOException e) {
-      throw new RunException("cannot read what was found before: " + e.getMessage(), e);
     }
     return Side.of(search.evidence(task, Effort.QUICK));
   }

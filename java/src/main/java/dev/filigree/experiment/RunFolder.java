@@ -219,6 +219,16 @@ public final class RunFolder {
     return read(evidence(task), Evidence::read);
   }
 
+  /** Remove the evidence for the circuit of a task, where there is any: it is about another one. */
+  public void forgetEvidence(String task) {
+    try {
+      Files.deleteIfExists(evidence(task));
+    } catch (IOException e) {
+      throw new RunException("cannot remove " + evidence(task) + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Reads one kind of file. */
   private interface Reader<T> {
     T read(Path file) throws IOException;
   }

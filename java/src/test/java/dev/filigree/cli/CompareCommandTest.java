@@ -40,7 +40,7 @@ class CompareCommandTest {
           "--steps=12,6",
           "--tasks=single_double_quote",
           "--target=1",
-          "--curve=0.9",
+          "--curve=0.1",
           "--variant=revive:train.sparsity.revive.every=4",
           "--variant=taught:train.distill.weight=0.5",
           "--set=data.corpora.0.bytes=200000",
@@ -87,7 +87,8 @@ class CompareCommandTest {
     }
     for (JsonNode cell : json.path("cells")) {
       JsonNode points = cell.at("/model/searches/0/points");
-      assertThat(points.findValuesAsText("target")).containsExactly("0.9", "1.0");
+      assertThat(points.findValuesAsText("target")).containsExactly("0.1", "1.0");
+      assertThat(points.findValuesAsText("reached")).containsExactly("false", "true");
     }
     assertThat(json.at("/cells/6/model/variant").asText()).isEqualTo("taught");
     assertThat(json.path("limits")).isNotEmpty();

@@ -25,6 +25,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -361,6 +362,21 @@ class RunCommandsTest {
     assertThat(checks.relaxation().steps()).hasSize(3);
     assertThat(checks.resample().draws()).hasSize(2);
     assertThat(evidence.examples()).hasSize(6).extracting(Prompt::template).doesNotHaveDuplicates();
+  }
+
+  @Test
+  void evidenceIsTakenAsItIsUntilItIsAskedAnew() throws IOException {
+    assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
+    JsonNode first = execute("evidence", "--run", run.toString()).json();
+    Path file = run.resolve("evidence/single_double_quote.json");
+    FileTime old = FileTime.fromMillis(0);
+    Files.setLastModifiedTime(file, old);
+    assertThat(execute("evidence", "--run", run.toString()).json()).isEqualTo(first);
+    assertThat(Files.getLastModifiedTime(file)).isEqualTo(old);
+    assertThat(execute("evidence", "--again", "--run", run.toString()).json()).isEqualTo(first);
+    assertThat(Files.getLastModifiedTime(file)).isGreaterThan(old);
+    Files.writeString(file, "{}");
+    assertThat(execute("evidence", "--run", run.toString()).json()).isEqualTo(first);
   }
 
   @Test

@@ -32,7 +32,7 @@ class ReadmeExampleTest {
   @TempDir Path folder;
 
   @Test
-  void exampleTrainsFromNoiseAndFindsACircuit() throws IOException, InterruptedException {
+  void exampleTracesTrainsAndFindsACircuit() throws IOException, InterruptedException {
     String classPath =
         System.getProperty("jdk.module.path", "")
             + File.pathSeparator
@@ -46,6 +46,7 @@ class ReadmeExampleTest {
                 "--enable-native-access=ALL-UNNAMED",
                 "--illegal-native-access=deny",
                 "-Dfiligree.library=" + ROOT.resolve("build/native/lib/libfiligree.so"),
+                "-D" + ShippedModel.CACHE + "=" + folder.resolve("models"),
                 "-cp",
                 classPath,
                 source.toString()) // compiled by the launcher of the JDK
@@ -57,6 +58,9 @@ class ReadmeExampleTest {
     String output = Files.readString(log);
     System.out.println(output);
     assertThat(process.exitValue()).as(output).isZero();
+    assertThat(output)
+        .contains("single_double_quote, shipped step")
+        .containsPattern("the circuit +`'[^`]*` with probability (0\\.[89]|1)");
 
     Experiment run = Experiment.open(folder.resolve("runs/example"));
     Circuit circuit = Circuit.read(run.folder().circuit("single_double_quote"));

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.filigree.Engine;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.Trace;
+import dev.filigree.task.Task;
+import dev.filigree.task.Tasks;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What Filigree comes with is what docs/shipped.md says it is, here as where it was made. */
+@Tag("native")
+class ShippedModelTest {
+  private static final String TASK = "single_double_quote";
+  private static final int MOST_BYTES = 6_000_000;
+  private static final int LEAST_TASKS = 12;
+
+  /** Of losses, between processors that add up in another order. */
+  private static final double ROUNDING = 0.01;
+
+  @TempDir static Path cache;
+
+  private static Engine engine;
+  private static Experiment shipped;
+
+  /** As it came, before a test checks a circuit again. */
+  private static final List<Evidence> recorded = new ArrayList<>();
+
+  @BeforeAll
+  static void open() {
+    System.setProperty(ShippedModel.CACHE, cache.toString());
+    engine = Engine.open();
+    shipped = Experiment.shipped();
+    for (Task task : Tasks.all()) {
+      shipped.folder().readEvidence(task.name()).ifPresent(recorded::add);
+    }
+  }
+
+  @AfterAll
+  static void close() {
+    engine.close();
+    System.clearProperty(ShippedModel.CACHE);
+  }
+
+  @Test
+  void isSmallEnoughToComeAlong() throws IOException {
+    try (InputStream in =
+        ShippedModel.class.getResourceAsStream("/dev/filigree/shipped/model.zip")) {
+      assertThat(in.readAllBytes().length).isLessThanOrEqualTo(MOST_BYTES);
+    }
+  }
+
+  @Test
+  void saysHowItWasMade() {
+    assertThat(shipped.folder().manifest().path("git").asText()).matches("[0-9a-f]{40}");
+    assertThat(shipped.folder().manifest().path("preset").asText()).isEqualTo("small");
+    assertThat(shipped.folder().result()).isPresent();
+  }
+
+  @Test
+  void circuitsOfTwelveTasksHoldByTheirEvidence() {
+    assertThat(recorded).filteredOn(Evidence::holds).hasSizeGreaterThanOrEqualTo(LEAST_TASKS);
+  }
+
+  @Test
+  void everyCircuitHasEvidenceAboutItself() {
+    assertThat(recorded)
+        .extracting(Evidence::task)
+        .containsExactlyInAnyOrderElementsOf(shipped.folder().circuits());
+    assertThat(recorded)
+        .allSatisfy(
+            evidence -> {
+              Circuit circuit = shipped.folder().readCircuit(evidence.task()).orElseThrow();
+              assertThat(evidence.edges()).isEqualTo(circuit.counts().edges());
+              assertThat(evidence.source()).isEqualTo(circuit.source());
+            });
+  }
+
+  @Test
+  void evidenceComesOutAgain() {
+    Evidence then =
+        recorded.stream().filter(one -> one.task().equals(TASK)).findFirst().orElseThrow();
+    shipped.folder().forgetEvidence(TASK);
+    Evidence now = shipped.evidence(engine, TASK, Progress.SILENT);
+    assertThat(now.holds()).isTrue();
+    assertThat(now.modelLoss()).isCloseTo(then.modelLoss(), within(ROUNDING));
+    assertThat(now.lossFinal()).isCloseTo(then.lossFinal(), within(ROUNDING));
+    assertThat(now.checks().necessary().loss().mean())
+        .isCloseTo(then.checks().necessary().loss().mean(), within(ROUNDING));
+  }
+
+  @Test
+  void predictsTextAsItsRecordSays() {
+    EvalRun.Result result = shipped.evaluate(engine, OptionalLong.empty());
+    assertThat(result.loss())
+        .isCloseTo(shipped.folder().result().orElseThrow().testXent(), within(ROUNDING));
+  }
+
+  @Test
+  void tracesAPrompt() {
+    Trace trace = shipped.trace(engine, TASK, "print('abc");
+    assertThat(trace.circuit().difference() > 0).isEqualTo(trace.model().difference() > 0);
+    assertThat(trace.nodes()).isNotEmpty();
+    assertThat(trace.edges()).isNotEmpty();
+  }
+}
