@@ -52,8 +52,8 @@ function intro() {
       + ` as many edges${result.interval === null ? '' : `, 95% interval ${interval(result.interval)}`}: a geometric mean over`
       + ` ${count(middle.counted)} of ${count(result.tasks.length)} tasks.`;
   return [
-    element('p', {class: 'lead'}, `${count(grid.length)} sparse models, over width and number of weights, against a ladder of `
-      + `${count(ladder.length)} dense ones; all read the same text and were searched in the same way. The figures are about `
+    element('p', {class: 'lead'}, `Sparse models over width and number of weights (${count(grid.length)}) against a ladder of `
+      + `dense ones (${count(ladder.length)}); all read the same text and were searched in the same way. The figures are about `
       + `${visible(result.middle)}, the middle of the grid, which was chosen before anything was trained. ${found}`),
     element('details', {class: 'glossary'}, element('summary', {}, 'Words used on this page'),
       element('dl', {},
