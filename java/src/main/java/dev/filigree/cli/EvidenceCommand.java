@@ -79,7 +79,10 @@ final class EvidenceCommand implements Callable<Integer> {
     List<String> asked = tasks.stream().distinct().toList();
     if (again) {
       (asked.isEmpty() ? experiment.folder().circuits() : asked)
-          .forEach(experiment.folder()::forgetEvidence);
+          .stream()
+              .map(name -> experiment.task(name).name()) // a name that is none may lead anywhere
+              .toList()
+              .forEach(experiment.folder()::forgetEvidence);
     }
     List<Evidence> found;
     try (Engine engine = options.engine(experiment);

@@ -380,6 +380,16 @@ class RunCommandsTest {
   }
 
   @Test
+  void askingAnewForNoTaskRemovesNothing() throws IOException {
+    Files.createDirectories(run.resolve("evidence"));
+    Path other = Files.writeString(run.resolve("other.json"), "{}");
+    Outcome outcome = execute("evidence", "--again", "--task=../other", "--run", run.toString());
+    assertThat(outcome.err()).contains("there is no task '../other'");
+    assertThat(other).exists();
+    Files.delete(other);
+  }
+
+  @Test
   void fullEvidenceRunsEveryCheck() throws IOException {
     assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
     Outcome outcome = execute("evidence", "--full", "--run", run.toString());
