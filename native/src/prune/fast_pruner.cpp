@@ -31,7 +31,7 @@ constexpr std::int64_t kStepsPerPiece = 10;
 constexpr double kDoubt = 1.5;          // how far the loss of few examples may be off, of what is left to the target
 constexpr double kLeastRise = 0.05;     // and of the target
 constexpr std::size_t kTries = 6;       // parts in a row that cannot go before a new look at all of them
-constexpr std::size_t kWorthwhile = 8;  // a round by gradients is one that leaves out more than this part of all
+constexpr std::size_t kWorthwhile = 8;  // a round by gradients leaves out this part of all at least
 constexpr int kWays = 4;                // numbers of nodes that one forward of a bisection tries
 constexpr std::int64_t kLengths = 4;    // batches of about equal length that examples are run in
 
@@ -176,8 +176,13 @@ struct FastPruner::View {
 
 /// What is known about leaving out parts of one kind.
 struct FastPruner::Leaving {
-    bool done = false;      // none of those that are looked at can go
-    bool measured = false;  // gradients find too little by now: parts are ranked by runs without each, however many
+    bool done = false;  // none of those that are looked at can go
+    /// Number of parts for which gradients found too little; they are asked again when there are far fewer.
+    std::size_t too_many_for_gradients = std::numeric_limits<std::size_t>::max();
+
+    [[nodiscard]] bool by_gradients(std::size_t parts) const {
+        return parts <= too_many_for_gradients - too_many_for_gradients / kWorthwhile;
+    }
 };
 
 /// A circuit on its way to a target.
@@ -213,6 +218,9 @@ struct FastPruner::Part {
     std::vector<std::int64_t> nodes;
     std::vector<std::int64_t> edges;
     std::int64_t half_layer = 0;
+
+    /// Edges that go with it, at least 1.
+    [[nodiscard]] double size() const { return static_cast<double>(std::max<std::size_t>(1, edges.size())); }
 };
 
 FastPruner::FastPruner(std::vector<PruneTask> tasks, FastPruneConfig config, at::Tensor means)
@@ -314,7 +322,13 @@ void FastPruner::attribute(std::size_t task) {
         report(circuit, loss);
         return loss;
     };
-    const auto limit = aim(*std::min_element(config_.targets.begin(), config_.targets.end()), loss_of(live));
+    // A target that everything together misses asks for no candidates.
+    const auto all = loss_of(live);
+    auto strictest = *std::max_element(config_.targets.begin(), config_.targets.end());
+    for (const auto target : config_.targets) {
+        strictest = target >= all ? std::min(strictest, target) : strictest;
+    }
+    const auto limit = aim(strictest, all);
     auto enough = std::min<std::int64_t>(live, 32);
     while (enough < live && loss_of(enough) > limit) {
         enough = std::min(live, enough * 3 / 2);
@@ -630,8 +644,8 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     }
     // Very many edges come first, while there is something left to spend: gradients find those that cost next to
     // nothing.
-    const auto many_edges = config_.edges && !attempt->leaving_edges.measured &&
-                            static_cast<std::int64_t>(edges_of(attempt->circuit)) > config_.exact_parts;
+    const auto edges = edges_of(attempt->circuit);
+    const auto many_edges = config_.edges && too_many(edges) && attempt->leaving_edges.by_gradients(edges);
     const auto of_nodes = !attempt->leaving_nodes.done && !many_edges;
     if (drop(*attempt, of_nodes ? node_parts(*attempt) : edge_parts(*attempt))) {
         attempt->skipped_dear = false;
@@ -677,7 +691,7 @@ std::vector<FastPruner::Part> FastPruner::edge_parts(const Attempt& attempt) con
 }
 
 std::vector<double> FastPruner::losses_without(const Attempt& attempt, const View& view, const std::vector<Part>& parts,
-                                               const std::vector<std::vector<std::size_t>>& variants) const {
+                                               const std::vector<std::vector<std::size_t>>& variants) {
     const auto& compact = *attempt.compact;
     const auto& judge = *view.judge;
     const auto n = static_cast<std::size_t>(compact.nodes().size());
@@ -691,6 +705,7 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
         }
         by_half_layer[first].push_back(v);
     }
+    runs_ += static_cast<std::int64_t>(variants.size());
     auto differences = at::empty({static_cast<std::int64_t>(variants.size()), judge.sequences()}, at::kDouble);
     std::int64_t column = 0;
     for (std::size_t b = 0; b < judge.batches().size(); ++b) {
@@ -746,42 +761,44 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
     return losses;
 }
 
-std::vector<double> FastPruner::rises_by_gradient(const Attempt& attempt, const std::vector<Part>& parts) const {
+std::vector<std::size_t> FastPruner::ranked_by_gradients(const Attempt& attempt, const std::vector<Part>& parts) const {
     const at::AutoGradMode with_gradients(true);
     const auto& compact = *attempt.compact;
-    const auto& view = attempt.quick;
     const auto of_nodes = !parts.front().nodes.empty();
     const auto count = of_nodes ? compact.nodes().size() : static_cast<std::int64_t>(compact.edges().size());
-    const auto& fit = view.verdict.calibration;
-    auto slope = at::zeros({count}, means_.options());
+    // Of the difference of the answers, whose slope does not vanish where the loss is flat, and without its sign: what
+    // seems to help when it goes helps no more once others are gone, what does next to nothing goes on doing so.
+    auto change = at::zeros({count}, means_.options());
     for (const double open : {1.0, 0.5}) {
-        auto gates = at::full({1, count}, open, means_.options());
-        gates.set_requires_grad(true);
-        for (const auto& batch : view.judge->batches()) {
+        for (const auto& batch : attempt.quick.judge->batches()) {
             model_->check_cancelled();
+            auto gates = at::full({1, count}, open, means_.options());
+            gates.set_requires_grad(true);
             const auto weights = of_nodes ? compact.weights() : compact.gated(gates);
             GateHook hook(of_nodes ? gates : at::Tensor(), compact.means());
             hook.freeze_norms(batch.norms);
             const auto differences = answer_differences(compact.context(weights), batch.examples, 1, &hook);
-            const auto z = fit.scale * differences + fit.shift;
-            at::softplus(-answer_signs(batch.examples) * z).sum().backward();
+            (answer_signs(batch.examples) * differences).sum().backward();
+            change.add_(gates.grad().view({count}).abs());
         }
-        slope.add_(gates.grad().view({count}), 0.5 / static_cast<double>(view.judge->sequences()));
     }
-    const auto host = slope.to(at::kCPU).contiguous();
-    std::vector<double> rises;
+    const auto host = change.to(at::kCPU).contiguous();
+    std::vector<double> cost;  // of an edge less
     for (const auto& part : parts) {
-        double rise = 0.0;
+        double sum = 0.0;
         for (const auto index : of_nodes ? part.nodes : part.edges) {
-            rise -= host.const_data_ptr<float>()[index];
+            sum += host.const_data_ptr<float>()[index];
         }
-        rises.push_back(rise);
+        cost.push_back(sum / part.size());
     }
-    return rises;
+    std::vector<std::size_t> order(parts.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return cost[x] < cost[y]; });
+    return order;
 }
 
 std::size_t FastPruner::first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
-                                           const std::vector<std::vector<std::size_t>>& variants) const {
+                                           const std::vector<std::vector<std::size_t>>& variants) {
     // On a processor several variants at once cost what they do one by one.
     const auto at_once = model_->device().is_cpu() ? 1 : variants.size();
     for (std::size_t first = 0; first < variants.size(); first += at_once) {
@@ -819,27 +836,40 @@ bool FastPruner::far_too_dear(const Attempt& attempt, double rise) {
     return rise > kDoubt * (attempt.aim - attempt.full.verdict.loss) + kLeastRise * attempt.aim;
 }
 
+bool FastPruner::too_many(std::size_t parts) const { return static_cast<std::int64_t>(parts) > config_.exact_parts; }
+
 bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     if (parts.empty()) {
         return false;
     }
-    auto& leaving = parts.front().nodes.empty() ? attempt.leaving_edges : attempt.leaving_nodes;
-    const auto exact = leaving.measured || static_cast<std::int64_t>(parts.size()) <= config_.exact_parts;
-    auto gone = expendable(attempt, parts, ranked(attempt, parts, exact), exact);
-    if (!exact && gone.size() < parts.size() / kWorthwhile) {
-        gone.clear();  // runs without each find better ones for as much
+    std::vector<std::size_t> all(parts.size());
+    std::iota(all.begin(), all.end(), 0);
+    if (!too_many(parts.size())) {
+        return leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, all)));
     }
-    if (leave_out(attempt, parts, std::move(gone))) {
+    auto& leaving = parts.front().nodes.empty() ? attempt.leaving_edges : attempt.leaving_nodes;
+    all = ranked_by_gradients(attempt, parts);
+    if (leaving.by_gradients(parts.size())) {
+        if (!leave_out(attempt, parts, largest_share(attempt, parts, all))) {
+            leaving.too_many_for_gradients = parts.size();
+        }
         return true;
     }
-    if (exact) {
-        return false;
+    // Runs without each of the cheapest; of the next ones when none of these can go.
+    const auto size = std::max<std::size_t>(kTries, static_cast<std::size_t>(config_.exact_parts));
+    for (std::size_t first = 0; first < all.size(); first += size) {
+        const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
+        const std::vector<std::size_t> some(begin,
+                                            begin + static_cast<std::ptrdiff_t>(std::min(size, all.size() - first)));
+        if (leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, some)))) {
+            return true;
+        }
     }
-    leaving.measured = true;
-    return true;
+    return false;
 }
 
-std::vector<std::size_t> FastPruner::ranked(Attempt& attempt, const std::vector<Part>& parts, bool exact) {
+std::vector<std::size_t> FastPruner::ranked_by_runs(Attempt& attempt, const std::vector<Part>& parts,
+                                                    const std::vector<std::size_t>& some) {
     const auto& numbers = attempt.compact->numbers();
     const auto key = [&](const Part& part) {
         if (!part.nodes.empty()) {
@@ -848,48 +878,50 @@ std::vector<std::size_t> FastPruner::ranked(Attempt& attempt, const std::vector<
         const auto& edge = attempt.compact->edges()[static_cast<std::size_t>(part.edges.front())];
         return std::pair<std::int64_t, std::int64_t>(numbers[edge.source], numbers[edge.target]);
     };
-    std::vector<double> rises;
-    if (exact) {
-        std::vector<std::vector<std::size_t>> single;
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            if (attempt.dear.count(key(parts[i])) == 0) {
-                single.push_back({i});
-            }
+    std::vector<std::vector<std::size_t>> single;
+    for (const auto i : some) {
+        if (attempt.dear.count(key(parts[i])) == 0) {
+            single.push_back({i});
         }
-        attempt.skipped_dear |= single.size() < parts.size();
-        rises.assign(parts.size(), std::numeric_limits<double>::infinity());
-        const auto losses = losses_without(attempt, attempt.quick, parts, single);
-        for (std::size_t i = 0; i < single.size(); ++i) {
-            rises[single[i].front()] = losses[i] - attempt.quick.verdict.loss;
-        }
-    } else {
-        rises = rises_by_gradient(attempt, parts);
-        ++rankings_by_gradients_;
     }
-
-    std::vector<std::size_t> order;
-    std::vector<double> cost(parts.size());  // of an edge less
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto size = static_cast<double>(std::max<std::size_t>(1, parts[i].edges.size()));
-        cost[i] = rises[i] > 0.0 ? rises[i] / size : rises[i];
-        if (exact && far_too_dear(attempt, rises[i])) {
-            attempt.dear.insert(key(parts[i]));
+    attempt.skipped_dear |= single.size() < some.size();
+    const auto losses = losses_without(attempt, attempt.quick, parts, single);
+    std::vector<std::pair<double, std::size_t>> by_cost;  // of an edge less
+    for (std::size_t i = 0; i < single.size(); ++i) {
+        const auto& part = parts[single[i].front()];
+        const auto rise = losses[i] - attempt.quick.verdict.loss;
+        if (far_too_dear(attempt, rise)) {
+            attempt.dear.insert(key(part));
         } else {
-            order.push_back(i);
+            by_cost.emplace_back(rise > 0.0 ? rise / part.size() : rise, single[i].front());
         }
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return cost[a] < cost[b]; });
+    std::sort(by_cost.begin(), by_cost.end());
+    std::vector<std::size_t> order;
+    for (const auto& [cost, part] : by_cost) {
+        order.push_back(part);
+    }
     return order;
 }
 
+std::vector<std::size_t> FastPruner::largest_share(const Attempt& attempt, const std::vector<Part>& parts,
+                                                   const std::vector<std::size_t>& order) {
+    std::vector<std::vector<std::size_t>> variants;
+    for (const auto sixteenths : {8, 6, 4, 3, 2}) {
+        const auto count = order.size() * static_cast<std::size_t>(sixteenths) / 16;
+        variants.emplace_back(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    const auto taken = first_that_reaches(attempt, parts, variants);
+    return taken == variants.size() ? std::vector<std::size_t>() : variants[taken];
+}
+
 std::vector<std::size_t> FastPruner::expendable(const Attempt& attempt, const std::vector<Part>& parts,
-                                                const std::vector<std::size_t>& order, bool exact) const {
+                                                const std::vector<std::size_t>& order) {
     // Growing numbers of them at a time for as long as they can go: half of all, then one by one, since the rest looks
-    // different once these are gone; until a row of them cannot. What gradients say of that rest is not worth a look.
+    // different once these are gone; until a row of them cannot.
     const auto half = order.size() / 2;
-    const auto last = exact ? order.size() : half;
     std::vector<std::size_t> gone;
-    for (std::size_t next = 0, width = 1, failures = 0; next < last && failures < kTries;) {
+    for (std::size_t next = 0, width = 1, failures = 0; next < order.size() && failures < kTries;) {
         width = std::max<std::size_t>(1, next < half ? std::min(width, half - next) : 1);
         std::vector<std::vector<std::size_t>> variants;
         for (auto w = width; w > 0; w /= 2) {

@@ -79,8 +79,8 @@ public:
     [[nodiscard]] std::int64_t nodes() const { return nodes_; }
     [[nodiscard]] std::int64_t edges() const { return edges_; }
     [[nodiscard]] double loss() const { return loss_; }
-    /// How often parts were ranked by gradients, since there were more of them than config.exact_parts.
-    [[nodiscard]] std::int64_t rankings_by_gradients() const { return rankings_by_gradients_; }
+    /// How often a circuit was run without some of its parts, on few examples or on all: what a search costs.
+    [[nodiscard]] std::int64_t runs() const { return runs_; }
 
     /// @param task,target indices into those asked for. Only when finished.
     [[nodiscard]] const FoundCircuit& found(std::size_t task, std::size_t target) const {
@@ -119,21 +119,28 @@ private:
     /// Loss of variants of a circuit, each of which leaves out some parts.
     [[nodiscard]] std::vector<double> losses_without(const Attempt& attempt, const View& view,
                                                      const std::vector<Part>& parts,
-                                                     const std::vector<std::vector<std::size_t>>& variants) const;
-    /// What leaving out each part costs, to first order.
-    [[nodiscard]] std::vector<double> rises_by_gradient(const Attempt& attempt, const std::vector<Part>& parts) const;
+                                                     const std::vector<std::vector<std::size_t>>& variants);
     /// The first variant that keeps what the attempt aims at; their number where none does.
     [[nodiscard]] std::size_t first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
-                                                 const std::vector<std::vector<std::size_t>>& variants) const;
+                                                 const std::vector<std::vector<std::size_t>>& variants);
     /// Whether a rise of the quick loss leaves no hope that the full one stays below the aim.
     [[nodiscard]] static bool far_too_dear(const Attempt& attempt, double rise);
+    /// Whether there are more than are all ranked by runs.
+    [[nodiscard]] bool too_many(std::size_t parts) const;
     /// Leave out those parts whose absence costs least. @return whether another round may find more.
     bool drop(Attempt& attempt, const std::vector<Part>& parts);
-    /// Those that may go, cheapest first: by runs without each, which also say what is dear, or by gradients.
-    [[nodiscard]] std::vector<std::size_t> ranked(Attempt& attempt, const std::vector<Part>& parts, bool exact);
-    /// Those of the ranked that can go together.
+    /// All of them, those first that change the answers least to first order.
+    [[nodiscard]] std::vector<std::size_t> ranked_by_gradients(const Attempt& attempt,
+                                                               const std::vector<Part>& parts) const;
+    /// Some of them by runs without each, cheapest first, without the dear.
+    [[nodiscard]] std::vector<std::size_t> ranked_by_runs(Attempt& attempt, const std::vector<Part>& parts,
+                                                          const std::vector<std::size_t>& some);
+    /// The first half of an order, or as large a part of that as can go; empty when an eighth of all cannot.
+    [[nodiscard]] std::vector<std::size_t> largest_share(const Attempt& attempt, const std::vector<Part>& parts,
+                                                         const std::vector<std::size_t>& order);
+    /// Those of an order that can go together.
     [[nodiscard]] std::vector<std::size_t> expendable(const Attempt& attempt, const std::vector<Part>& parts,
-                                                      const std::vector<std::size_t>& order, bool exact) const;
+                                                      const std::vector<std::size_t>& order);
     /// Leave out as many of them as the whole circuit allows. @return whether any.
     bool leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone);
     [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
@@ -154,7 +161,7 @@ private:
     std::int64_t nodes_ = 0;
     std::int64_t edges_ = 0;
     double loss_ = 0.0;
-    std::int64_t rankings_by_gradients_ = 0;
+    std::int64_t runs_ = 0;
 
     std::vector<std::unique_ptr<Judge>> judges_;         // by task
     std::vector<std::unique_ptr<Judge>> quick_judges_;   // by task

@@ -150,16 +150,27 @@ TEST_F(FastPruning, RanksPartsByGradientsWhereThereAreTooMany) {
     EXPECT_LT(edges, 4 * exact->found(0, 0).circuit.edges->size() + 4);
 }
 
-TEST_F(FastPruning, RanksManyEdgesByGradientsAfterFewNodes) {
+TEST_F(FastPruning, RunsManyEdgesWithoutTheCheapestFirst) {
     auto config = small_fast_json();
     config["margin"] = 0.001;  // a strict target, for a circuit of more edges than nodes
     config["targets"] = {0.001};
-    config["edges"] = false;
-    const auto edges = circuit_edges(*model_, search(config)->found(0, 0).circuit.keep.data()).size();
-    config["exact_parts"] = edges / 2;
-    const auto of_nodes = search(config)->rankings_by_gradients();
-    config["edges"] = true;
-    EXPECT_GT(search(config)->rankings_by_gradients(), of_nodes);
+    const auto all = search(config);
+    const auto& of_all = all->found(0, 0).circuit;
+    config["exact_parts"] = circuit_edges(*model_, of_all.keep.data()).size() / 4;
+    const auto some = search(config);
+    EXPECT_LT(some->runs(), 0.75 * static_cast<double>(all->runs()));
+    EXPECT_LT(some->found(0, 0).circuit.edges->size(), 1.25 * static_cast<double>(of_all.edges->size()));
+}
+
+TEST_F(FastPruning, ATargetOutOfReachDoesNotWidenTheSearchForOthers) {
+    auto config = small_fast_json();
+    config["candidate_factor"] = 1.0;
+    const auto alone = search(config);
+    config["targets"] = {0.15, 1e-9};
+    const auto both = search(config);
+    EXPECT_FALSE(both->found(0, 1).reached);
+    EXPECT_EQ(both->found(0, 0).circuit.keep, alone->found(0, 0).circuit.keep);
+    EXPECT_EQ(both->found(0, 0).circuit.edges->size(), alone->found(0, 0).circuit.edges->size());
 }
 
 TEST_F(FastPruning, JudgesByAnyNumberOfPairs) {
