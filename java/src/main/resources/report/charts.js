@@ -121,7 +121,7 @@ function axisTicks({log, values}, low, high) {
  * note: one sentence on what to see; reference: a y at which to draw a line
  */
 function pointChart({title, unit, x, y, series, note, reference}) {
-  const [width, height, left, right, top, bottom] = [420, 300, 50, 18, 14, 44];
+  const [width, height, left, right, top, bottom] = [420, 300, 50, 18, 26, 44];
   const fits = p => isNumber(p.x) && isNumber(p.y) && (!x.log || p.x > 0) && (!y.log || p.y > 0);
   const drawn = series.map(s => ({...s, points: s.points.filter(fits)})).filter(s => s.points.length > 0);
   const caption = element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, unit));
@@ -160,7 +160,7 @@ function pointChart({title, unit, x, y, series, note, reference}) {
   }
   frame.append(
     svg('text', {x: width - right, y: height - 8, 'text-anchor': 'end'}, x.name),
-    svg('text', {x: left + 5, y: top + 11, class: 'halo'}, y.name));
+    svg('text', {x: left, y: 14, 'text-anchor': 'middle'}, y.name));
   const marks = drawn.map(s => svg('g', {class: s.colour},
     svg('path', {class: s.dashed ? 'line dashed' : 'line', d: 'M' + s.points.map(p => `${px(p.x).toFixed(1)} ${py(p.y).toFixed(1)}`).join('L')}),
     s.points.map(p => [

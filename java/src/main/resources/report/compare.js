@@ -211,6 +211,12 @@ function modelTable() {
         element('td', {class: 'n'}, m.kind === 'dense' ? '' : ratioOf(m)))))));
 }
 
+// Commits, each once; a working tree with changes keeps its mark.
+function commits(names) {
+  const short = names.map(name => name === null ? 'an unknown commit' : visible(name).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1'));
+  return [...new Set(short)].join(', ');
+}
+
 function facts() {
   const run = page.middle;
   const shares = Object.values(run.corpora).reduce((a, b) => a + b, 0);
@@ -220,7 +226,8 @@ function facts() {
     ['Activations kept at each site', run.kept === null ? 'all' : percent(run.kept) + '; all in dense models'],
     ['Text', Object.entries(run.corpora).map(([name, share]) => `${visible(name)} ${percent(share / shares)}`).join(', ')],
     ['Seed', String(run.seed)],
-    ['Sources', run.git === null ? 'not under git' : visible(run.git).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1')],
+    ['Trained by the sources of', commits(models.map(m => m.git))],
+    ['Searched by those of', commits(models.flatMap(m => m.searches.map(search => search.git)))],
     ['Versions', Object.entries(run.versions).filter(([, v]) => v !== null).map(([name, v]) => `${name} ${visible(v)}`).join(', ')],
     ['Machine', visible(run.machine)],
   ];

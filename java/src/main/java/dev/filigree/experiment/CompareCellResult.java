@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param steps of training
  * @param variant what is different from the grid; null for nothing
  * @param run its folder below that of the comparison
+ * @param git commit of the sources that trained it; null where unknown
  * @param diverged why there is no model; null when there is one
  * @param tokens trained on
  * @param loss held out, nats per token; null without a model
@@ -30,6 +31,7 @@ public record CompareCellResult(
     long steps,
     String variant,
     String run,
+    String git,
     String diverged,
     long tokens,
     Double loss,
@@ -67,10 +69,16 @@ public record CompareCellResult(
    * @param modelLoss of the whole model on validation examples, two-way, nats per sequence; null
    *     where the vocabulary cannot express the task
    * @param seconds that the search took; 0 unless searched
+   * @param git commit of the sources that searched; null where unknown
    * @param points one for each loss that was asked for; none unless searched
    */
   public record Search(
-      String task, Outcome outcome, Double modelLoss, double seconds, List<Point> points) {
+      String task,
+      Outcome outcome,
+      Double modelLoss,
+      double seconds,
+      String git,
+      List<Point> points) {
     public Search {
       points = List.copyOf(points);
     }

@@ -63,6 +63,7 @@ public final class CompareRun {
   private final Path folder;
   private final CompareConfig plan;
   private final Progress progress;
+  private final String git = Experiment.git();
   private final Map<String, String> examples = new HashMap<>(); // what they are, by task
   private String waitingFor = "";
   private final StopRequest stop = new StopRequest();
@@ -426,13 +427,14 @@ public final class CompareRun {
           Outcome.SEARCHED,
           whole,
           seconds,
+          git,
           circuits.stream().map(CompareRun::point).toList());
     } catch (PruneRun.NotLearntException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.NOT_LEARNT, e.model().loss(), 0, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, e.model().loss(), 0, git, List.of());
     } catch (TaskException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.IMPOSSIBLE, null, 0, List.of());
+      return new Search(task, Outcome.IMPOSSIBLE, null, 0, git, List.of());
     } catch (IOException e) {
       throw new RunException("cannot write to " + place.path() + ": " + e.getMessage(), e);
     }
@@ -531,6 +533,7 @@ public final class CompareRun {
         cell.steps(),
         cell.variant(),
         folder.relativize(place.path()).toString(),
+        run.manifest().path("git").textValue(),
         trained.isPresent() ? null : diverged(place),
         trained.map(RunFolder.Result::elapsedTokens).orElse(0L),
         trained.map(RunFolder.Result::testXent).orElse(null),

@@ -305,7 +305,7 @@ public final class Experiment {
   }
 
   /** Return the commit of the sources in the working directory, null where there is none. */
-  private static String git() {
+  static String git() {
     try {
       Process process =
           new ProcessBuilder("git", "describe", "--always", "--dirty", "--abbrev=40")

@@ -45,13 +45,14 @@ class CompareResultTest {
         Outcome.SEARCHED,
         0.05,
         1,
+        "c0ffee",
         List.of(
             new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41),
             new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, 0.16)));
   }
 
   private static Search notLearnt(String task) {
-    return new Search(task, Outcome.NOT_LEARNT, 0.6, 0, List.of());
+    return new Search(task, Outcome.NOT_LEARNT, 0.6, 0, "c0ffee", List.of());
   }
 
   private static CompareCellResult model(
@@ -64,6 +65,7 @@ class CompareResultTest {
         6000,
         null,
         "cells/x",
+        "c0ffee",
         null,
         1_000,
         loss,
@@ -201,6 +203,7 @@ class CompareResultTest {
             Outcome.SEARCHED,
             0.1,
             1,
+            "c0ffee",
             List.of(new Point(TARGET, false, 900, 900, 900, 0.2, 0.2)));
     models.set(
         2,
@@ -224,6 +227,7 @@ class CompareResultTest {
             6000,
             null,
             "cells/y",
+            "c0ffee",
             "the loss is not finite",
             0,
             null,

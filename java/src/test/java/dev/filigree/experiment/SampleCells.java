@@ -19,6 +19,8 @@ public final class SampleCells {
   /** Folder of the run that the headline is about, below that of the comparison. */
   public static final String MIDDLE_RUN = "cells/sparse-128-000000000000";
 
+  private static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
+
   private static final SplittableRandom RANDOM = new SplittableRandom(11);
 
   private SampleCells() {}
@@ -83,6 +85,7 @@ public final class SampleCells {
         cell.steps(),
         cell.variant(),
         cell.name().equals(plan.middle()) ? MIDDLE_RUN : "cells/" + cell.name(),
+        COMMIT,
         diverged ? "the gradient is not finite at step 12" : null,
         2048 * cell.steps(),
         diverged ? null : Double.valueOf(loss),
@@ -93,10 +96,10 @@ public final class SampleCells {
 
   private static Search search(CompareConfig plan, CompareCell cell, String task, double size) {
     if (task.equals("set_or_string")) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.62, 0, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.62, 0, COMMIT, List.of());
     }
     if (task.equals("if_equals") && cell.kind() == Kind.DENSE && cell.width() < 32) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.31, 0, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.31, 0, COMMIT, List.of());
     }
     List<Point> points = new ArrayList<>();
     for (double target : plan.targets()) {
@@ -111,6 +114,6 @@ public final class SampleCells {
               target - 0.002,
               target * 1.1));
     }
-    return new Search(task, Outcome.SEARCHED, 0.03, 6, points);
+    return new Search(task, Outcome.SEARCHED, 0.03, 6, COMMIT, points);
   }
 }
