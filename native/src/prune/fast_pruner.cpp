@@ -48,23 +48,6 @@ std::size_t edges_of(const EdgeCircuit& circuit) { return circuit.edges ? circui
 
 std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
 
-/// Gates of variants, at those sites alone where one of them has something closed.
-class VariantHook : public GateHook {
-public:
-    /// @param closed of every node, whether some variant closes it.
-    VariantHook(at::Tensor gates, at::Tensor means, std::vector<bool> closed)
-        : GateHook(std::move(gates), std::move(means)), closed_(std::move(closed)) {}
-
-    std::optional<Ablation> ablation_at(const Site& site) override {
-        const auto first = closed_.begin() + site.offset;
-        const auto last = first + site.width;
-        return std::find(first, last, true) == last ? std::nullopt : GateHook::ablation_at(site);
-    }
-
-private:
-    std::vector<bool> closed_;
-};
-
 bool smaller(const EdgeCircuit& a, const EdgeCircuit& b) {
     return std::pair(edges_of(a), count_open(a.keep)) < std::pair(edges_of(b), count_open(b.keep));
 }
@@ -735,8 +718,8 @@ std::vector<double> FastPruner::losses_without(const Attempt& attempt, const Vie
                     }
                 }
                 const auto rows = static_cast<std::int64_t>(R);
-                VariantHook hook(to_device(nodes, means_.device()).view({rows, compact.nodes().size()}),
-                                 compact.means(), std::move(closed));
+                GateHook hook(to_device(nodes, means_.device()).view({rows, compact.nodes().size()}), compact.means());
+                hook.only_where(std::move(closed));
                 hook.freeze_norms(repeated(batch.norms, rows));
                 const auto weights =
                     edges_differ

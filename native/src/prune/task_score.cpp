@@ -4,6 +4,8 @@
 #include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+
 #include "core/to_device.hpp"
 #include "ops/cross_entropy.hpp"
 
@@ -12,6 +14,13 @@ namespace filigree {
 std::optional<ForwardHook::Ablation> GateHook::ablation_at(const Site& site) {
     if (!gates_.defined()) {
         return std::nullopt;
+    }
+    if (!closed_.empty()) {
+        const auto first = closed_.begin() + site.offset;
+        const auto last = first + site.width;
+        if (std::find(first, last, true) == last) {
+            return std::nullopt;
+        }
     }
     return Ablation{gates_.narrow(-1, site.offset, site.width), means_.narrow(0, site.offset, site.width)};
 }

@@ -21,6 +21,8 @@ public:
     /// @param means fp32 [nodes].
     GateHook(at::Tensor gates, at::Tensor means) : gates_(std::move(gates)), means_(std::move(means)) {}
 
+    /// Leave sites alone where nothing is closed. @param closed of every node, whether some group closes it.
+    void only_where(std::vector<bool> closed) { closed_ = std::move(closed); }
     /// Use these factors in place of the residuals' own (method 4.4). @param inverse_rms by half layer; empty for none.
     void freeze_norms(std::vector<at::Tensor> inverse_rms) { inverse_rms_ = std::move(inverse_rms); }
     /// Take them from the unpruned forward of whatever forward() is called with.
@@ -33,6 +35,7 @@ public:
 private:
     at::Tensor gates_;
     at::Tensor means_;
+    std::vector<bool> closed_;  // empty: not known
     std::vector<at::Tensor> inverse_rms_;
     bool records_norms_ = false;
 };

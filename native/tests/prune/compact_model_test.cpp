@@ -265,9 +265,9 @@ INSTANTIATE_TEST_SUITE_P(Models, Compaction,
                          testing::Values(Variant{"Sparse", true, true, false},
                                          Variant{"SparseWithoutSink", true, false, false}, kDense, kDenseWithoutSink,
                                          Variant{"SparseRelu", true, true, true}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& variant) { return variant.param.name; });
 INSTANTIATE_TEST_SUITE_P(Models, DenseCompaction, testing::Values(kDense, kDenseWithoutSink),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& variant) { return variant.param.name; });
 
 TEST(EdgeCircuits, NameAnEdgeThatIsNone) {
     const auto model = make_model();

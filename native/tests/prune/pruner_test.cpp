@@ -143,6 +143,26 @@ TEST_F(Pruning, LeavesTheModelAloneAndRepeatsItself) {
     EXPECT_TRUE(at::equal(model_->values(), before));
 }
 
+TEST_F(Pruning, SitesWhereNothingIsClosedGiveTheSameBitsWithoutGates) {
+    const at::NoGradGuard no_grad;
+    const auto n = model_->nodes().size();
+    for (const auto& site : model_->nodes().sites()) {
+        auto gates = at::ones({3, n});
+        std::vector<bool> closed(static_cast<std::size_t>(n));
+        for (std::int64_t r = 0; r < 3; ++r) {
+            const auto node = site.offset + r % site.width;
+            gates.select(0, r).select(0, node).zero_();
+            closed[static_cast<std::size_t>(node)] = true;
+        }
+        GateHook everywhere(gates, means_);
+        GateHook there(gates, means_);
+        there.only_where(closed);
+        const auto expected = answer_differences(model_->context(), examples_, 3, &everywhere);
+        EXPECT_TRUE(at::equal(answer_differences(model_->context(), examples_, 3, &there), expected)) << site.offset;
+        EXPECT_FALSE(at::equal(expected.select(0, 0), expected.select(0, 1))) << "the variants do not differ";
+    }
+}
+
 TEST_F(TaughtModel, DiscretisesToTheFewestNodesThatReachTheTarget) {
     auto run = pruner();
     // Order the nodes: node 0 has the highest score, and half of them are open.

@@ -101,6 +101,13 @@ public record Evidence(
         examples);
   }
 
+  /** Whether it is about this circuit in this model. */
+  public boolean isAbout(Circuit circuit, Source model) {
+    return source.isSameAs(model)
+        && nodes == circuit.counts().nodes()
+        && edges == circuit.counts().edges();
+  }
+
   /** Evidence for a model that fails the gate, so that there is no circuit. */
   public static Evidence gateFailed(String task, Source source, Scores model) {
     return of(task, source, 0, 0, model, Checks.gateFailed(Gate.of(model)), List.of());

@@ -132,10 +132,7 @@ public final class CheckRun {
       return search
           .folder()
           .readEvidence(circuit.task())
-          .filter(
-              evidence ->
-                  evidence.source().equals(circuit.source())
-                      && evidence.nodes() == circuit.counts().nodes())
+          .filter(evidence -> evidence.isAbout(circuit, circuit.source()))
           .orElse(null);
     }
 

@@ -125,9 +125,7 @@ final class EvidenceRun {
           .readEvidence(circuit.task())
           .filter(
               evidence ->
-                  evidence.source().isSameAs(source)
-                      && evidence.nodes() == circuit.counts().nodes()
-                      && evidence.edges() == circuit.counts().edges()
+                  evidence.isAbout(circuit, source)
                       && (effort == Effort.QUICK || evidence.checks().seeds() != null));
     } catch (RunException _) {
       return Optional.empty(); // of an older version, or damaged: it is written anew

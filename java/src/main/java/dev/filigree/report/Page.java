@@ -191,8 +191,8 @@ record Page(
   }
 
   private static Side side(String label, RunFolder run, String task, boolean impossible) {
-    Circuit circuit = circuit(run.circuit(task));
-    Evidence evidence = evidence(run.evidence(task));
+    Circuit circuit = run.readCircuit(task).orElse(null);
+    Evidence evidence = run.readEvidence(task).orElse(null);
     Summary summary;
     if (evidence != null) {
       summary = summary(evidence);
@@ -203,22 +203,6 @@ record Page(
     }
     return new Side(
         label, impossible, summary, circuit == null ? null : compact(circuit), evidence);
-  }
-
-  private static Circuit circuit(Path file) {
-    try {
-      return Files.exists(file) ? Circuit.read(file) : null;
-    } catch (IOException | IllegalArgumentException e) {
-      throw new DataException("cannot use " + file + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static Evidence evidence(Path file) {
-    try {
-      return Files.exists(file) ? Evidence.read(file) : null;
-    } catch (IOException | IllegalArgumentException e) {
-      throw new DataException("cannot use " + file + ": " + e.getMessage(), e);
-    }
   }
 
   private static Summary summary(Evidence evidence) {

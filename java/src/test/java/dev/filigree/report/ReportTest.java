@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.filigree.data.DataException;
 import dev.filigree.experiment.RunException;
 import dev.filigree.json.Json;
 import java.io.IOException;
@@ -197,7 +196,7 @@ class ReportTest {
     Path broken = folder.resolve("sparse/circuits/single_double_quote.json");
     Files.writeString(broken, "{}");
     assertThatThrownBy(() -> Report.of(folder))
-        .isInstanceOf(DataException.class)
+        .isInstanceOf(RunException.class)
         .hasMessageContaining("single_double_quote.json");
   }
 
