@@ -185,7 +185,15 @@ public final class RunFolder {
 
   /** List the tasks that have a circuit, in alphabetical order. */
   public List<String> circuits() {
-    Path folder = circuit("any").getParent();
+    return tasksIn(circuit("any").getParent());
+  }
+
+  /** List the tasks that have evidence, in alphabetical order. */
+  public List<String> evidence() {
+    return tasksIn(evidence("any").getParent());
+  }
+
+  private static List<String> tasksIn(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }

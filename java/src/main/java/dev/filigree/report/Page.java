@@ -8,16 +8,12 @@ import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Grade;
-import dev.filigree.data.DataException;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -26,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 
 /**
  * What the page shows; its JSON is the data block that the scripts of the page read.
@@ -159,27 +154,12 @@ record Page(
     }
     Set<String> found = new TreeSet<>();
     for (RunFolder run : runs.values()) {
-      found.addAll(namesIn(run.path().resolve("circuits")));
-      found.addAll(namesIn(run.path().resolve("evidence")));
+      found.addAll(run.circuits());
+      found.addAll(run.evidence());
     }
     Tasks.all().stream().map(Task::name).filter(found::contains).forEach(names::add);
     names.addAll(found);
     return names;
-  }
-
-  private static List<String> namesIn(Path folder) {
-    if (!Files.isDirectory(folder)) {
-      return List.of();
-    }
-    try (Stream<Path> files = Files.list(folder)) {
-      return files
-          .map(file -> file.getFileName().toString())
-          .filter(name -> name.endsWith(".json"))
-          .map(name -> name.substring(0, name.length() - ".json".length()))
-          .toList();
-    } catch (IOException e) {
-      throw new DataException("cannot read " + folder + ": " + e.getMessage(), e);
-    }
   }
 
   private static String description(String name) {
