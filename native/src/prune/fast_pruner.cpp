@@ -13,6 +13,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -28,12 +29,13 @@ namespace filigree {
 namespace {
 
 constexpr std::int64_t kStepsPerPiece = 10;
-constexpr double kDoubt = 1.5;          // how far the loss of few examples may be off, of what is left to the target
-constexpr double kLeastRise = 0.05;     // and of the target
-constexpr std::size_t kTries = 6;       // parts in a row that cannot go before a new look at all of them
-constexpr std::size_t kWorthwhile = 8;  // a round by gradients leaves out this part of all at least
-constexpr int kWays = 4;                // numbers of nodes that one forward of a bisection tries
-constexpr std::int64_t kLengths = 4;    // batches of about equal length that examples are run in
+constexpr double kDoubt = 1.5;       // how far the loss of few examples may be off, of what is left to the target
+constexpr double kLeastRise = 0.05;  // and of the target
+constexpr std::size_t kTries = 6;    // parts in a row that cannot go before a new look at all of them
+constexpr std::size_t kSixteenths = 16;
+constexpr std::array<std::size_t, 5> kShares = {8, 6, 4, 3, 2};  // sixteenths of all that a round by gradients tries
+constexpr int kWays = 4;              // numbers of nodes that one forward of a bisection tries
+constexpr std::int64_t kLengths = 4;  // batches of about equal length that examples are run in
 
 /// Examples of both, one after the other.
 Examples join(const Examples& a, const Examples& b) {
@@ -47,6 +49,9 @@ Examples join(const Examples& a, const Examples& b) {
 std::size_t edges_of(const EdgeCircuit& circuit) { return circuit.edges ? circuit.edges->size() : 0; }
 
 std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
+
+/// What a round by gradients leaves out at least.
+std::size_t least_share(std::size_t parts) { return std::max<std::size_t>(1, parts * kShares.back() / kSixteenths); }
 
 bool smaller(const EdgeCircuit& a, const EdgeCircuit& b) {
     return std::pair(edges_of(a), count_open(a.keep)) < std::pair(edges_of(b), count_open(b.keep));
@@ -161,10 +166,10 @@ struct FastPruner::View {
 struct FastPruner::Leaving {
     bool done = false;  // none of those that are looked at can go
     /// Number of parts for which gradients found too little; they are asked again when there are far fewer.
-    std::size_t too_many_for_gradients = std::numeric_limits<std::size_t>::max();
+    std::optional<std::size_t> too_many_for_gradients;
 
     [[nodiscard]] bool by_gradients(std::size_t parts) const {
-        return parts <= too_many_for_gradients - too_many_for_gradients / kWorthwhile;
+        return !too_many_for_gradients || parts + least_share(*too_many_for_gradients) < *too_many_for_gradients;
     }
 };
 
@@ -540,8 +545,7 @@ std::vector<std::uint8_t> FastPruner::first_nodes(const std::vector<std::int64_t
 }
 
 double FastPruner::aim(double target, double best) const {
-    const auto wanted = config_.margin * target;
-    return best <= wanted ? wanted : std::min(target, best + config_.margin * (target - best));
+    return best <= target ? best + config_.margin * (target - best) : target;
 }
 
 void FastPruner::begin(Attempt& attempt) {
@@ -573,12 +577,15 @@ void FastPruner::begin(Attempt& attempt) {
         if (!found.reached || config_.targets[other] > target) {
             continue;
         }
-        if (attempt.full.verdict.loss > attempt.aim || smaller(found.circuit, attempt.circuit)) {
-            Attempt smallest;
-            smallest.task = attempt.task;
-            smallest.circuit = found.circuit;
-            look_at(smallest);
-            attempt.take(std::move(smallest));
+        const auto needed = attempt.full.verdict.loss > attempt.aim;
+        if (needed || smaller(found.circuit, attempt.circuit)) {
+            Attempt stricter;
+            stricter.task = attempt.task;
+            stricter.circuit = found.circuit;
+            look_at(stricter);
+            if (stricter.full.verdict.loss <= attempt.aim) {
+                attempt.take(std::move(stricter));
+            }
         }
     }
 }
@@ -612,8 +619,7 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     const auto loss = attempt->full.verdict.loss;
     const auto done = attempt->leaving_nodes.done && attempt->leaving_edges.done;
     if (loss > attempt->aim || (done && !attempt->skipped_dear)) {
-        const auto reached = loss <= config_.targets[attempt->target];
-        found_[attempt->task][attempt->target] = {attempt->circuit, attempt->full.verdict.calibration, reached};
+        keep(*attempt);
         return;
     }
     const auto look_again = [&] {
@@ -637,6 +643,20 @@ void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
         (of_nodes ? attempt->leaving_nodes : attempt->leaving_edges).done = true;
     }
     work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
+}
+
+void FastPruner::keep(const Attempt& attempt) {
+    const auto target = config_.targets[attempt.target];
+    auto& of_task = found_[attempt.task];
+    FoundCircuit best = {attempt.circuit, attempt.full.verdict.calibration, attempt.full.verdict.loss <= target};
+    for (std::size_t other = 0; other < config_.targets.size(); ++other) {
+        const auto& found = of_task[other];
+        if (found.reached && config_.targets[other] <= target &&
+            (!best.reached || smaller(found.circuit, best.circuit))) {
+            best = found;
+        }
+    }
+    of_task[attempt.target] = std::move(best);
 }
 
 std::vector<FastPruner::Part> FastPruner::node_parts(const Attempt& attempt) const {
@@ -750,19 +770,20 @@ std::vector<std::size_t> FastPruner::ranked_by_gradients(const Attempt& attempt,
     const auto of_nodes = !parts.front().nodes.empty();
     const auto count = of_nodes ? compact.nodes().size() : static_cast<std::int64_t>(compact.edges().size());
     // Of the difference of the answers, whose slope does not vanish where the loss is flat, and without its sign: what
-    // seems to help when it goes helps no more once others are gone, what does next to nothing goes on doing so.
+    // seems to help when it goes helps no more once others are gone, what does next to nothing goes on doing so. For
+    // nodes by sequence, for edges, which are weights of a whole forward, by batch.
     auto change = at::zeros({count}, means_.options());
     for (const double open : {1.0, 0.5}) {
         for (const auto& batch : attempt.quick.judge->batches()) {
             model_->check_cancelled();
-            auto gates = at::full({1, count}, open, means_.options());
+            auto gates = at::full({of_nodes ? batch.examples.sequences() : 1, count}, open, means_.options());
             gates.set_requires_grad(true);
             const auto weights = of_nodes ? compact.weights() : compact.gated(gates);
             GateHook hook(of_nodes ? gates : at::Tensor(), compact.means());
             hook.freeze_norms(batch.norms);
             const auto differences = answer_differences(compact.context(weights), batch.examples, 1, &hook);
             (answer_signs(batch.examples) * differences).sum().backward();
-            change.add_(gates.grad().view({count}).abs());
+            change.add_(gates.grad().abs().sum(0));
         }
     }
     const auto host = change.to(at::kCPU).contiguous();
@@ -828,12 +849,12 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
     std::vector<std::size_t> all(parts.size());
     std::iota(all.begin(), all.end(), 0);
     if (!too_many(parts.size())) {
-        return leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, all)));
+        return leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, all))) > 0;
     }
     auto& leaving = parts.front().nodes.empty() ? attempt.leaving_edges : attempt.leaving_nodes;
     all = ranked_by_gradients(attempt, parts);
     if (leaving.by_gradients(parts.size())) {
-        if (!leave_out(attempt, parts, largest_share(attempt, parts, all))) {
+        if (leave_out(attempt, parts, largest_share(attempt, parts, all)) < least_share(parts.size())) {
             leaving.too_many_for_gradients = parts.size();
         }
         return true;
@@ -844,7 +865,7 @@ bool FastPruner::drop(Attempt& attempt, const std::vector<Part>& parts) {
         const auto begin = all.begin() + static_cast<std::ptrdiff_t>(first);
         const std::vector<std::size_t> some(begin,
                                             begin + static_cast<std::ptrdiff_t>(std::min(size, all.size() - first)));
-        if (leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, some)))) {
+        if (leave_out(attempt, parts, expendable(attempt, parts, ranked_by_runs(attempt, parts, some))) > 0) {
             return true;
         }
     }
@@ -890,9 +911,10 @@ std::vector<std::size_t> FastPruner::ranked_by_runs(Attempt& attempt, const std:
 std::vector<std::size_t> FastPruner::largest_share(const Attempt& attempt, const std::vector<Part>& parts,
                                                    const std::vector<std::size_t>& order) {
     std::vector<std::vector<std::size_t>> variants;
-    for (const auto sixteenths : {8, 6, 4, 3, 2}) {
-        const auto count = order.size() * static_cast<std::size_t>(sixteenths) / 16;
-        variants.emplace_back(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+    for (const auto share : kShares) {
+        if (const auto count = order.size() * share / kSixteenths; count > 0) {
+            variants.emplace_back(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+        }
     }
     const auto taken = first_that_reaches(attempt, parts, variants);
     return taken == variants.size() ? std::vector<std::size_t>() : variants[taken];
@@ -928,7 +950,7 @@ std::vector<std::size_t> FastPruner::expendable(const Attempt& attempt, const st
     return gone;
 }
 
-bool FastPruner::leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone) {
+std::size_t FastPruner::leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone) {
     while (!gone.empty()) {
         Attempt next;
         next.task = attempt.task;
@@ -936,12 +958,12 @@ bool FastPruner::leave_out(Attempt& attempt, const std::vector<Part>& parts, std
         look_at(next);
         if (next.full.verdict.loss <= attempt.aim) {
             attempt.take(std::move(next));
-            return true;
+            return gone.size();
         }
         // Edges into nodes that are gone feed AbsTopK again, which the gates of a variant do not know.
         gone.resize(gone.size() - std::max<std::size_t>(1, gone.size() / 8));
     }
-    return false;
+    return 0;
 }
 
 EdgeCircuit FastPruner::without(const Attempt& attempt, const std::vector<Part>& parts,

@@ -9,7 +9,8 @@
 //      measured for all of them in one pass, from the residual before its half layer on; more than some hundreds
 //      are first made fewer by gradients.
 // A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
-// search aims at a part of it (margin): circuits that just reach it do so by the templates they were chosen on.
+// search aims at a part of the way to it (margin): circuits that just reach it do so by the templates they were chosen
+// on.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -34,7 +35,7 @@ struct FastPruneConfig {
     MaskConfig masks;
     std::vector<double> k_factors;       ///< one mask is learnt for each, with a price of so many times masks.k_coef
     std::vector<double> targets;         ///< nats per sequence
-    double margin = 1.0;                 ///< part of a target that is aimed at
+    double margin = 1.0;                 ///< part of the way from the best there is to a target that is aimed at
     std::int64_t attribution_pairs = 0;  ///< training pairs that attributions are averaged over
     double candidate_factor = 1.0;       ///< candidates for every node that the attribution needs
     std::int64_t selection_pairs = 0;    ///< training pairs, and as many validation pairs, that circuits are judged by
@@ -101,7 +102,7 @@ private:
     struct Leaving;
     struct Part;
 
-    /// Loss that a search for a target aims at: a part of it, or as far below it where the best there is has `best`.
+    /// Loss that a search for a target aims at: a part of the way from the best there is; more for a looser target.
     [[nodiscard]] double aim(double target, double best) const;
     void attribute(std::size_t task);
     /// With tied queries and keys, open both where one is.
@@ -110,6 +111,8 @@ private:
     void learn();
     void choose(std::size_t task);
     void clean(const std::shared_ptr<Attempt>& attempt);
+    /// Keep what an attempt has found, or what a stricter target has where that is smaller.
+    void keep(const Attempt& attempt);
     /// Settle the circuit that an attempt begins with.
     void begin(Attempt& attempt);
     /// Compact and judge the circuit of an attempt.
@@ -141,8 +144,8 @@ private:
     /// Those of an order that can go together.
     [[nodiscard]] std::vector<std::size_t> expendable(const Attempt& attempt, const std::vector<Part>& parts,
                                                       const std::vector<std::size_t>& order);
-    /// Leave out as many of them as the whole circuit allows. @return whether any.
-    bool leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone);
+    /// Leave out as many of them as the whole circuit allows. @return how many.
+    std::size_t leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone);
     [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
                                       const std::vector<std::size_t>& gone) const;
     [[nodiscard]] std::vector<std::uint8_t> first_nodes(const std::vector<std::int64_t>& order,

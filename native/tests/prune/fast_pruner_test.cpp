@@ -230,6 +230,28 @@ TEST_F(FastPruning, FindsAWholeCurveInOneSearch) {
     EXPECT_LE(edges(2), edges(1));
 }
 
+TEST_F(FastPruning, NeverMeetsALooserTargetByALargerCircuit) {
+    auto config = small_fast_json();
+    config["margin"] = 0.2;
+    const std::vector<double> targets = {0.15, 0.01, 0.003, 0.0015, 0.001, 0.0007};  // some near the best there is
+    config["targets"] = targets;
+    const auto pruner = search(config);
+    for (std::size_t i = 0; i + 1 < targets.size(); ++i) {
+        if (pruner->found(0, i + 1).reached) {
+            EXPECT_TRUE(pruner->found(0, i).reached) << targets[i];
+            EXPECT_LE(pruner->found(0, i).circuit.edges->size(), pruner->found(0, i + 1).circuit.edges->size())
+                << targets[i];
+        }
+    }
+}
+
+TEST_F(FastPruning, RanksFewPartsByGradientsWhenAskedTo) {
+    auto config = small_fast_json();
+    config["exact_parts"] = 0;
+    config["targets"] = {0.6};  // hardly better than guessing: a handful of parts
+    EXPECT_TRUE(search(config)->found(0, 0).reached);
+}
+
 TEST_F(FastPruning, SeveralTasksShareOneBatchOfMasks) {
     const auto pruner = search(small_fast_json(), {task(), task(9)});
     ASSERT_EQ(pruner->tasks(), 2U);

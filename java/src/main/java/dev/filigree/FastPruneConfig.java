@@ -11,7 +11,7 @@ import java.util.List;
  * @param options what is asked of circuits
  * @param kFactors one mask is learnt for each, with a price of so many times kCoef
  * @param targets two-way losses to reach, nats per sequence; a circuit is found for each
- * @param margin part of a target that is aimed at, above 0 and at most 1
+ * @param margin a search aims at this part of the way from the best there is to a target
  * @param attributionPairs training pairs that attributions are averaged over
  * @param candidateFactor candidates for every node that the attribution needs, at least 1
  * @param selectionPairs training pairs, and as many validation pairs, that circuits are judged by

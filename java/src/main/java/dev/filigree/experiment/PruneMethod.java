@@ -15,7 +15,7 @@ public enum PruneMethod {
   PUBLISHED;
 
   /** Raised when a method finds other circuits with the same configuration. */
-  static final int VERSION = 5;
+  static final int VERSION = 6;
 
   /** Name on the command line and in files. */
   public String key() {

@@ -162,7 +162,7 @@ public final class PruneRun {
             found.keep(), found.edges(), found.calibration(), found.reached(), fewer.tokens());
   }
 
-  /** What leaving out tokens may spend of a target: as little as the search for the circuit. */
+  /** Loss to keep when tokens are left out: a part of the way from the circuit's to the target. */
   private double aim(FoundCircuit found, double target, TaskExamples examples, float[] means) {
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
     double scale = found.calibration().scale();
@@ -172,7 +172,7 @@ public final class PruneRun {
             model.evaluate(examples.train(), mask, scale, shift).loss(),
             model.evaluate(examples.validation(), mask, scale, shift).loss());
     double margin = search.fast().margin();
-    return Math.max(margin * target, Math.min(target, loss + margin * (target - loss)));
+    return Math.min(target, loss + margin * (target - loss));
   }
 
   /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */
