@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -187,24 +188,35 @@ TEST_F(FastPruning, JudgesByAnyNumberOfPairs) {
 TEST_F(FastPruning, GoesOnAfterItWasCancelled) {
     const auto whole = search();
     FastPruner pruner({task()}, parse_fast_prune_config(small_fast_json().dump()), means_);
-    std::atomic<int> left = 60;
+    std::atomic<bool> cleaning = false;
     std::thread other([&] {
-        for (; left > 0; --left) {
-            model_->cancel();
-            std::this_thread::sleep_for(std::chrono::milliseconds(4));
-        }
+        const auto cancel_often = [] {
+            for (int i = 0; i < 30; ++i) {
+                model_->cancel();
+                std::this_thread::sleep_for(std::chrono::milliseconds(4));
+            }
+        };
+        cancel_often();
+        cleaning.wait(false);
+        cancel_often();
     });
-    int cancelled = 0;
+    std::map<FastPrunePhase, int> cancelled;
     while (!pruner.finished()) {
+        const auto phase = pruner.phase();
+        if (phase == FastPrunePhase::kClean) {
+            cleaning = true;
+            cleaning.notify_one();
+        }
         try {
             pruner.advance();
         } catch (const Error& e) {
             ASSERT_EQ(e.status(), FG_CANCELLED);
-            ++cancelled;
+            ++cancelled[phase];
         }
     }
     other.join();
-    EXPECT_GT(cancelled, 0);
+    EXPECT_GT(cancelled[FastPrunePhase::kAttribute] + cancelled[FastPrunePhase::kLearn], 0);
+    EXPECT_GT(cancelled[FastPrunePhase::kClean], 0);
     EXPECT_EQ(pruner.found(0, 0).circuit.keep, whole->found(0, 0).circuit.keep);
     EXPECT_EQ(pruner.found(0, 0).circuit.edges->size(), whole->found(0, 0).circuit.edges->size());
 }

@@ -25,7 +25,11 @@ function powersOfTen(low, high) {
       }
     }
   }
-  return found.length > 6 ? found.filter(v => Number.isInteger(Math.log10(v))) : found;
+  if (found.length <= 6) {
+    return found;
+  }
+  const coarse = found.filter(v => !String(v).replace(/[.0]/g, '').startsWith('2'));
+  return coarse.length <= 6 ? coarse : found.filter(v => Number.isInteger(Math.log10(v)));
 }
 
 /**
@@ -118,9 +122,9 @@ function axisTicks({log, values}, low, high) {
  * Points with two axes of any kind, joined in the order they are given.
  * x, y: {name, log, format, values (ticks, else round numbers)}
  * series: [{label, colour (class), dashed, points: [{x, y, low, high, label}]}]; low and high are the ends of an interval
- * note: one sentence on what to see; reference: a y at which to draw a line
+ * note: one sentence on what to see
  */
-function pointChart({title, unit, x, y, series, note, reference}) {
+function pointChart({title, unit, x, y, series, note}) {
   const [width, height, left, right, top, bottom] = [420, 300, 50, 18, 26, 44];
   const fits = p => isNumber(p.x) && isNumber(p.y) && (!x.log || p.x > 0) && (!y.log || p.y > 0);
   const drawn = series.map(s => ({...s, points: s.points.filter(fits)})).filter(s => s.points.length > 0);
@@ -139,8 +143,7 @@ function pointChart({title, unit, x, y, series, note, reference}) {
     return [low - room, high + room];
   };
   const [xMin, xMax] = span(x, all.map(p => p.x), 0.08);
-  const [yMin, yMax] = span(y, [...all.flatMap(p => [p.y, p.low, p.high].filter(isNumber)),
-    ...isNumber(reference) ? [reference] : []], 0.1);
+  const [yMin, yMax] = span(y, all.flatMap(p => [p.y, p.low, p.high].filter(isNumber)), 0.1);
   const scale = ({log}, value, low, high) => log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   const px = v => left + (width - left - right) * scale(x, v, xMin, xMax);
   const py = v => height - bottom - (height - top - bottom) * scale(y, v, yMin, yMax);
@@ -154,9 +157,6 @@ function pointChart({title, unit, x, y, series, note, reference}) {
     frame.append(
       svg('line', {x1: px(value), x2: px(value), y1: top, y2: height - bottom}),
       svg('text', {x: px(value), y: height - bottom + 16, 'text-anchor': 'middle'}, x.format(value)));
-  }
-  if (isNumber(reference)) {
-    frame.append(svg('line', {class: 'zero', x1: left, x2: width - right, y1: py(reference), y2: py(reference)}));
   }
   frame.append(
     svg('text', {x: width - right, y: height - 8, 'text-anchor': 'end'}, x.name),

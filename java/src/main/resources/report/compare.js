@@ -147,7 +147,7 @@ function trends() {
   }
   if (variants.length > 0) {
     charts.push(ratioChart('Trained otherwise', {name: 'held-out loss, nats per token', format: v => decimal(v, 3)},
-      [{label: visible(result.middle), colour: COLOURS[0], points: [ratioPoint(middle, middle.loss, 'as published')]},
+      [{label: visible(result.middle), colour: COLOURS[0], points: [ratioPoint(middle, middle.loss, visible(result.preset))]},
         ...variants.map((m, i) => ({
           label: visible(m.variant), colour: COLOURS[(i + 1) % COLOURS.length], points: [ratioPoint(m, m.loss, visible(m.variant))],
         }))], 'Up and to the left is better.'));
@@ -186,15 +186,16 @@ function taskTable() {
   const rows = result.tasks.map(row => element('tr', {class: row.reason === null ? null : 'quiet'},
     element('th', {scope: 'row'}, words(row.task)),
     [decimal(row.model_loss, 3), count(row.sparse && row.sparse.nodes), count(row.sparse && row.sparse.edges),
-      row.sparse ? decimal(row.sparse.loss_final, 3) : '–', count(row.dense && row.dense.nodes), count(row.dense && row.dense.edges)]
+      row.sparse ? decimal(row.sparse.loss_final, 3) : '–', count(row.dense && row.dense.nodes), count(row.dense && row.dense.edges),
+      row.dense ? decimal(row.dense.loss_final, 3) : '–']
       .map(value => element('td', {class: 'n'}, value)),
     row.reason === null ? element('td', {class: 'n'}, element('b', {}, times(row.edge_ratio)))
       : element('td', {class: 'reason'}, visible(row.reason))));
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every task'},
     element('table', {class: 'plain'},
-      element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}; dense sizes are interpolated`),
+      element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}; dense sizes are interpolated, dense losses the worse of two`),
       element('thead', {}, element('tr', {}, ['task', 'whole model', 'nodes', 'edges', 'final loss', 'dense nodes', 'dense edges',
-        'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
+        'dense final loss', 'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, rows)));
 }
 

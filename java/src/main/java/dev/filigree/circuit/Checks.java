@@ -49,6 +49,16 @@ public record Checks(
   /** Two-way loss up to which a model, or a circuit, does a task; nats per sequence. */
   public static final double GATE_LIMIT = 0.15;
 
+  /**
+   * Highest loss on validation examples of a model that does a task well enough to look for a
+   * circuit.
+   *
+   * @param target loss that the circuit is to reach
+   */
+  public static double searchLimit(double target) {
+    return Math.max(target, GATE_LIMIT);
+  }
+
   /** What a compacted model and the whole one may differ by, relative to a loss. */
   private static final double ROUNDING = 1e-4;
 

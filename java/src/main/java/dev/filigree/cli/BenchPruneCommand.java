@@ -135,9 +135,13 @@ final class BenchPruneCommand implements Callable<Integer> {
         found.reached() ? found.holds() ? "" : "  does not hold" : "  target missed");
   }
 
+  private static String mean(Double size) {
+    return size == null ? "-" : "%,.1f".formatted(size);
+  }
+
   private static void print(PrintWriter out, String task, String method, Sum sum) {
     out.printf(
-        "%-26s %-10s %8.2f %,6.1f %,6.1f  %d hold%n",
-        task, method, sum.seconds(), sum.nodes(), sum.edges(), sum.holds());
+        "%-26s %-10s %8.2f %6s %6s  %d hold%n",
+        task, method, sum.seconds(), mean(sum.nodes()), mean(sum.edges()), sum.holds());
   }
 }

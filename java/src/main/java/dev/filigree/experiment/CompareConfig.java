@@ -155,7 +155,9 @@ public record CompareConfig(
     }
     for (int width : widths) {
       for (double fraction : kept) {
-        cells.add(sparse(name(width, fraction), width, fraction, steps.getFirst(), null));
+        if (fits(width, fraction)) {
+          cells.add(sparse(name(width, fraction), width, fraction, steps.getFirst(), null));
+        }
       }
     }
     for (long more : steps.subList(1, steps.size())) {
@@ -170,6 +172,22 @@ public record CompareConfig(
       throw new ConfigException("two variants have the same name");
     }
     return cells;
+  }
+
+  /** Names of the sparse models that would keep more weights than they have: they are not made. */
+  List<String> withoutRoom() {
+    return widths.stream()
+        .flatMap(
+            width ->
+                kept.stream()
+                    .filter(fraction -> !fits(width, fraction))
+                    .map(fraction -> name(width, fraction)))
+        .toList();
+  }
+
+  /** Whether the block matrices of a width have as many weights as a fraction of the preset's. */
+  private boolean fits(int width, double fraction) {
+    return fraction * Math.pow((double) base.model().dModel() / width, 2) <= 1;
   }
 
   private CompareCell sparse(
@@ -187,7 +205,7 @@ public record CompareConfig(
     set(settings, "model.n_head", (long) model.nHead() * width / model.dModel());
     set(settings, "model.d_mlp", (long) model.dMlp() * width / model.dModel());
     String fractions = "train.sparsity.fractions.";
-    set(settings, fractions + "matrix", share(fraction * narrower * narrower));
+    set(settings, fractions + "matrix", fraction * narrower * narrower);
     set(settings, fractions + "embedding", share(own.embedding() * scale * narrower));
     set(settings, fractions + "unembedding", share(own.unembedding() * scale * narrower));
     set(settings, fractions + "bias", share(own.bias() * scale * narrower));

@@ -12,9 +12,9 @@ import dev.filigree.experiment.DenseLadder.Size;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -90,8 +90,10 @@ public record CompareResult(
    *
    * @param below name of the dense model with the lower loss
    * @param above of the one with the higher loss
+   * @param lossFinal the worse of their circuits' losses on final examples
    */
-  public record DenseSize(double nodes, double edges, String below, String above) {}
+  public record DenseSize(
+      double nodes, double edges, String below, String above, double lossFinal) {}
 
   /**
    * One model.
@@ -272,7 +274,10 @@ public record CompareResult(
                       s.nodes(),
                       s.edges(),
                       around.get().below().name(),
-                      around.get().above().name()));
+                      around.get().above().name(),
+                      Math.max(
+                          lossFinal(around.get().below(), task),
+                          lossFinal(around.get().above(), task))));
       String reason = reason(model, task, own, around, dense);
       return new TaskRow(
           task,
@@ -282,6 +287,14 @@ public record CompareResult(
           reason != null ? null : Double.valueOf(dense.get().edges() / own.get().edges()),
           reason != null ? null : Double.valueOf(dense.get().nodes() / own.get().nodes()),
           reason);
+    }
+
+    private double lossFinal(Rung rung, String task) {
+      return named(rung.name()).circuit(task, plan.target()).orElseThrow().lossFinal();
+    }
+
+    private CompareCellResult named(String name) {
+      return models.stream().filter(model -> model.name().equals(name)).findFirst().orElseThrow();
     }
 
     private String reason(
@@ -310,8 +323,7 @@ public record CompareResult(
 
     /** Why a dense model has no circuit of a task; empty when it has one. */
     private Optional<String> denseReason(String name, String task) {
-      CompareCellResult dense =
-          models.stream().filter(model -> model.name().equals(name)).findFirst().orElseThrow();
+      CompareCellResult dense = named(name);
       if (dense.circuit(task, plan.target()).isPresent()) {
         return Optional.empty();
       }
@@ -319,7 +331,9 @@ public record CompareResult(
       return Optional.of(
           search.outcome() == Outcome.NOT_LEARNT
               ? name + " does not do it"
-              : "no circuit of " + name + " reaches the loss");
+              : search.at(plan.target()).isPresent()
+                  ? "the circuit of " + name + " has no edge"
+                  : "no circuit of " + name + " reaches the loss");
     }
 
     private static Optional<String> missing(
@@ -425,37 +439,69 @@ public record CompareResult(
           limits.add(cell.model().name() + " has no match: there is no dense model.");
         }
       }
-      OptionalInt fewest =
-          cells.stream()
-              .filter(cell -> cell.edges() == null && cell.model().loss() != null)
-              .mapToInt(Cell::done)
-              .min();
+      boolean leftOut =
+          cells.stream().anyMatch(cell -> cell.edges() == null && cell.model().loss() != null);
       if (common.isEmpty()) {
-        limits.add("No task is done by all models, so there is nothing to draw over the grid.");
+        limits.add(
+            "No task is done by all models that do half as many as the best, so there is nothing"
+                + " to draw over the grid.");
       } else {
         limits.add(
             "Sizes over the grid are over the %d tasks that all its models do%s."
                 .formatted(
                     common.size(),
-                    fewest.isPresent()
+                    leftOut
                         ? "; models that do fewer than half as many as the best are left out"
                         : ""));
       }
-      long loose =
-          rows.stream()
-              .filter(row -> row.reason() == null)
-              .filter(row -> row.sparse().lossFinal() > plan.target())
-              .count();
-      if (loose > 0) {
-        limits.add(
-            "Sizes are chosen on validation examples; %d of the counted sparse circuits are above %s"
-                    .formatted(loose, plan.target())
-                + " on final ones.");
+      for (String name : plan.withoutRoom()) {
+        limits.add(name + " is not there: it would keep more weights than its matrices have.");
       }
+      finals(rows).ifPresent(limits::add);
       limits.add(
-          "Learning rates are those of the preset at every width and fraction, not searched for"
-              + " each.");
+          "Learning rates are fixed, not searched for each model: %s."
+              .formatted(
+                  Stream.of(Kind.SPARSE, Kind.DENSE)
+                      .map(kind -> kind.name().toLowerCase(Locale.ROOT) + " " + rates(kind))
+                      .collect(Collectors.joining(", "))));
       return limits;
+    }
+
+    private String rates(Kind kind) {
+      return plan.cells().stream()
+          .filter(cell -> cell.kind() == kind)
+          .map(cell -> "%.4g".formatted(cell.config().train().lr()))
+          .distinct()
+          .collect(Collectors.joining(" and "));
+    }
+
+    /** What is left of the ratio when circuits have to reach the loss on final examples too. */
+    private Optional<String> finals(List<TaskRow> rows) {
+      List<TaskRow> counted = rows.stream().filter(row -> row.reason() == null).toList();
+      List<TaskRow> sparse =
+          counted.stream().filter(row -> row.sparse().lossFinal() <= plan.target()).toList();
+      long dense = counted.stream().filter(row -> row.dense().lossFinal() <= plan.target()).count();
+      if (sparse.size() == counted.size() && dense == counted.size()) {
+        return Optional.empty();
+      }
+      List<Double> both =
+          sparse.stream()
+              .filter(row -> row.dense().lossFinal() <= plan.target())
+              .map(TaskRow::edgeRatio)
+              .toList();
+      return Optional.of(
+          "Circuits are chosen on validation examples; on final ones, %d of %d sparse ones are above"
+                  .formatted(counted.size() - sparse.size(), counted.size())
+              + " %s, and for %d tasks a dense one is. %s"
+                  .formatted(
+                      plan.target(),
+                      counted.size() - dense,
+                      Bootstrap.geometricMean(both)
+                          .map(
+                              ratio ->
+                                  "Over the others, %d, the ratio is %.1f."
+                                      .formatted(both.size(), ratio))
+                          .orElse("No task is left.")));
     }
   }
 }

@@ -97,8 +97,11 @@ public final class CompareRun {
   /** A cell and its folder, which has its hash in its name. */
   private record Place(CompareCell cell, Path path) {
     boolean trained() {
-      return RunFolder.exists(path) && RunFolder.open(path).result().isPresent()
-          || Files.exists(path.resolve(DIVERGED));
+      return RunFolder.exists(path) && RunFolder.open(path).result().isPresent() || hasDiverged();
+    }
+
+    boolean hasDiverged() {
+      return Files.exists(path.resolve(DIVERGED));
     }
   }
 
@@ -252,20 +255,14 @@ public final class CompareRun {
     RunConfig config = cell.config();
     try (PreparedData data = PreparedData.open(text, config);
         Model model = engine.createModel(config.model(), config.init());
-        Trainer trainer =
-            model.trainer(
-                StepBench.steady(
-                    config.train().batchSize(),
-                    config.train().seqLen(),
-                    config.train().sparsity().fractions()),
-                data.trainStreams())) {
+        Trainer trainer = model.trainer(StepBench.settled(config.train()), data.trainStreams())) {
       trainer.step(StepBench.WARM_UP);
       return trainer.step(PROBE_STEPS).seconds() / PROBE_STEPS;
     }
   }
 
   private int openSearches(Place place) {
-    if (Files.exists(place.path().resolve(DIVERGED))) {
+    if (place.hasDiverged()) {
       return 0;
     }
     return (int) plan.tasks().stream().filter(task -> read(place, task).isEmpty()).count();
@@ -349,7 +346,12 @@ public final class CompareRun {
    */
   private boolean train(Place place, RunFolder text, Optional<Place> teacher) throws Stopped {
     if (place.trained()) {
-      return !Files.exists(place.path().resolve(DIVERGED));
+      return !place.hasDiverged();
+    }
+    if (teacher.filter(Place::hasDiverged).isPresent()) {
+      String reason = "its teacher, %s, has diverged".formatted(teacher.get().cell().name());
+      write(place.path().resolve(DIVERGED), reason + "\n");
+      return false;
     }
     boolean fresh =
         !RunFolder.exists(place.path())
@@ -398,6 +400,9 @@ public final class CompareRun {
 
   /** Make the circuits of the run those that count: another plan may have left its own there. */
   private void showCounted(Place place) {
+    if (place.hasDiverged()) {
+      return;
+    }
     RunFolder run = RunFolder.open(place.path());
     try {
       for (String task : plan.tasks()) {
@@ -518,13 +523,41 @@ public final class CompareRun {
 
   private CompareCellResult result(Place place) {
     CompareCell cell = place.cell();
+    String path = folder.relativize(place.path()).toString();
+    if (!RunFolder.exists(place.path())) { // not begun, for want of a teacher
+      return result(cell, path, null, diverged(place), 0, null, 0, 0, List.of());
+    }
     RunFolder run = RunFolder.open(place.path());
-    RunSummary summary = RunSummary.of(folder, run);
-    Optional<RunFolder.Result> trained = run.result();
-    List<Search> searches =
-        trained.isEmpty()
-            ? List.of()
-            : plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList();
+    String trainedBy = run.manifest().path("git").textValue();
+    Long nonzeros = RunSummary.of(folder, run).nonzeros();
+    long left = nonzeros == null ? 0 : nonzeros;
+    return run.result()
+        .map(
+            trained ->
+                result(
+                    cell,
+                    path,
+                    trainedBy,
+                    null,
+                    trained.elapsedTokens(),
+                    trained.testXent(),
+                    left,
+                    trained.seconds(),
+                    plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList()))
+        .orElseGet(
+            () -> result(cell, path, trainedBy, diverged(place), 0, null, left, 0, List.of()));
+  }
+
+  private static CompareCellResult result(
+      CompareCell cell,
+      String run,
+      String trainedBy,
+      String diverged,
+      long tokens,
+      Double loss,
+      long nonzeros,
+      double seconds,
+      List<Search> searches) {
     return new CompareCellResult(
         cell.name(),
         cell.kind(),
@@ -532,13 +565,13 @@ public final class CompareRun {
         cell.kept(),
         cell.steps(),
         cell.variant(),
-        folder.relativize(place.path()).toString(),
-        run.manifest().path("git").textValue(),
-        trained.isPresent() ? null : diverged(place),
-        trained.map(RunFolder.Result::elapsedTokens).orElse(0L),
-        trained.map(RunFolder.Result::testXent).orElse(null),
-        summary.nonzeros() == null ? 0 : summary.nonzeros(),
-        trained.map(RunFolder.Result::seconds).orElse(0.0),
+        run,
+        trainedBy,
+        diverged,
+        tokens,
+        loss,
+        nonzeros,
+        seconds,
         searches);
   }
 

@@ -82,11 +82,12 @@ public final class PruneBench {
   /**
    * One method over all rows.
    *
-   * @param nodes geometric mean over the tasks where both methods reached the target
+   * @param nodes geometric mean over the tasks where both methods reached the target; null where
+   *     there is none
    * @param edges the same, a circuit without edges counted as one
    * @param holds circuits that hold on final examples
    */
-  public record Sum(double seconds, double mostSeconds, double nodes, double edges, int holds) {}
+  public record Sum(double seconds, double mostSeconds, Double nodes, Double edges, int holds) {}
 
   /**
    * Everything.
@@ -120,7 +121,7 @@ public final class PruneBench {
     for (Task task : tasks) {
       try (TaskExamples examples = session.examples(task, search)) {
         Evidence.Scores whole = session.whole(examples);
-        if (whole.validation().loss() > Math.max(search.targetLoss(), Checks.GATE_LIMIT)) {
+        if (whole.validation().loss() > Checks.searchLimit(search.targetLoss())) {
           skipped.add(task.name());
           continue;
         }
@@ -239,11 +240,9 @@ public final class PruneBench {
         (int) found.stream().filter(Found::holds).count());
   }
 
-  private static double geometricMean(List<Found> found, ToDoubleFunction<Found> size) {
-    return Math.exp(
-        found.stream()
-            .mapToDouble(one -> Math.log(Math.max(1, size.applyAsDouble(one))))
-            .average()
-            .orElse(0));
+  private static Double geometricMean(List<Found> found, ToDoubleFunction<Found> size) {
+    return Bootstrap.geometricMean(
+            found.stream().map(one -> Math.max(1, size.applyAsDouble(one))).toList())
+        .orElse(null);
   }
 }

@@ -92,7 +92,7 @@ public final class PruneRun {
   List<Circuit> run(Task task, List<Double> targets, double least) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double limit = Math.max(least, Checks.GATE_LIMIT);
+      double limit = Checks.searchLimit(least);
       if (whole.validation().loss() > limit) {
         throw notLearnt(task, whole.validation(), limit);
       }

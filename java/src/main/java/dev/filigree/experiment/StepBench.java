@@ -20,6 +20,10 @@ import java.util.stream.IntStream;
 public final class StepBench {
   static final int WARM_UP = 2;
 
+  private static final long MANY_STEPS = 1_000_000;
+  private static final TrainConfig.Anneal AT_ONCE =
+      new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
+
   private final Engine engine;
   private final Precision precision;
   private final int repeats;
@@ -74,6 +78,22 @@ public final class StepBench {
     }
   }
 
+  /** The same training, its steps alike: annealed from the second one on, without a teacher. */
+  static TrainConfig settled(TrainConfig train) {
+    TrainConfig.Sparsity own = train.sparsity();
+    return train
+        .withSteps(MANY_STEPS)
+        .withDistill(TrainConfig.Distill.OFF)
+        .withSparsity(
+            new TrainConfig.Sparsity(
+                own.fractions(),
+                AT_ONCE,
+                own.minimumAlive(),
+                own.sharkfin(),
+                own.revive(),
+                own.levels()));
+  }
+
   /**
    * Return a configuration whose steps are alike: annealed from the second one on.
    *
@@ -83,10 +103,8 @@ public final class StepBench {
    */
   public static TrainConfig steady(int batch, int length, TrainConfig.Fractions fractions) {
     TrainConfig tiny = Presets.TINY.config().train();
-    TrainConfig.Anneal over =
-        new TrainConfig.Anneal(TrainConfig.Shape.LINEAR, 0, Double.MIN_NORMAL, 1);
     return new TrainConfig(
-        1_000_000,
+        MANY_STEPS,
         batch,
         length,
         1,
@@ -95,7 +113,7 @@ public final class StepBench {
         tiny.adam(),
         tiny.weightDecay(),
         tiny.gradient(),
-        new TrainConfig.Sparsity(fractions, over, tiny.sparsity().minimumAlive(), false));
+        new TrainConfig.Sparsity(fractions, AT_ONCE, tiny.sparsity().minimumAlive(), false));
   }
 
   /**

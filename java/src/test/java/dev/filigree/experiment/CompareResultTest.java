@@ -40,6 +40,10 @@ class CompareResultTest {
 
   /** A circuit that reaches its loss; at 0.4 with half the edges. */
   private static Search found(String task, int nodes, int edges) {
+    return found(task, nodes, edges, 0.16);
+  }
+
+  private static Search found(String task, int nodes, int edges, double lossFinal) {
     return new Search(
         task,
         Outcome.SEARCHED,
@@ -48,7 +52,7 @@ class CompareResultTest {
         "c0ffee",
         List.of(
             new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41),
-            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, 0.16)));
+            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, lossFinal)));
   }
 
   private static Search notLearnt(String task) {
@@ -240,6 +244,58 @@ class CompareResultTest {
   }
 
   @Test
+  void circuitsAboveTheLossOnFinalExamplesAreToldOnBothSides() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    assertThat(CompareResult.of(PLAN, models, 7).limits())
+        .anyMatch(
+            limit ->
+                limit.endsWith(
+                    "2 of 2 sparse ones are above 0.15, and for 2 tasks a dense one is."
+                        + " No task is left."));
+    models.set(
+        0,
+        model(
+            "dense 16",
+            Kind.DENSE,
+            16,
+            null,
+            3.0,
+            found("a", 40, 400, 0.1),
+            found("b", 9, 9),
+            notLearnt("c")));
+    models.set(
+        1,
+        model(
+            "dense 32",
+            Kind.DENSE,
+            32,
+            null,
+            2.0,
+            found("a", 40, 1600, 0.1),
+            found("b", 9, 9),
+            notLearnt("c")));
+    models.set(
+        2,
+        model(
+            MIDDLE,
+            Kind.SPARSE,
+            128,
+            1.0 / 16,
+            2.5,
+            found("a", 10, 80, 0.1),
+            found("b", 10, 10, 0.1),
+            notLearnt("c")));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.tasks().getFirst().dense().lossFinal()).isEqualTo(0.1);
+    assertThat(result.limits())
+        .anyMatch(
+            limit ->
+                limit.endsWith(
+                    "0 of 2 sparse ones are above 0.15, and for 1 tasks a dense one is."
+                        + " Over the others, 1, the ratio is 10.0."));
+  }
+
+  @Test
   void theFileReadsBackAsItWas() {
     CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
     assertThat(Json.read(Json.write(result), CompareResult.class)).isEqualTo(result);
@@ -265,6 +321,15 @@ class CompareResultTest {
     }
     assertThat(named(cells, "dense 32").config().train().sparsity().fractions().matrix()).isOne();
     assertThat(named(cells, MIDDLE + ", 3,000 steps").config().train().steps()).isEqualTo(3000);
+  }
+
+  @Test
+  void aWidthWithoutSoManyWeightsIsLeftOut() {
+    CompareConfig grid = CompareConfig.of(Presets.NANO, Presets.NANO.config(), TASKS);
+    assertThat(grid.withoutRoom()).containsExactly("sparse 32, 1/2");
+    assertThat(grid.cells().stream().map(CompareCell::name))
+        .contains("sparse 32, 1/4")
+        .doesNotContain("sparse 32, 1/2");
   }
 
   @Test

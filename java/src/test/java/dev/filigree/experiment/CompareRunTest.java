@@ -7,7 +7,9 @@ import dev.filigree.Engine;
 import dev.filigree.EngineOptions;
 import dev.filigree.FastPruneStats;
 import dev.filigree.TrainStats;
+import dev.filigree.experiment.CompareConfig.Variant;
 import dev.filigree.experiment.CompareRun.Estimate;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,7 +28,7 @@ class CompareRunTest {
 
   @TempDir private Path folder;
 
-  private static CompareConfig plan() {
+  private static CompareConfig plan(Variant... variants) {
     RunConfig base =
         Presets.NANO
             .config()
@@ -46,7 +48,7 @@ class CompareRunTest {
         List.of("single_double_quote"),
         1, // guessing meets it
         List.of(),
-        List.of());
+        List.of(variants));
   }
 
   /** Stops the run when something happens for the n-th time. */
@@ -102,6 +104,21 @@ class CompareRunTest {
         assertThat(point.edges()).isEqualTo(wanted.edges());
         assertThat(point.lossFinal()).isEqualTo(wanted.lossFinal());
       }
+    }
+  }
+
+  @Test
+  void aTeacherThatDivergedTeachesNobody() throws IOException {
+    try (Engine engine = Engine.open(new EngineOptions("cpu", 1))) {
+      CompareResult whole =
+          new CompareRun(engine, folder, plan(), Progress.SILENT).run(estimate -> {}).orElseThrow();
+      String dense = whole.cells().getFirst().model().run();
+      Files.writeString(folder.resolve(dense).resolve("diverged"), "the loss is not finite\n");
+      CompareConfig taught = plan(Variant.parse("taught:train.distill.weight=0.5"));
+      CompareResult result =
+          new CompareRun(engine, folder, taught, Progress.SILENT).run(estimate -> {}).orElseThrow();
+      assertThat(result.cells().getLast().model().diverged())
+          .isEqualTo("its teacher, dense 16, has diverged");
     }
   }
 
