@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Gate;
+import dev.filigree.circuit.Checks.NodeDelta;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Grade.Verdict;
 import dev.filigree.data.AtomicFile;
@@ -101,11 +102,16 @@ public record Evidence(
         examples);
   }
 
-  /** Whether it is about this circuit in this model. */
+  /** Whether it is about this circuit in this model: its nodes, and as many edges. */
   public boolean isAbout(Circuit circuit, Source model) {
     return source.isSameAs(model)
         && nodes == circuit.counts().nodes()
-        && edges == circuit.counts().edges();
+        && edges == circuit.counts().edges()
+        && (checks.ablations() == null
+            || checks.ablations().nodes().stream()
+                .map(NodeDelta::node)
+                .toList()
+                .equals(circuit.nodes().stream().map(Circuit.Node::index).toList()));
   }
 
   /** Evidence for a model that fails the gate, so that there is no circuit. */

@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.filigree.Calibration;
 import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks.Ablations;
 import dev.filigree.circuit.Checks.Difference;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Final;
 import dev.filigree.circuit.Checks.Gate;
 import dev.filigree.circuit.Checks.Interchange;
 import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.NodeDelta;
 import dev.filigree.circuit.Checks.Sufficient;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Losses;
@@ -22,6 +24,7 @@ import dev.filigree.circuit.Drift.Item;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.json.Json;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class DriftTest {
@@ -38,6 +41,20 @@ class DriftTest {
             "model_loss", "loss_validation", "loss_final", "correlation", "flipped", "edges")
         .contains("check:gate", "check:necessary")
         .doesNotContain("check:seeds");
+  }
+
+  @Test
+  void evidenceIsAboutTheNodesThatItNames() {
+    assertThat(naming(0, 40, 41, 70).isAbout(circuit(), source())).isTrue();
+    assertThat(naming(0, 40, 42, 70).isAbout(circuit(), source())).isFalse();
+    Source other = new Source("tiny", 2000, "another", "bb", new SplitHashes("c", "d", "e"));
+    assertThat(naming(0, 40, 41, 70).isAbout(circuit(), other)).isFalse();
+  }
+
+  /** Evidence for a circuit of these nodes. */
+  private static Evidence naming(Integer... nodes) {
+    List<NodeDelta> deltas = Stream.of(nodes).map(node -> new NodeDelta(node, 0.4, 0.02)).toList();
+    return evidence(0.02, 0.10, 0.6, 0.95, new Ablations(32, deltas, null));
   }
 
   @Test
@@ -123,6 +140,11 @@ class DriftTest {
   }
 
   private static Evidence evidence(double model, double loss, double without, double flipped) {
+    return evidence(model, loss, without, flipped, null);
+  }
+
+  private static Evidence evidence(
+      double model, double loss, double without, double flipped, Ablations ablations) {
     Scores scores = new Scores(stats(model), stats(model));
     return Evidence.of(
         circuit(),
@@ -140,7 +162,7 @@ class DriftTest {
                     new Difference(2, 1), new Difference(-2, -1),
                     new Difference(1, 1), new Difference(-1, -2))),
             null,
-            null,
+            ablations,
             null,
             null,
             null,
