@@ -470,7 +470,7 @@ public record CompareResult(
     private String rates(Kind kind) {
       return plan.cells().stream()
           .filter(cell -> cell.kind() == kind)
-          .map(cell -> "%.4g".formatted(cell.config().train().lr()))
+          .map(cell -> String.valueOf(cell.config().train().lr()))
           .distinct()
           .collect(Collectors.joining(" and "));
     }
