@@ -99,7 +99,9 @@ def missed(result):
         for row in result["prune"]["tasks"]:
             if not row["fast"]["reached"]:
                 lines.append(f"fast pruning of {row['task']} misses its target")
-        if fast["edges"] > published["edges"]:
+        if fast["edges"] is None:
+            lines.append("no task has circuits of both methods that reach the target")
+        elif fast["edges"] > published["edges"]:
             lines.append(f"fast circuits have {fast['edges']:.1f} edges, published ones {published['edges']:.1f}")
     return lines
 
@@ -286,7 +288,7 @@ def alternatives_tables(result):
 def prune_tables(prune):
     yield "### Pruning\n"
     yield (
-        f"Both methods on the tasks that {prune['run']} does at step {prune['step']:,}, on {prune['device']}: target\n"
+        f"Both methods on tasks that {prune['run']} does at step {prune['step']:,}, on {prune['device']}: target\n"
         f"{prune['target']} nats on validation examples, the published method with {prune['runs']} runs. Weights are\n"
         "all those between the nodes, which the published method counts as edges; losses are those of the whole model\n"
         "with exactly the circuit's nodes and edges.\n"
@@ -297,6 +299,9 @@ def prune_tables(prune):
             f"{found['seconds']:.2f} s", f"{found['nodes']:,}", f"{found['edges']:,}", f"{found['weights']:,}",
             f"{found['loss_validation']:.3f}", f"{found['loss_final']:.3f}", "yes" if found["holds"] else "**no**",
         ]
+
+    def mean(value):
+        return "-" if value is None else f"{value:.1f}"
 
     rows = []
     for row in prune["tasks"]:
@@ -310,7 +315,7 @@ def prune_tables(prune):
             rows.append(
                 [
                     "all: sum, geometric means" if method == "fast" else "", method, f"{one['seconds']:.1f} s",
-                    f"{one['nodes']:.1f}", f"{one['edges']:.1f}", "", "", "", f"{one['holds']} of {count}",
+                    mean(one["nodes"]), mean(one["edges"]), mean(one["weights"]), "", "", f"{one['holds']} of {count}",
                 ]
             )
     yield table(["task", "method", "time", "nodes", "edges", "weights", "validation", "final", "holds"], rows)

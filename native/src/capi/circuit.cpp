@@ -223,7 +223,7 @@ fg_status fg_circuit_with_donors(fg_model* model, fg_examples* examples, const f
                        count);
             host.mutable_data_ptr<std::int64_t>()[i] = donors[i];
         }
-        copy_out(run_with_donors(*chosen, mask.gates, host.to(object->device())), out_differences);
+        copy_out(run_with_donors(*chosen, mask.gates, host.to(object->device()), mask.frozen_norms), out_differences);
     });
 }
 

@@ -28,6 +28,11 @@ struct EdgeCircuit {
     std::optional<std::vector<Edge>> edges;  ///< among kept nodes, nonzero entries of the model; nothing: all of them
 };
 
+/// Edges that a circuit lists.
+[[nodiscard]] inline std::size_t edge_count(const EdgeCircuit& circuit) {
+    return circuit.edges ? circuit.edges->size() : 0;
+}
+
 /// Check that edges join kept nodes over nonzero entries of the model. @throws FG_INVALID_ARGUMENT naming the edge.
 void check_circuit(const Model& model, const EdgeCircuit& circuit);
 

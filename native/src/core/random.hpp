@@ -18,6 +18,8 @@ enum class Purpose : std::uint64_t {
     kPruneBatch = 4,      ///< index = pruning step
     kRevival = 5,         ///< index = training steps done
     kLevel = 6,           ///< index = training step
+    kDonors = 7,          ///< index = pruning step
+    kJudgingDonors = 8,   ///< index = 0
 };
 
 class RandomStream {

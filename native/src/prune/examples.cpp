@@ -3,13 +3,17 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "core/error.hpp"
@@ -58,6 +62,14 @@ Examples first_pairs(const Examples& examples, std::int64_t pairs) {
     return examples.select(at::arange(rows, examples.positions.options()));
 }
 
+Examples joined(const Examples& a, const Examples& b) {
+    const auto T = std::max(a.tokens.size(1), b.tokens.size(1));
+    const auto padded = [&](const at::Tensor& tokens) { return at::constant_pad_nd(tokens, {0, T - tokens.size(1)}); };
+    return {a.model, at::cat(std::vector<at::Tensor>{padded(a.tokens), padded(b.tokens)}, 0),
+            at::cat(std::vector<at::Tensor>{a.positions, b.positions}, 0),
+            at::cat(std::vector<at::Tensor>{a.answers, b.answers}, 0)};
+}
+
 Examples trimmed(const Examples& examples) {
     auto shorter = examples;
     shorter.tokens = examples.tokens.narrow(1, 0, examples.positions.max().item<std::int64_t>() + 1).contiguous();
@@ -65,6 +77,18 @@ Examples trimmed(const Examples& examples) {
 }
 
 std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
+
+std::vector<at::Tensor> rows_by_length(const Examples& examples, std::int64_t batches) {
+    const auto lengths = examples.positions.view({-1, 2}).amax(1);
+    const auto order = std::get<1>(lengths.sort(/*stable=*/true, /*dim=*/0, /*descending=*/false));  // of pairs
+    const auto size = (examples.pairs() + batches - 1) / batches;
+    std::vector<at::Tensor> rows;
+    for (std::int64_t first = 0; first < examples.pairs(); first += size) {
+        const auto first_members = 2 * order.slice(0, first, std::min(first + size, examples.pairs()));
+        rows.push_back(at::stack(std::vector<at::Tensor>{first_members, first_members + 1}, 1).view({-1}));
+    }
+    return rows;
+}
 
 std::vector<std::vector<std::int64_t>> batches_by_length(const Examples& examples) {
     const auto lengths = (examples.positions.view({-1, 2}).amax(1) + 1).to(at::kCPU).contiguous();  // of pairs

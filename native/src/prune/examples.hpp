@@ -31,11 +31,18 @@ struct Examples {
 /// The first pairs, all of them if there are fewer.
 [[nodiscard]] Examples first_pairs(const Examples& examples, std::int64_t pairs);
 
+/// Those of a, then those of b, padded to one length.
+[[nodiscard]] Examples joined(const Examples& a, const Examples& b);
+
 /// Without the columns that no evaluated position reads.
 [[nodiscard]] Examples trimmed(const Examples& examples);
 
 /// Positions of one forward: what fits the caches of a processor, or fills a GPU.
 [[nodiscard]] std::int64_t positions_at_once(const at::Device& device);
+
+/// The rows of all sequences, pair by pair, in so many batches of about equal length and number, fewer where there are
+/// fewer pairs. int64, on their device.
+[[nodiscard]] std::vector<at::Tensor> rows_by_length(const Examples& examples, std::int64_t batches);
 
 /// The numbers of all sequences, pair by pair, those of about equal length together, in batches of at most
 /// positions_at_once() or one pair.

@@ -5,9 +5,7 @@
 //   2. learn: masks of all tasks and settings at once, as rows of one batch, on the model compacted to the candidates;
 //   3. choose: for every target, of every mask the fewest nodes by score that reach it, several numbers in one
 //      forward; of all masks the circuit with the fewest edges;
-//   4. clean: nodes, then single edges are left out for as long as the target is kept; what each alone costs is
-//      measured for all of them in one pass, from the residual before its half layer on; more than some hundreds
-//      are first made fewer by gradients.
+//   4. clean: nodes, then single edges are left out for as long as the target is kept (clean_up.hpp).
 // A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
 // search aims at a part of the way to it (margin): circuits that just reach it do so by the templates they were chosen
 // on.
@@ -19,38 +17,16 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "circuit/edge_circuit.hpp"
+#include "prune/clean_up.hpp"
 #include "prune/compact_model.hpp"
-#include "prune/examples.hpp"
+#include "prune/fast_prune_config.hpp"
+#include "prune/judge.hpp"
 #include "prune/mask_optimizer.hpp"
-#include "prune/task_score.hpp"
 
 namespace filigree {
-
-struct FastPruneConfig {
-    MaskConfig masks;
-    std::vector<double> k_factors;       ///< one mask is learnt for each, with a price of so many times masks.k_coef
-    std::vector<double> targets;         ///< nats per sequence
-    double margin = 1.0;                 ///< part of the way from the best there is to a target that is aimed at
-    std::int64_t attribution_pairs = 0;  ///< training pairs that attributions are averaged over
-    double candidate_factor = 1.0;       ///< candidates for every node that the attribution needs
-    std::int64_t selection_pairs = 0;    ///< training pairs, and as many validation pairs, that circuits are judged by
-    std::int64_t ranking_pairs = 0;      ///< the same of those by which parts to leave out are looked for
-    std::int64_t exact_parts = 0;        ///< parts that are ranked by runs without each; more at first by gradients
-    bool edges = true;                   ///< leave out single edges
-    PruneOptions options;                ///< with ablation to values, which alone can be folded
-};
-[[nodiscard]] FastPruneConfig parse_fast_prune_config(std::string_view json);
-
-/// One task to prune for.
-struct PruneTask {
-    Examples train;
-    Examples validation;
-};
 
 /// A circuit that was found.
 struct FoundCircuit {
@@ -96,11 +72,7 @@ private:
         FastPrunePhase phase;
         std::function<void()> run;
     };
-    class Judge;
-    struct View;
     struct Attempt;
-    struct Leaving;
-    struct Part;
 
     /// Loss that a search for a target aims at: a part of the way from the best there is; more for a looser target.
     [[nodiscard]] double aim(double target, double best) const;
@@ -114,40 +86,8 @@ private:
     /// Keep what an attempt has found, or what a stricter target has where that is smaller.
     void keep(const Attempt& attempt);
     /// Settle the circuit that an attempt begins with.
-    void begin(Attempt& attempt);
-    /// Compact and judge the circuit of an attempt.
-    void look_at(Attempt& attempt);
-    [[nodiscard]] std::vector<Part> node_parts(const Attempt& attempt) const;
-    [[nodiscard]] std::vector<Part> edge_parts(const Attempt& attempt) const;
-    /// Loss of variants of a circuit, each of which leaves out some parts.
-    [[nodiscard]] std::vector<double> losses_without(const Attempt& attempt, const View& view,
-                                                     const std::vector<Part>& parts,
-                                                     const std::vector<std::vector<std::size_t>>& variants);
-    /// The first variant that keeps what the attempt aims at; their number where none does.
-    [[nodiscard]] std::size_t first_that_reaches(const Attempt& attempt, const std::vector<Part>& parts,
-                                                 const std::vector<std::vector<std::size_t>>& variants);
-    /// Whether a rise of the quick loss leaves no hope that the full one stays below the aim.
-    [[nodiscard]] static bool far_too_dear(const Attempt& attempt, double rise);
-    /// Whether there are more than are all ranked by runs.
-    [[nodiscard]] bool too_many(std::size_t parts) const;
-    /// Leave out those parts whose absence costs least. @return whether another round may find more.
-    bool drop(Attempt& attempt, const std::vector<Part>& parts);
-    /// All of them, those first that change the answers least to first order.
-    [[nodiscard]] std::vector<std::size_t> ranked_by_gradients(const Attempt& attempt,
-                                                               const std::vector<Part>& parts) const;
-    /// Some of them by runs without each, cheapest first, without the dear.
-    [[nodiscard]] std::vector<std::size_t> ranked_by_runs(Attempt& attempt, const std::vector<Part>& parts,
-                                                          const std::vector<std::size_t>& some);
-    /// The first half of an order, or as large a part of that as can go; empty when an eighth of all cannot.
-    [[nodiscard]] std::vector<std::size_t> largest_share(const Attempt& attempt, const std::vector<Part>& parts,
-                                                         const std::vector<std::size_t>& order);
-    /// Those of an order that can go together.
-    [[nodiscard]] std::vector<std::size_t> expendable(const Attempt& attempt, const std::vector<Part>& parts,
-                                                      const std::vector<std::size_t>& order);
-    /// Leave out as many of them as the whole circuit allows. @return how many.
-    std::size_t leave_out(Attempt& attempt, const std::vector<Part>& parts, std::vector<std::size_t> gone);
-    [[nodiscard]] EdgeCircuit without(const Attempt& attempt, const std::vector<Part>& parts,
-                                      const std::vector<std::size_t>& gone) const;
+    [[nodiscard]] std::unique_ptr<CleanUp> begin(const Attempt& attempt);
+    [[nodiscard]] JudgedCircuit look_at(std::size_t task, EdgeCircuit circuit);
     [[nodiscard]] std::vector<std::uint8_t> first_nodes(const std::vector<std::int64_t>& order,
                                                         std::int64_t count) const;
     /// What GateHook::freeze_norms() takes, empty when norms are not frozen.
@@ -166,8 +106,7 @@ private:
     double loss_ = 0.0;
     std::int64_t runs_ = 0;
 
-    std::vector<std::unique_ptr<Judge>> judges_;         // by task
-    std::vector<std::unique_ptr<Judge>> quick_judges_;   // by task
+    std::vector<Judges> judges_;                         // by task
     std::vector<std::vector<double>> attributions_;      // by task and node
     std::vector<std::vector<std::uint8_t>> candidates_;  // by task and node
     std::unique_ptr<CompactModel> compact_;              // of the candidates of all tasks

@@ -2,7 +2,7 @@
 #include "prune/pruner.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -19,15 +19,12 @@ namespace filigree {
 
 namespace {
 
+constexpr std::int64_t kLengths = 4;
+
 MaskParameters parameters_of(const Model& model, bool tied_qk) {
     std::vector<std::int64_t> all(static_cast<std::size_t>(model.nodes().size()));
     std::iota(all.begin(), all.end(), 0);
     return mask_parameters(model.nodes(), all, model.nodes(), tied_qk);
-}
-
-/// Another sequence for every one: the same member of the next pair.
-at::Tensor next_pairs(const Examples& examples) {
-    return (at::arange(examples.sequences(), examples.positions.options()) + 2).remainder(examples.sequences());
 }
 
 }  // namespace
@@ -57,22 +54,26 @@ Examples Pruner::batch() const {
     return trimmed(examples_.select(rows.to(means_.device())));
 }
 
-at::Tensor Pruner::differences_under(const at::Tensor& gates, const Examples& examples) const {
-    if (options_.ablation == AblationKind::kDonors) {
-        DonorHook hook(gates);
-        const auto rows = at::arange(examples.sequences(), examples.positions.options());
-        return differences_with_donors(examples, rows, next_pairs(examples), hook);
+at::Tensor Pruner::donors_of(const Examples& examples, Purpose purpose, std::int64_t index) const {
+    return draw_donors(examples, RandomStream(optimizer_.config().seed, purpose, static_cast<std::uint64_t>(index)));
+}
+
+at::Tensor Pruner::differences_under(const at::Tensor& gates, const Examples& examples, const at::Tensor& rows,
+                                     const at::Tensor& donors) const {
+    if (donors.defined()) {
+        DonorHook hook(gates, options_.frozen_norms);
+        return differences_with_donors(examples, rows, donors.index_select(0, rows), hook);
     }
     GateHook hook(gates, means_);
     if (options_.frozen_norms) {
         hook.freeze_norms_of_each_forward();
     }
-    return answer_differences(examples.model->context(), examples, 1, &hook).squeeze(0);
+    return answer_differences(examples.model->context(), trimmed(examples.select(rows)), 1, &hook).squeeze(0);
 }
 
 std::vector<ScoredSequence> Pruner::run(const at::Tensor& gates, const Examples& examples) const {
     if (options_.ablation == AblationKind::kDonors) {
-        return run_with_donors(examples, gates, next_pairs(examples));
+        return run_with_donors(examples, gates, donors_of(examples, Purpose::kJudgingDonors, 0), options_.frozen_norms);
     }
     GateHook hook(gates, means_);
     if (options_.frozen_norms) {
@@ -82,9 +83,19 @@ std::vector<ScoredSequence> Pruner::run(const at::Tensor& gates, const Examples&
 }
 
 double Pruner::compute_gradient(const Examples& batch) {
+    const auto donors = options_.ablation == AblationKind::kDonors
+                            ? donors_of(batch, Purpose::kDonors, optimizer_.steps_done())
+                            : at::Tensor();
+    const auto signs = answer_signs(batch);
+    // On a processor prompts of about equal length run together, so that few tokens are padding.
+    const auto lengths = means_.device().is_cpu() ? kLengths : 1;
     const auto losses = optimizer_.compute_gradient([&](const at::Tensor& gates) {
-        const auto differences = differences_under(of_nodes(gates), batch);
-        return at::softplus(-answer_signs(batch) * differences).mean().view({1});
+        std::vector<at::Tensor> parts;
+        for (const auto& rows : rows_by_length(batch, lengths)) {
+            const auto differences = differences_under(of_nodes(gates), batch, rows, donors);
+            parts.push_back(at::softplus(-signs.index_select(0, rows) * differences));
+        }
+        return at::cat(parts).mean().view({1});
     });
     return losses.item<double>();
 }

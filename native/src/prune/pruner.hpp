@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/random.hpp"
 #include "prune/examples.hpp"
 #include "prune/mask_optimizer.hpp"
 #include "prune/task_score.hpp"
@@ -62,8 +63,11 @@ private:
     [[nodiscard]] at::Tensor of_nodes(const at::Tensor& parameters) const {
         return parameters.select(0, 0).index_select(0, parameter_of_);
     }
-    /// z_a - z_b under gates [nodes], with gradients. @return [2P].
-    [[nodiscard]] at::Tensor differences_under(const at::Tensor& gates, const Examples& examples) const;
+    [[nodiscard]] at::Tensor donors_of(const Examples& examples, Purpose purpose, std::int64_t index) const;
+    /// z_a - z_b of some rows under gates [nodes], with gradients. @param donors int64 [sequences] of all examples;
+    /// undefined where closed nodes hold their means. @return [rows].
+    [[nodiscard]] at::Tensor differences_under(const at::Tensor& gates, const Examples& examples,
+                                               const at::Tensor& rows, const at::Tensor& donors) const;
     [[nodiscard]] std::vector<ScoredSequence> run(const at::Tensor& gates, const Examples& examples) const;
 
     Examples examples_;

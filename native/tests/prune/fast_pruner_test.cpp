@@ -357,13 +357,23 @@ TEST_F(FastPruning, PublishedPrunerLearnsAgainstDonors) {
     options.ablation = AblationKind::kDonors;
     auto masks = small_prune_json();
     masks["steps"] = 80;
-    masks["lr"] = 0.03;
     masks["k_coef"] = 0.003;
     Pruner pruner(task().train, prune_config(masks, options), means_);
     while (!pruner.finished()) static_cast<void>(pruner.step());
     const auto result = pruner.discretize(task().validation, 0.15);
     EXPECT_LE(result.score.loss, 0.15);
     EXPECT_LT(result.nodes, model_->nodes().size() / 2);
+    EXPECT_GT(result.nodes, 0);
+}
+
+TEST_F(FastPruning, WithoutNodesDonorsGiveNothingAway) {
+    PruneOptions options;
+    options.ablation = AblationKind::kDonors;
+    Pruner pruner(task().train, prune_config(small_prune_json(), options), means_);
+    pruner.set_scores(at::full({model_->nodes().size()}, -1.0));
+    const auto result = pruner.discretize(task().validation, 10.0);
+    EXPECT_EQ(result.nodes, 0);
+    EXPECT_GT(result.score.loss, 0.5) << "donors share the right answer";
 }
 
 TEST_F(FastPruning, FrozenNormsAreThoseOfTheWholeModel) {

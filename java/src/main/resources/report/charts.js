@@ -16,20 +16,14 @@ function ticks(low, high, n) {
 }
 
 function powersOfTen(low, high) {
-  const found = [];
-  for (let e = Math.floor(Math.log10(low)); 10 ** e <= high * 1.001; e++) {
-    for (const f of [1, 2, 5]) {
-      const value = f * 10 ** e;
-      if (value >= low * 0.999 && value <= high * 1.001) {
-        found.push(+value.toPrecision(3));
-      }
+  const within = factors => {
+    const found = [];
+    for (let e = Math.floor(Math.log10(low)); 10 ** e <= high * 1.001; e++) {
+      found.push(...factors.map(f => +(f * 10 ** e).toPrecision(3)).filter(v => v >= low * 0.999 && v <= high * 1.001));
     }
-  }
-  if (found.length <= 6) {
     return found;
-  }
-  const coarse = found.filter(v => !String(v).replace(/[.0]/g, '').startsWith('2'));
-  return coarse.length <= 6 ? coarse : found.filter(v => Number.isInteger(Math.log10(v)));
+  };
+  return [[1, 2, 5], [1, 5]].map(within).find(found => found.length <= 6) || within([1]);
 }
 
 /**
@@ -119,7 +113,7 @@ function axisTicks({log, values}, low, high) {
 }
 
 /**
- * Points with two axes of any kind, joined in the order they are given.
+ * Points with two axes of any kind, joined in the order they are given; a point without its y is a gap.
  * x, y: {name, log, format, values (ticks, else round numbers)}
  * series: [{label, colour (class), dashed, points: [{x, y, low, high, label}]}]; low and high are the ends of an interval
  * note: one sentence on what to see
@@ -127,7 +121,7 @@ function axisTicks({log, values}, low, high) {
 function pointChart({title, unit, x, y, series, note}) {
   const [width, height, left, right, top, bottom] = [420, 300, 50, 18, 26, 44];
   const fits = p => isNumber(p.x) && isNumber(p.y) && (!x.log || p.x > 0) && (!y.log || p.y > 0);
-  const drawn = series.map(s => ({...s, points: s.points.filter(fits)})).filter(s => s.points.length > 0);
+  const drawn = series.map(s => ({...s, all: s.points, points: s.points.filter(fits)})).filter(s => s.points.length > 0);
   const caption = element('figcaption', {}, element('b', {}, title), ' ', element('span', {class: 'unit'}, unit));
   if (drawn.length === 0) {
     return element('figure', {class: 'chart'}, caption, element('p', {class: 'quiet'}, 'No figures: no task is in common.'));
@@ -161,11 +155,15 @@ function pointChart({title, unit, x, y, series, note}) {
   frame.append(
     svg('text', {x: width - right, y: height - 8, 'text-anchor': 'end'}, x.name),
     svg('text', {x: left, y: 14, 'text-anchor': 'middle'}, y.name));
-  const marks = drawn.map(s => svg('g', {class: s.colour},
-    svg('path', {class: s.dashed ? 'line dashed' : 'line', d: 'M' + s.points.map(p => `${px(p.x).toFixed(1)} ${py(p.y).toFixed(1)}`).join('L')}),
+  // Intervals of series at the same x stand side by side.
+  const aside = i => x.values ? 5 * (i - (drawn.length - 1) / 2) : 0;
+  const path = points => points.map((p, i) => fits(p)
+    ? `${i > 0 && fits(points[i - 1]) ? 'L' : 'M'}${px(p.x).toFixed(1)} ${py(p.y).toFixed(1)}` : '').join('');
+  const marks = drawn.map((s, i) => svg('g', {class: s.colour},
+    svg('path', {class: s.dashed ? 'line dashed' : 'line', d: path(s.all)}),
     s.points.map(p => [
       isNumber(p.low) && isNumber(p.high)
-        && svg('line', {class: 'interval', x1: px(p.x), x2: px(p.x), y1: py(p.low), y2: py(p.high)}),
+        && svg('line', {class: 'interval', x1: px(p.x) + aside(i), x2: px(p.x) + aside(i), y1: py(p.low), y2: py(p.high)}),
       svg('circle', {class: 'dot', cx: px(p.x), cy: py(p.y), r: 3.6}, svg('title', {}, p.title || '')),
       p.label && svg('text', {class: 'halo', x: px(p.x), y: py(p.y) - 8, 'text-anchor': px(p.x) > width - 60 ? 'end' : 'middle'}, p.label)])));
   const summary = drawn.map(s => `${s.label}: ${s.points.map(p => `${x.format(p.x)}, ${y.format(p.y)}`).join('; ')}`);

@@ -5,7 +5,7 @@
 
 const page = JSON.parse(document.getElementById('data').textContent);
 
-const COLOURS = ['first', 'third', 'fourth', 'fifth', 'sixth'];
+const COLOURS = ['first', 'third', 'fourth', 'fifth', 'sixth', 'seventh'];
 const DENSE = 'second';
 
 function section(id, title, ...children) {
@@ -27,7 +27,8 @@ function times(value) {
 }
 
 function tasks(names) {
-  return names.length === 1 ? '1 task' : `${count(names.length)} tasks`;
+  const number = isNumber(names) ? names : names.length;
+  return number === 1 ? '1 task' : `${count(number)} tasks`;
 }
 
 function interval(ends) {
@@ -61,8 +62,10 @@ function intro() {
         element('dt', {}, 'Ratio'), element('dd', {}, 'Edges of a dense circuit over those of the sparse one. The dense model'
           + ' is the one with the sparse model’s held-out loss: sizes are interpolated between the two dense models around that'
           + ' loss, in the logarithm. Where there are no two, there is no ratio.'),
+        element('dt', {}, 'Weights'), element('dd', {}, 'All weights that are not zero and join two nodes of the circuit, used or'
+          + ' not: what the published method counts as edges.'),
         element('dt', {}, 'Counts'), element('dd', {}, 'A task counts where the sparse model and both dense ones do it, each with'
-          + ' a circuit that reaches the loss on validation examples.'),
+          + ' a circuit that reaches the loss on training and on validation examples.'),
         element('dt', {}, 'Interval'), element('dd', {}, '95%, from resampling the tasks. It tells how much hangs on which'
           + ' tasks were chosen, not how much another seed would change.'),
         element('dt', {}, 'Kept'), element('dd', {}, 'Fraction of the block matrices that is not zero, at the width of the'
@@ -74,6 +77,7 @@ function figures() {
   const items = [
     [times(result.edge_ratio), `as many edges in dense circuits${result.interval === null ? '' : `, ${interval(result.interval)}`}`],
     [times(result.node_ratio), `as many nodes${result.node_interval === null ? '' : `, ${interval(result.node_interval)}`}`],
+    [times(result.weight_ratio), `as many weights between them${result.weight_interval === null ? '' : `, ${interval(result.weight_interval)}`}`],
     [`${count(middle.counted)} of ${count(result.tasks.length)}`, 'tasks count: both sides do them'],
     [decimal(middle.loss, 3), 'held-out loss of the sparse model, nats per token'],
     [duration(result.seconds), 'of work'],
@@ -88,7 +92,7 @@ function edgesAgainstLoss() {
   return pointChart({
     title: 'Edges against loss',
     unit: `geometric means over ${tasks(result.curve_tasks)}`,
-    x: {name: 'loss of the circuit, nats', log: true, format: v => String(v), values: result.curve.map(p => p.target)},
+    x: {name: 'loss that circuits had to reach, nats', log: true, format: v => String(v), values: result.curve.map(p => p.target)},
     y: {name: 'edges', log: true, format: short},
     series: [
       {label: visible(result.middle), colour: COLOURS[0], points: side('sparse_edges')},
@@ -116,28 +120,31 @@ function edgesAgainstPretraining() {
 }
 
 function ratioPoint(m, x, label) {
-  const [low, high] = m.interval || [];
-  return {x, y: m.edge_ratio, low, high, label, title: visible(m.name)};
+  const [low, high] = m.trend_interval || [];
+  return {x, y: m.trend_ratio, low, high, label, title: visible(m.name)};
 }
 
 function ratioChart(title, x, series, note) {
-  return pointChart({title, unit: 'edges, dense over sparse', x, y: {name: 'ratio', log: true, format: times}, series, note});
+  return pointChart({title, unit: `edges, dense over sparse, over ${tasks(result.trend_tasks)}`, x, y: {name: 'ratio', log: true, format: times}, series, note});
 }
 
 function trends() {
   const byWidth = fractions.map((kept, i) => ({
     label: `kept ${fraction(kept)}`, colour: COLOURS[i % COLOURS.length],
-    points: widths.map(width => grid.find(m => m.width === width && m.kept === kept)).filter(Boolean).map(m => ratioPoint(m, m.width)),
+    points: widths.map(width => [width, grid.find(m => m.width === width && m.kept === kept)])
+      .map(([width, m]) => m ? ratioPoint(m, width) : {x: width}),
   }));
   const byKept = widths.map((width, i) => ({
     label: `width ${count(width)}`, colour: COLOURS[i % COLOURS.length],
-    points: fractions.map(kept => grid.find(m => m.width === width && m.kept === kept)).filter(Boolean).map(m => ratioPoint(m, m.kept)),
+    points: fractions.map(kept => [kept, grid.find(m => m.width === width && m.kept === kept)])
+      .map(([kept, m]) => m ? ratioPoint(m, kept) : {x: kept}),
   }));
   const longer = [middle, ...extra.filter(m => m.variant === null)].sort((a, b) => a.tokens - b.tokens);
   const variants = extra.filter(m => m.variant !== null);
   const charts = [
     ratioChart('Ratio against width', {name: 'width', log: true, format: count, values: widths}, byWidth,
-      'As many weights at every width of a line. Bars are 95% intervals.'),
+      'As many weights at every width of a line. Bars are 95% intervals. All trends are over the tasks that count in every'
+      + ' model that is drawn.'),
     ratioChart('Ratio against kept fraction', {name: 'kept', log: true, format: fraction, values: fractions}, byKept,
       'As wide at every fraction of a line.')];
   if (longer.length > 1) {
@@ -166,13 +173,15 @@ function ratioOf(m) {
       above: 'predicts worse than the ladder', below: 'predicts better than the ladder', empty: 'no ladder',
     }[m.place] || 'no task in common');
   }
-  return [element('b', {}, times(m.edge_ratio)), ' ', element('span', {class: 'quiet'}, interval(m.interval))];
+  return [element('b', {}, times(m.edge_ratio)), ' ',
+    element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted)].filter(Boolean).join('; '))];
 }
 
 function gridTable() {
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Ratio of edges over the grid'},
     element('table', {class: 'grid'},
-      element('caption', {}, 'Edges of dense circuits over those of sparse ones, with 95% intervals'),
+      element('caption', {}, 'Edges of dense circuits over those of sparse ones, with 95% intervals, each over the tasks that'
+        + ' count for its model'),
       element('thead', {}, element('tr', {}, element('th', {scope: 'col'}, 'width'),
         fractions.map(kept => element('th', {scope: 'col'}, `kept ${fraction(kept)}`)))),
       element('tbody', {}, widths.map(width => element('tr', {}, element('th', {scope: 'row'}, count(width)),
@@ -212,10 +221,9 @@ function modelTable() {
         element('td', {class: 'n'}, m.kind === 'dense' ? '' : ratioOf(m)))))));
 }
 
-// Commits, each once; a working tree with changes keeps its mark.
+// Commits, each once.
 function commits(names) {
-  const short = names.map(name => name === null ? 'an unknown commit' : visible(name).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1'));
-  return [...new Set(short)].join(', ');
+  return [...new Set(names.map(name => name === null ? 'an unknown commit' : commit(name)))].join(', ');
 }
 
 function facts() {

@@ -79,6 +79,11 @@ function duration(seconds) {
   return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s} s` : `${s} s`;
 }
 
+// A commit by its first digits; a working tree with changes keeps its mark.
+function commit(name) {
+  return visible(name).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1');
+}
+
 // System, light, dark, and round again.
 function themeButton() {
   const button = document.getElementById('theme');

@@ -157,7 +157,7 @@ function training() {
     ['Started', r => `${visible(r.created)}, seed ${r.seed}`],
     ['Configuration', r => element('code', {title: r.config_hash}, r.config_hash.slice(0, 12))],
     ['Sources', r => r.git === null ? 'not under git'
-      : element('code', {title: visible(r.git)}, visible(r.git).replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1'))],
+      : element('code', {title: visible(r.git)}, commit(r.git))],
     ['Versions', r => Object.entries(r.versions).filter(([, v]) => v !== null)
       .map(([name, v]) => `${name} ${visible(v)}`).join(', ')],
     ['Machine', r => visible(r.machine)],

@@ -19,7 +19,20 @@ public record Calibration(double scale, double shift) {
 
   /** Return the two-way probability of the first answer. */
   public double probability(double difference) {
-    return 1 / (1 + Math.exp(-z(difference)));
+    return probabilityOf(z(difference));
+  }
+
+  /** Return the two-way probability of the first answer at a z. */
+  public static double probabilityOf(double z) {
+    return 1 / (1 + Math.exp(-z));
+  }
+
+  /**
+   * Tell whether a z is on the side of the right answer, which is the first one of sequences with
+   * an even index, as in examples; none at 0.
+   */
+  public static boolean isRight(int sequence, double z) {
+    return sequence % 2 == 0 ? z > 0 : z < 0;
   }
 
   /**

@@ -104,16 +104,6 @@ public record ModelConfig(
    * @param blockSize longest sequence, tokens
    */
   public static ModelConfig sparse(int nLayer, int dModel, int blockSize, int vocabSize) {
-    return of(nLayer, dModel, blockSize, vocabSize, 0.25);
-  }
-
-  /** The same architecture without AbsTopK, as the models that sparse ones are compared with. */
-  public static ModelConfig dense(int nLayer, int dModel, int blockSize, int vocabSize) {
-    return of(nLayer, dModel, blockSize, vocabSize, null);
-  }
-
-  private static ModelConfig of(
-      int nLayer, int dModel, int blockSize, int vocabSize, Double afrac) {
     return new ModelConfig(
         blockSize,
         vocabSize,
@@ -127,7 +117,7 @@ public record ModelConfig(
         true,
         "identity",
         "gelu",
-        afrac,
+        0.25,
         ALL_SITES,
         false,
         false,

@@ -4,6 +4,7 @@ package dev.filigree.circuit;
 import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import dev.filigree.Calibration;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.circuit.Grade.Verdict;
 import java.util.LinkedHashMap;
@@ -48,16 +49,6 @@ public record Checks(
     Variants variants) {
   /** Two-way loss up to which a model, or a circuit, does a task; nats per sequence. */
   public static final double GATE_LIMIT = 0.15;
-
-  /**
-   * Highest loss on validation examples of a model that does a task well enough to look for a
-   * circuit.
-   *
-   * @param target loss that the circuit is to reach
-   */
-  public static double searchLimit(double target) {
-    return Math.max(target, GATE_LIMIT);
-  }
 
   /** What a compacted model and the whole one may differ by, relative to a loss. */
   private static final double ROUNDING = 1e-4;
@@ -142,8 +133,20 @@ public record Checks(
   public record Gate(double limit, boolean passed) {
     /** Judge a model. */
     public static Gate of(Scores model) {
-      return new Gate(
-          GATE_LIMIT, model.validation().loss() <= GATE_LIMIT && model.last().loss() <= GATE_LIMIT);
+      return of(model, GATE_LIMIT);
+    }
+
+    /**
+     * Judge whether a model does a task well enough to look for a circuit.
+     *
+     * @param target loss that the circuit is to reach, nats per sequence
+     */
+    public static Gate ofSearch(Scores model, double target) {
+      return of(model, Math.max(target, GATE_LIMIT));
+    }
+
+    private static Gate of(Scores model, double limit) {
+      return new Gate(limit, model.validation().loss() <= limit && model.last().loss() <= limit);
     }
   }
 
@@ -340,7 +343,7 @@ public record Checks(
     public static Faithful of(List<Difference> differences) {
       List<Difference> wrong =
           IntStream.range(0, differences.size())
-              .filter(i -> !isRight(i, differences.get(i).model()))
+              .filter(i -> !Calibration.isRight(i, differences.get(i).model()))
               .mapToObj(differences::get)
               .toList();
       Loss divergence = Loss.of(differences.stream().mapToDouble(Difference::divergence).toArray());
@@ -355,10 +358,6 @@ public record Checks(
           FAITHFUL_DIVERGENCE,
           divergence.mean() <= FAITHFUL_DIVERGENCE,
           differences);
-    }
-
-    static boolean isRight(int sequence, double difference) {
-      return sequence % 2 == 0 ? difference > 0 : difference < 0;
     }
 
     private static java.util.OptionalDouble agreement(List<Difference> points) {
@@ -393,7 +392,7 @@ public record Checks(
   public record Difference(double model, double circuit) {
     /** Divergence of the circuit's two-way answer from the model's, nats; finite for any logits. */
     double divergence() {
-      double p = 1 / (1 + Math.exp(-model));
+      double p = Calibration.probabilityOf(model);
       return p * (softplus(-circuit) - softplus(-model))
           + (1 - p) * (softplus(circuit) - softplus(model));
     }

@@ -135,10 +135,15 @@ public record Trace(
    * @param source flat index
    * @param target flat index
    * @param weight of the edge
-   * @param position at which it passes most
-   * @param passed weight * (activation - mean) there
+   * @param position at which it passes most; for a value, whose way leads through attention, that
+   *     of the query
+   * @param passed weight * (activation - mean) there; of a value weight * the sum over positions of
+   *     attention * (activation - mean)
+   * @param circuitDelta by how much the circuit's difference falls without this edge, towards b
+   *     above 0
    */
-  public record Passage(int source, int target, float weight, int position, double passed) {}
+  public record Passage(
+      int source, int target, float weight, int position, double passed, double circuitDelta) {}
 
   /**
    * One channel that the circuit writes, where the answer is read.

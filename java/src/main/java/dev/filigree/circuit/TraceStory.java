@@ -209,9 +209,10 @@ final class TraceStory {
       return;
     }
     line("");
-    line("What passes through the edges: weight * (activation - mean)");
+    line("The edges that matter most: how far the circuit's answer moves without each, and what");
+    line("passes through it: weight * (activation - mean), of values as seen by the query");
     trace.edges().stream()
-        .sorted(Comparator.comparing(edge -> -Math.abs(edge.passed())))
+        .sorted(Comparator.comparing(edge -> -Math.abs(edge.circuitDelta())))
         .limit(MOST)
         .forEach(this::edge);
   }
@@ -220,8 +221,10 @@ final class TraceStory {
     Activity from = nodes.get(edge.source());
     Activity to = nodes.get(edge.target());
     line(
-        "  %-40s %+10.3f at %s, weight %+.3f",
-        "%d.%s %s -> %s %s".formatted(from.layer(), from.kind(), name(from), to.kind(), name(to)),
+        "  %-44s %+8.3f; passes %+.3f at %s, weight %+.3f",
+        "%d.%s %s -> %d.%s %s"
+            .formatted(from.layer(), from.kind(), name(from), to.layer(), to.kind(), name(to)),
+        edge.circuitDelta(),
         edge.passed(),
         at(edge.position()),
         edge.weight());

@@ -141,7 +141,13 @@ final class BenchPruneCommand implements Callable<Integer> {
 
   private static void print(PrintWriter out, String task, String method, Sum sum) {
     out.printf(
-        "%-26s %-10s %8.2f %6s %6s  %d hold%n",
-        task, method, sum.seconds(), mean(sum.nodes()), mean(sum.edges()), sum.holds());
+        "%-26s %-10s %8.2f %6s %6s %8s  %d hold%n",
+        task,
+        method,
+        sum.seconds(),
+        mean(sum.nodes()),
+        mean(sum.edges()),
+        mean(sum.weights()),
+        sum.holds());
   }
 }

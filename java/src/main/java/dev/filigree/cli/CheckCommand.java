@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Drift;
 import dev.filigree.experiment.CheckRun;
 import dev.filigree.experiment.Effort;
 import dev.filigree.experiment.Experiment;
+import dev.filigree.experiment.RunException;
 import dev.filigree.json.Json;
+import dev.filigree.task.TaskException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,7 +44,7 @@ import picocli.CommandLine.Spec;
       "0:Nothing drifted.",
       "1:Something else failed, memory for example.",
       "2:The command line is wrong.",
-      "5:A circuit, the run or the checkpoint cannot be used.",
+      "5:A circuit, the run or the checkpoint cannot be used; other circuits are checked first.",
       "6:The native core or the device is missing; see filigree doctor.",
       "7:A circuit drifted."
     })
@@ -95,27 +99,50 @@ final class CheckCommand implements Callable<Integer> {
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json);
         CheckRun.Session session = check.open(engine, ownTasks.read(check.folder()), progress)) {
       for (Path circuit : circuits) {
-        long begin = System.nanoTime();
-        Drift drift = session.check(circuit, full ? Effort.FULL : Effort.QUICK, tolerance);
-        suites.add(new JunitXml.Suite(drift, (System.nanoTime() - begin) / 1e9));
+        suites.add(check(session, circuit, progress));
       }
     }
     if (junitXml != null) {
       JunitXml.write(junitXml, suites);
     }
-    List<Drift> drifts = suites.stream().map(JunitXml.Suite::drift).toList();
+    List<Drift> drifts =
+        suites.stream().map(JunitXml.Suite::drift).filter(Objects::nonNull).toList();
     boolean drifted = drifts.stream().anyMatch(Drift::drifted);
-    print(check, drifts, drifted);
+    print(check, suites, drifts, drifted);
+    if (drifts.size() < suites.size()) {
+      return ExitCodes.BAD_INPUT;
+    }
     return drifted ? ExitCodes.DRIFTED : ExitCodes.OK;
   }
 
-  private void print(CheckRun check, List<Drift> drifts, boolean drifted) {
+  /** A circuit that cannot be checked says so, and the others are checked all the same. */
+  private JunitXml.Suite check(CheckRun.Session session, Path circuit, ConsoleProgress progress) {
+    long begin = System.nanoTime();
+    try {
+      Drift drift = session.check(circuit, full ? Effort.FULL : Effort.QUICK, tolerance);
+      return JunitXml.Suite.of(drift, seconds(begin));
+    } catch (RunException | TaskException e) {
+      progress.phase(e.getMessage());
+      return JunitXml.Suite.failed(circuit, e.getMessage(), seconds(begin));
+    }
+  }
+
+  private static double seconds(long begin) {
+    return (System.nanoTime() - begin) / 1e9;
+  }
+
+  private void print(
+      CheckRun check, List<JunitXml.Suite> suites, List<Drift> drifts, boolean drifted) {
     PrintWriter out = spec.commandLine().getOut();
+    List<JunitXml.Suite> failed = suites.stream().filter(suite -> suite.drift() == null).toList();
     if (options.json) {
       ObjectNode json = Json.object();
       json.put("checkpoint", check.checkpoint().path().toString());
       json.put("drifted", drifted);
       json.set("circuits", Json.tree(drifts));
+      ArrayNode errors = json.putArray("errors");
+      failed.forEach(
+          suite -> errors.addObject().put("file", suite.name()).put("error", suite.error()));
       out.println(json);
       return;
     }
@@ -133,12 +160,14 @@ final class CheckCommand implements Callable<Integer> {
           item(drift, "edges").recorded() + " -> " + item(drift, "edges").now(),
           drift.evidence().grade());
     }
+    failed.forEach(suite -> out.printf("%-22s cannot be checked%n", suite.name()));
     for (Drift drift : drifts) {
       if (drift.drifted()) {
         out.printf("%n%s drifted:%n", drift.task());
         drift.beyond().forEach(item -> out.printf("  %s%n", item.message()));
       }
     }
+    failed.forEach(suite -> out.printf("%n%s: %s%n", suite.name(), suite.error()));
     out.flush();
   }
 

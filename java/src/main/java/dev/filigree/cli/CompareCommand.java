@@ -116,9 +116,16 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "LOSS",
       split = ",",
       description =
-          "Further losses for the curve of edges against loss, found in the same search."
-              + " Default: ${DEFAULT-VALUE}.")
+          "Further losses for the curve of edges against loss, of the dense models and of the"
+              + " middle of the grid. Default: ${DEFAULT-VALUE}.")
   private List<Double> curve = CompareConfig.CURVE;
+
+  @Option(
+      names = "--dense-set",
+      paramLabel = "KEY=VALUE",
+      description =
+          "Change one value of the dense models' configuration: train.lr=0.01. Repeatable.")
+  private List<String> denseSettings = List.of();
 
   @Option(
       names = "--variant",
@@ -199,6 +206,7 @@ final class CompareCommand implements Callable<Integer> {
         tasks,
         target,
         curve,
+        denseSettings.stream().map(RunConfig.Setting::parse).toList(),
         variants.stream().map(Variant::parse).toList());
   }
 

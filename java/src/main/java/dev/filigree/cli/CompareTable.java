@@ -7,10 +7,10 @@ import dev.filigree.experiment.CompareResult.CurvePoint;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import java.util.List;
 
-/** Writes the comparison of a grid as text, at most 100 columns wide. */
+/** Writes the comparison of a grid as text; tables are at most 100 columns wide. */
 final class CompareTable {
   private static final String MODEL = "%-30s %6s %8s %9s %5s %7s %7s  %s%n";
-  private static final String TASK = "%-24s %7s %7s %7s %8s %8s  %s%n";
+  private static final String TASK = "%-26s %6s %6s %6s %7s %7s  %s%n";
 
   private CompareTable() {}
 
@@ -49,13 +49,20 @@ final class CompareTable {
     if (result.edgeRatio() == null) {
       return "No ratio: no task counts.";
     }
-    return "At a loss of %s a dense circuit has %s the edges%s and %s the nodes%s."
+    return """
+    At a loss of %s a dense circuit has
+      %s the edges%s,
+      %s the nodes%s,
+      %s the weights between its nodes%s, which the published method counts as edges.\
+    """
         .formatted(
             result.target(),
             ratio(result.edgeRatio()),
             interval(result.interval()),
             ratio(result.nodeRatio()),
-            interval(result.nodeInterval()));
+            interval(result.nodeInterval()),
+            ratio(result.weightRatio()),
+            interval(result.weightInterval()));
   }
 
   private static String line(Cell cell) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Evidence;
@@ -8,9 +9,15 @@ import dev.filigree.circuit.Grade;
 import dev.filigree.experiment.Effort;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.json.Json;
+import dev.filigree.task.Task;
+import dev.filigree.task.TaskException;
+import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,7 +37,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "  filigree evidence",
       "  filigree evidence --task single_double_quote --run runs/tiny",
-      "  filigree evidence --full",
+      "  filigree evidence --task all --full",
       "  filigree evidence --model shipped --again",
       "  filigree evidence --json | jq '.tasks[] | {task, grade, failed, not_run}'"
     },
@@ -40,7 +47,8 @@ import picocli.CommandLine.Spec;
       "1:Something else failed, memory for example.",
       "2:The command line is wrong.",
       "3:The model has not learnt a task, or a circuit has grade D or F.",
-      "5:The run folder, its checkpoint or a circuit cannot be used; or there is no circuit.",
+      "5:The run folder, its checkpoint or a circuit cannot be used, others are checked first; or"
+          + " there is no circuit.",
       "6:The native core or the device is missing; see filigree doctor."
     })
 final class EvidenceCommand implements Callable<Integer> {
@@ -48,11 +56,13 @@ final class EvidenceCommand implements Callable<Integer> {
 
   @Option(
       names = "--task",
-      paramLabel = "NAME",
+      paramLabel = "NAME,...",
+      split = ",",
       completionCandidates = PruneCommand.TaskNames.class,
       description =
-          "The task whose circuit to check, repeatable: ${COMPLETION-CANDIDATES}. Default: all that"
-              + " have a circuit.")
+          "The tasks whose circuits to check: ${COMPLETION-CANDIDATES}; or all: these and those of"
+              + " --task-file, with the controls, whether they have a circuit or not. Default:"
+              + " those that have one.")
   private List<String> tasks = List.of();
 
   @Option(
@@ -76,7 +86,13 @@ final class EvidenceCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Experiment experiment = ownTasks.addTo(options.experiment());
-    List<String> asked = tasks.stream().distinct().toList();
+    List<String> asked =
+        tasks.contains(PruneCommand.ALL)
+            ? Stream.of(experiment.tasks(), Tasks.controls())
+                .flatMap(List::stream)
+                .map(Task::name)
+                .toList()
+            : tasks.stream().distinct().toList();
     if (again) {
       (asked.isEmpty() ? experiment.folder().circuits() : asked)
           .stream()
@@ -84,20 +100,38 @@ final class EvidenceCommand implements Callable<Integer> {
               .toList()
               .forEach(experiment.folder()::forgetEvidence);
     }
+    Map<String, RuntimeException> failed = new LinkedHashMap<>();
     List<Evidence> found;
     try (Engine engine = options.engine(experiment);
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {
-      found = experiment.evidence(engine, asked, full ? Effort.FULL : Effort.QUICK, progress);
+      found =
+          experiment.evidence(
+              engine, asked, full ? Effort.FULL : Effort.QUICK, progress, failed::put);
     }
-    print(found);
+    if (asked.size() == 1 && !failed.isEmpty()) {
+      throw failed.values().iterator().next();
+    }
+    if (tasks.contains(PruneCommand.ALL)) {
+      failed.values().removeIf(TaskException.class::isInstance); // a vocabulary that is too small
+    }
+    print(found, failed);
+    if (!failed.isEmpty()) {
+      return ExitCodes.BAD_INPUT;
+    }
     return found.stream().allMatch(EvidenceCommand::isGood) ? ExitCodes.OK : ExitCodes.NOT_LEARNT;
   }
 
-  private void print(List<Evidence> found) {
+  private void print(List<Evidence> found, Map<String, RuntimeException> failed) {
     PrintWriter out = spec.commandLine().getOut();
+    failed.forEach(
+        (task, e) ->
+            spec.commandLine().getErr().println("filigree: " + task + ": " + e.getMessage()));
     if (options.json) {
       ObjectNode json = Json.object();
       json.set("tasks", Json.tree(found));
+      ArrayNode errors = json.putArray("errors");
+      failed.forEach(
+          (task, e) -> errors.addObject().put("task", task).put("error", e.getMessage()));
       out.println(json);
       return;
     }

@@ -18,8 +18,22 @@ import javax.xml.stream.XMLStreamWriter;
 final class JunitXml {
   private JunitXml() {}
 
-  /** What became of one circuit. */
-  record Suite(Drift drift, double seconds) {}
+  /**
+   * What became of one circuit.
+   *
+   * @param name of its task, or of its file where it could not be checked
+   * @param drift null where it could not be checked
+   * @param error why; null where it was
+   */
+  record Suite(String name, Drift drift, String error, double seconds) {
+    static Suite of(Drift drift, double seconds) {
+      return new Suite(drift.task(), drift, null, seconds);
+    }
+
+    static Suite failed(Path file, String error, double seconds) {
+      return new Suite(file.getFileName().toString(), null, error, seconds);
+    }
+  }
 
   static void write(Path file, List<Suite> suites) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -44,22 +58,37 @@ final class JunitXml {
   private static void suite(XMLStreamWriter xml, Suite suite) throws XMLStreamException {
     Drift drift = suite.drift();
     xml.writeStartElement("testsuite");
-    xml.writeAttribute("name", drift.task());
-    xml.writeAttribute("tests", Integer.toString(drift.items().size()));
-    xml.writeAttribute("failures", Integer.toString(drift.beyond().size()));
-    xml.writeAttribute("errors", "0");
+    xml.writeAttribute("name", suite.name());
+    xml.writeAttribute("tests", Integer.toString(drift == null ? 1 : drift.items().size()));
+    xml.writeAttribute("failures", Integer.toString(drift == null ? 0 : drift.beyond().size()));
+    xml.writeAttribute("errors", drift == null ? "1" : "0");
     xml.writeAttribute("skipped", "0");
     xml.writeAttribute("time", String.format(Locale.ROOT, "%.3f", suite.seconds()));
-    for (Drift.Item item : drift.items()) {
-      xml.writeStartElement("testcase");
-      xml.writeAttribute("classname", "filigree.check." + drift.task());
-      xml.writeAttribute("name", item.name());
-      if (item.drifted()) {
-        xml.writeStartElement("failure");
-        xml.writeAttribute("type", "drift");
-        xml.writeAttribute("message", item.message());
-        xml.writeEndElement();
+    if (drift == null) {
+      testCase(xml, suite, "check", "error", suite.error());
+    } else {
+      for (Drift.Item item : drift.items()) {
+        testCase(xml, suite, item.name(), item.drifted() ? "failure" : null, item.message());
       }
+    }
+    xml.writeEndElement();
+  }
+
+  /**
+   * Write one case.
+   *
+   * @param outcome element that says what is wrong; null for nothing
+   */
+  private static void testCase(
+      XMLStreamWriter xml, Suite suite, String name, String outcome, String message)
+      throws XMLStreamException {
+    xml.writeStartElement("testcase");
+    xml.writeAttribute("classname", "filigree.check." + suite.name());
+    xml.writeAttribute("name", name);
+    if (outcome != null) {
+      xml.writeStartElement(outcome);
+      xml.writeAttribute("type", outcome.equals("failure") ? "drift" : "unusable");
+      xml.writeAttribute("message", message);
       xml.writeEndElement();
     }
     xml.writeEndElement();

@@ -55,7 +55,7 @@ import picocli.CommandLine.Spec;
       "6:The native core or the device is missing; see filigree doctor."
     })
 final class PruneCommand implements Callable<Integer> {
-  private static final String ALL = "all";
+  static final String ALL = "all";
 
   @Spec private CommandSpec spec;
 

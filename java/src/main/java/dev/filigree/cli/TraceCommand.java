@@ -62,7 +62,8 @@ final class TraceCommand implements Callable<Integer> {
       arity = "2",
       paramLabel = "A B",
       description =
-          "The two answers, each one token. Default: those that most examples of the task have.")
+          "The two answers, each one token. Default: those of most examples of the task; needed"
+              + " where they differ from prompt to prompt.")
   private List<String> answers;
 
   @Mixin private TaskFileOption ownTasks;

@@ -10,13 +10,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A file that appears complete or not at all: written beside its target under a temporary name,
- * synced and renamed by {@link #commit()}; closing without a commit leaves the target as it was.
+ * A file that appears complete or not at all: written beside its target under a temporary name of
+ * its own, synced and renamed by {@link #commit()}; closing without a commit leaves the target as
+ * it was. Of several writers, in one process or in many, the last to commit wins.
  */
 public final class AtomicFile implements AutoCloseable {
   private static final int BUFFER_BYTES = 1 << 16;
+  private static final AtomicLong FILES = new AtomicLong(); // of this process
 
   private final Path target;
   private final Path temporary;
@@ -27,7 +30,11 @@ public final class AtomicFile implements AutoCloseable {
   /** Start a file; missing parent folders are made. */
   public AtomicFile(Path target) throws IOException {
     this.target = target.toAbsolutePath();
-    this.temporary = this.target.resolveSibling(target.getFileName() + ".tmp");
+    this.temporary =
+        this.target.resolveSibling(
+            "%s.%d-%d.tmp"
+                .formatted(
+                    target.getFileName(), ProcessHandle.current().pid(), FILES.incrementAndGet()));
     Files.createDirectories(this.target.getParent());
     this.channel =
         FileChannel.open(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
-import dev.filigree.Edge;
+import dev.filigree.CircuitMask;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Drift;
@@ -13,9 +13,7 @@ import dev.filigree.task.Task;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Asks whether circuits that were found in one checkpoint still explain another one of the same
@@ -49,19 +47,19 @@ public final class CheckRun {
       requireSameTokenizer(folder, path);
       return new CheckRun(folder, RunFolder.open(path).checkpoints().last());
     }
-    Path name = path.toAbsolutePath().normalize().getFileName();
-    Path other = path.toAbsolutePath().normalize().getParent().getParent();
-    if (!Files.isDirectory(path) || !name.toString().matches("\\d{8,}")) {
+    Path absolute = path.toAbsolutePath().normalize();
+    Path name = absolute.getFileName(); // null for the root
+    if (!Files.isDirectory(path) || name == null || !name.toString().matches("\\d{8,}")) {
       throw new RunException(
           "%s is no checkpoint, run or step; checkpoints are folders like runs/x/checkpoints/00002000"
               .formatted(checkpoint));
     }
+    Path other = absolute.getParent().getParent();
     if (other != null && RunFolder.exists(other)) {
       requireSameTokenizer(folder, other);
     }
     return new CheckRun(
-        folder,
-        new Checkpoints(path.toAbsolutePath().getParent()).at(Long.parseLong(name.toString())));
+        folder, new Checkpoints(absolute.getParent()).at(Long.parseLong(name.toString())));
   }
 
   private static void requireSameTokenizer(RunFolder folder, Path other) {
@@ -107,33 +105,29 @@ public final class CheckRun {
      */
     public Drift check(Path file, Effort effort, double lossTolerance) {
       Circuit circuit = read(file);
-      Evidence now =
-          new EvidenceRun(search).elsewhere(search.task(circuit.task()), circuit, effort);
-      boolean[] keep = new boolean[Math.toIntExact(circuit.counts().modelNodes())];
-      circuit.nodes().forEach(node -> keep[node.index()] = true);
-      Set<Long> joined = new HashSet<>();
-      for (Edge edge : search.model().edges(keep)) {
-        joined.add(key(edge.source(), edge.target()));
-      }
-      int lost =
-          Math.toIntExact(
-              circuit.edges().stream()
-                  .filter(edge -> !joined.contains(key(edge.source(), edge.target())))
-                  .count());
-      return Drift.of(circuit, recorded(circuit), now, joined.size(), lost, lossTolerance);
+      EvidenceRun run = new EvidenceRun(search);
+      Evidence now = run.elsewhere(search.task(circuit.task()), circuit, effort);
+      CircuitMask mask = search.mask(circuit, run.searchOf(circuit));
+      return Drift.of(
+          circuit,
+          recorded(circuit),
+          now,
+          search.model().edges(mask.keep()).size(),
+          circuit.edges().size() - mask.edges().size(),
+          lossTolerance);
     }
 
-    private static long key(int source, int target) {
-      return (long) source << Integer.SIZE | target;
-    }
-
-    /** The evidence of the run, if it is about this circuit as it was found. */
+    /** The evidence of the run, if it can be read and is about this circuit as it was found. */
     private Evidence recorded(Circuit circuit) {
-      return search
-          .folder()
-          .readEvidence(circuit.task())
-          .filter(evidence -> evidence.isAbout(circuit, circuit.source()))
-          .orElse(null);
+      try {
+        return search
+            .folder()
+            .readEvidence(circuit.task())
+            .filter(evidence -> evidence.isAbout(circuit, circuit.source()))
+            .orElse(null);
+      } catch (RunException _) {
+        return null; // of an older version, or damaged
+      }
     }
 
     @Override

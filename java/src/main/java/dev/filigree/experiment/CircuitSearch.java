@@ -207,6 +207,11 @@ public final class CircuitSearch implements AutoCloseable {
     return model;
   }
 
+  /** Threads that the native core computes with. */
+  int threads() {
+    return engine.info().runtime().path("threads").asInt();
+  }
+
   TaskExamples examples(Task task, CircuitConfig search) {
     return examples(model, task, search);
   }

@@ -68,7 +68,8 @@ public record CompareCellResult(
    *
    * @param modelLoss of the whole model on validation examples, two-way, nats per sequence; null
    *     where the vocabulary cannot express the task
-   * @param seconds that the search took; 0 unless searched
+   * @param modelLossFinal the same on final examples
+   * @param seconds that it took, the making of examples included
    * @param git commit of the sources that searched; null where unknown
    * @param points one for each loss that was asked for; none unless searched
    */
@@ -76,6 +77,7 @@ public record CompareCellResult(
       String task,
       Outcome outcome,
       Double modelLoss,
+      Double modelLossFinal,
       double seconds,
       String git,
       List<Point> points) {
@@ -98,6 +100,8 @@ public record CompareCellResult(
    * @param reached whether it was
    * @param nodes of the circuit
    * @param edges of the circuit
+   * @param weights all nonzero weights between its nodes, used or not: edges as the published
+   *     method counts them
    * @param extendedEdges with embedding, unembedding and biases
    * @param lossValidation two-way, nats per sequence
    * @param lossFinal the same on final examples
@@ -107,6 +111,7 @@ public record CompareCellResult(
       boolean reached,
       int nodes,
       int edges,
+      int weights,
       int extendedEdges,
       double lossValidation,
       double lossFinal) {}

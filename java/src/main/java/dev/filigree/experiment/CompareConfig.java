@@ -8,6 +8,7 @@ import dev.filigree.experiment.RunConfig.Setting;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -27,7 +28,9 @@ import java.util.stream.Stream;
  *     grid is trained once more
  * @param tasks whose circuits are searched
  * @param target loss of the circuits that are counted, nats per sequence
- * @param curve further losses, for which circuits are found in the same search
+ * @param curve further losses, for which circuits of the dense models and of the middle of the grid
+ *     are found too
+ * @param dense changes of the configuration of the dense models
  * @param variants the middle of the grid, trained otherwise; one with a weight of distillation
  *     learns from the widest dense model
  */
@@ -41,12 +44,19 @@ public record CompareConfig(
     List<String> tasks,
     double target,
     List<Double> curve,
+    List<Setting> dense,
     List<Variant> variants) {
   /** Loss at which the paper counts. */
   public static final double TARGET = 0.15;
 
   /** Losses of the curve of edges against loss, from guessing down. */
   public static final List<Double> CURVE = List.of(0.4, 0.25, 0.08, 0.04);
+
+  /** What all cells have in common, and is set for the comparison as a whole. */
+  private static final Set<String> COMMON =
+      Set.of("train.steps", "model.vocab_size", "model.block_size");
+
+  private static final Set<String> COMMON_PARTS = Set.of("data", "prune", "run");
 
   public CompareConfig {
     widths = distinct("width", widths);
@@ -55,14 +65,39 @@ public record CompareConfig(
     steps = distinct("number of steps", steps);
     tasks = distinct("task", tasks);
     curve = curve.stream().filter(loss -> loss != target).distinct().toList();
+    dense = List.copyOf(dense);
     variants = List.copyOf(variants);
-    if (!(target > 0)) {
-      throw new ConfigException("the target loss is above 0, not " + target);
+    dense.forEach(setting -> requireOwn("a dense model", setting));
+    variants.forEach(
+        variant -> variant.settings().forEach(setting -> requireOwn(variant.name(), setting)));
+    for (double loss : Stream.concat(curve.stream(), Stream.of(target)).toList()) {
+      if (!(loss > 0)) {
+        throw new ConfigException("a loss of circuits is above 0, not " + loss);
+      }
+    }
+    for (long number : Stream.of(widths, denseWidths).flatMap(List::stream).toList()) {
+      if (number < 1) {
+        throw new ConfigException("a width is at least 1, not " + number);
+      }
+    }
+    for (long number : steps) {
+      if (number < 1) {
+        throw new ConfigException("a number of steps is at least 1, not " + number);
+      }
     }
     for (double fraction : kept) {
       if (!(fraction > 0 && fraction <= 1)) {
         throw new ConfigException("a kept fraction is above 0 and at most 1, not " + fraction);
       }
+    }
+  }
+
+  private static void requireOwn(String whose, Setting setting) {
+    String key = setting.key();
+    if (COMMON.contains(key) || COMMON_PARTS.contains(key.substring(0, (key + ".").indexOf('.')))) {
+      throw new ConfigException(
+          "%s cannot have a %s of its own: all models of a comparison have it in common"
+              .formatted(whose, key));
     }
   }
 
@@ -114,6 +149,7 @@ public record CompareConfig(
         tasks,
         TARGET,
         CURVE,
+        List.of(),
         List.of());
   }
 
@@ -139,16 +175,25 @@ public record CompareConfig(
     return kept.contains(own) ? own : kept.get(kept.size() / 2);
   }
 
-  /** Losses at which circuits are searched, the counted one last. */
-  List<Double> targets() {
-    return Stream.concat(curve.stream(), Stream.of(target)).toList();
+  /** Losses beside the counted one at which circuits of a model are searched. */
+  List<Double> curveOf(CompareCell cell) {
+    return cell.kind() == Kind.DENSE || cell.name().equals(middle()) ? curve : List.of();
   }
 
-  /** Every model, in the order in which they are best made: what others need comes first. */
+  /**
+   * Every model, in the order in which they are best made: what others need comes first.
+   *
+   * @throws ConfigException when one of them cannot be made
+   */
   List<CompareCell> cells() {
+    if (!fits(middleWidth(), middleKept())) {
+      throw new ConfigException(
+          middle()
+              + " would keep more weights than its matrices have, and all ratios are about it");
+    }
     List<CompareCell> cells = new ArrayList<>();
     for (int width : denseWidths) {
-      RunConfig config = prepared(Presets.dense(base, width), steps.getFirst());
+      RunConfig config = prepared(Presets.dense(base, width).withAll(dense), steps.getFirst());
       cells.add(
           new CompareCell(
               dense(width), Kind.DENSE, width, null, steps.getFirst(), null, null, config));
@@ -166,7 +211,11 @@ public record CompareConfig(
     }
     for (Variant variant : variants) {
       String name = middle() + ", " + variant.name();
-      cells.add(sparse(name, middleWidth(), middleKept(), steps.getFirst(), variant));
+      CompareCell cell = sparse(name, middleWidth(), middleKept(), steps.getFirst(), variant);
+      if (cells.stream().anyMatch(other -> other.config().equals(cell.config()))) {
+        throw new ConfigException("the variant " + variant.name() + " changes nothing");
+      }
+      cells.add(cell);
     }
     if (new LinkedHashSet<>(cells.stream().map(CompareCell::name).toList()).size() < cells.size()) {
       throw new ConfigException("two variants have the same name");
@@ -232,6 +281,9 @@ public record CompareConfig(
     set(settings, "train.steps", trainSteps);
     set(settings, "run.keep_checkpoints", 1);
     set(settings, "prune.target_loss", target);
+    // The loss is hit on both sides: with a margin the circuits of the worse model had more to
+    // lose.
+    set(settings, "prune.fast.margin", 1);
     return config.withAll(settings);
   }
 
@@ -251,7 +303,7 @@ public record CompareConfig(
     return "sparse %d, %s".formatted(width, fraction(fraction));
   }
 
-  /** Such as 1/16; a fraction that is none of a whole number in decimals. */
+  /** Such as 1/16; in decimals where one over the fraction is no whole number. */
   public static String fraction(double value) {
     double inverse = 1 / value;
     return Math.abs(inverse - Math.rint(inverse)) < 1e-9 * inverse

@@ -10,6 +10,7 @@ import dev.filigree.experiment.DenseLadder.Pair;
 import dev.filigree.experiment.DenseLadder.Rung;
 import dev.filigree.experiment.DenseLadder.Size;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -33,12 +34,17 @@ import java.util.stream.Stream;
  * @param interval its 95% interval; null with fewer than two tasks
  * @param nodeRatio the same of nodes
  * @param nodeInterval its 95% interval
+ * @param weightRatio the same of all nonzero weights between the nodes, which the published method
+ *     counts as edges
+ * @param weightInterval its 95% interval
  * @param tasks one row for each, about the middle of the grid
  * @param cells every model
  * @param curve sizes against loss, of the middle of the grid and of its dense match
  * @param curveTasks that the curve is over: those with a circuit on both sides at every loss
  * @param common tasks that the sizes of cells are over: those with a circuit in all cells that do
  *     at least half as many tasks as the best
+ * @param trendTasks that the ratios of the trends are over: those that count in all sparse cells
+ *     that have a ratio and do at least half as many tasks as the best
  * @param limits what keeps this from saying more, in sentences
  * @param seconds of work
  */
@@ -50,11 +56,14 @@ public record CompareResult(
     List<Double> interval,
     Double nodeRatio,
     List<Double> nodeInterval,
+    Double weightRatio,
+    List<Double> weightInterval,
     List<TaskRow> tasks,
     List<Cell> cells,
     List<CurvePoint> curve,
     List<String> curveTasks,
     List<String> common,
+    List<String> trendTasks,
     List<String> limits,
     double seconds) {
   private static final int FEW_TASKS = 10;
@@ -107,7 +116,11 @@ public record CompareResult(
    * @param interval of it
    * @param nodeRatio the same of nodes
    * @param nodeInterval of it
-   * @param counted number of tasks that the ratio is over
+   * @param weightRatio the same of the weights between the nodes
+   * @param weightInterval of it
+   * @param counted number of tasks that the ratios are over
+   * @param trendRatio of edges, over the tasks of the trends; null where it has no part in them
+   * @param trendInterval of it
    */
   public record Cell(
       CompareCellResult model,
@@ -119,7 +132,11 @@ public record CompareResult(
       List<Double> interval,
       Double nodeRatio,
       List<Double> nodeInterval,
-      int counted) {}
+      Double weightRatio,
+      List<Double> weightInterval,
+      int counted,
+      Double trendRatio,
+      List<Double> trendInterval) {}
 
   /** Where a held-out loss lies on the dense ladder. */
   public enum Place {
@@ -149,9 +166,20 @@ public record CompareResult(
     return new Maker(plan, models).make(seconds);
   }
 
+  /** Dense over sparse, of one task. */
+  private record TaskRatio(double edges, double nodes, double weights) {
+    static TaskRatio of(Size dense, Point sparse) {
+      return new TaskRatio(
+          dense.edges() / sparse.edges(),
+          dense.nodes() / sparse.nodes(),
+          dense.weights() / sparse.weights());
+    }
+  }
+
   private static final class Maker {
     private final CompareConfig plan;
     private final List<CompareCellResult> models;
+    private final Map<Double, DenseLadder> ladders = new HashMap<>(); // by loss of the circuits
 
     Maker(CompareConfig plan, List<CompareCellResult> models) {
       this.plan = plan;
@@ -159,15 +187,15 @@ public record CompareResult(
     }
 
     CompareResult make(double seconds) {
-      DenseLadder ladder = ladder(plan.target());
       List<String> common = common();
-      List<Cell> cells = models.stream().map(model -> cell(model, ladder, common)).toList();
+      List<String> trendTasks = trendTasks();
+      List<Cell> cells = models.stream().map(model -> cell(model, common, trendTasks)).toList();
       Cell middle =
           cells.stream()
               .filter(cell -> cell.model().name().equals(plan.middle()))
               .findFirst()
               .orElseThrow();
-      List<TaskRow> rows = plan.tasks().stream().map(task -> row(task, middle, ladder)).toList();
+      List<TaskRow> rows = plan.tasks().stream().map(task -> row(task, middle.model())).toList();
       List<String> curveTasks = curveTasks(middle.model());
       return new CompareResult(
           plan.preset().key(),
@@ -177,29 +205,55 @@ public record CompareResult(
           middle.interval(),
           middle.nodeRatio(),
           middle.nodeInterval(),
+          middle.weightRatio(),
+          middle.weightInterval(),
           rows,
           cells,
           curve(middle.model(), curveTasks),
           curveTasks,
           common,
+          trendTasks,
           limits(middle, rows, cells, common),
           seconds);
     }
 
     private DenseLadder ladder(double target) {
+      return ladders.computeIfAbsent(target, this::makeLadder);
+    }
+
+    private DenseLadder makeLadder(double target) {
       List<Rung> rungs = new ArrayList<>();
       for (CompareCellResult model : models) {
         if (model.kind() == Kind.DENSE && model.loss() != null) {
           Map<String, Size> sizes = new LinkedHashMap<>();
           for (String task : plan.tasks()) {
-            model
-                .circuit(task, target)
-                .ifPresent(c -> sizes.put(task, new Size(c.nodes(), c.edges())));
+            model.circuit(task, target).ifPresent(c -> sizes.put(task, Size.of(c)));
           }
           rungs.add(new Rung(model.name(), model.loss(), sizes));
         }
       }
       return new DenseLadder(rungs);
+    }
+
+    private Optional<Pair> around(CompareCellResult model, double target) {
+      return model.loss() == null ? Optional.empty() : ladder(target).around(model.loss());
+    }
+
+    /** Ratios of a sparse model by task, of those that count. */
+    private Map<String, TaskRatio> ratios(CompareCellResult model) {
+      Map<String, TaskRatio> ratios = new LinkedHashMap<>();
+      around(model, plan.target())
+          .ifPresent(
+              pair -> {
+                for (String task : plan.tasks()) {
+                  Optional<Point> own = model.circuit(task, plan.target());
+                  Optional<Size> dense = pair.size(task);
+                  if (own.isPresent() && dense.isPresent()) {
+                    ratios.put(task, TaskRatio.of(dense.get(), own.get()));
+                  }
+                }
+              });
+      return ratios;
     }
 
     private long done(CompareCellResult model) {
@@ -225,7 +279,21 @@ public record CompareResult(
               .toList();
     }
 
-    private Cell cell(CompareCellResult model, DenseLadder ladder, List<String> common) {
+    private List<String> trendTasks() {
+      List<Map<String, TaskRatio>> all =
+          models.stream()
+              .filter(model -> model.kind() == Kind.SPARSE && plotted(model))
+              .map(this::ratios)
+              .filter(ratios -> !ratios.isEmpty())
+              .toList();
+      return all.isEmpty()
+          ? List.of()
+          : plan.tasks().stream()
+              .filter(task -> all.stream().allMatch(ratios -> ratios.containsKey(task)))
+              .toList();
+    }
+
+    private Cell cell(CompareCellResult model, List<String> common, List<String> trendTasks) {
       List<Double> edges = new ArrayList<>();
       List<Double> nodes = new ArrayList<>();
       if (plotted(model)) {
@@ -236,36 +304,34 @@ public record CompareResult(
         }
       }
       boolean compared = model.kind() == Kind.SPARSE && model.loss() != null;
-      List<Double> edgeRatios = new ArrayList<>();
-      List<Double> nodeRatios = new ArrayList<>();
-      if (compared) {
-        for (String task : plan.tasks()) {
-          Optional<Point> own = model.circuit(task, plan.target());
-          Optional<Size> dense = ladder.around(model.loss()).flatMap(pair -> pair.size(task));
-          if (own.isPresent() && dense.isPresent()) {
-            edgeRatios.add(dense.get().edges() / own.get().edges());
-            nodeRatios.add(dense.get().nodes() / own.get().nodes());
-          }
-        }
-      }
+      Map<String, TaskRatio> ratios = compared ? ratios(model) : Map.of();
+      List<Double> edgeRatios = ratios.values().stream().map(TaskRatio::edges).toList();
+      List<Double> nodeRatios = ratios.values().stream().map(TaskRatio::nodes).toList();
+      List<Double> weightRatios = ratios.values().stream().map(TaskRatio::weights).toList();
+      List<Double> trend =
+          ratios.keySet().containsAll(trendTasks)
+              ? trendTasks.stream().map(task -> ratios.get(task).edges()).toList()
+              : List.of();
       return new Cell(
           model,
           (int) done(model),
           Bootstrap.geometricMean(edges).orElse(null),
           Bootstrap.geometricMean(nodes).orElse(null),
-          compared ? ladder.place(model.loss()) : null,
+          compared ? ladder(plan.target()).place(model.loss()) : null,
           Bootstrap.geometricMean(edgeRatios).orElse(null),
           Bootstrap.interval(edgeRatios).orElse(null),
           Bootstrap.geometricMean(nodeRatios).orElse(null),
           Bootstrap.interval(nodeRatios).orElse(null),
-          edgeRatios.size());
+          Bootstrap.geometricMean(weightRatios).orElse(null),
+          Bootstrap.interval(weightRatios).orElse(null),
+          ratios.size(),
+          Bootstrap.geometricMean(trend).orElse(null),
+          Bootstrap.interval(trend).orElse(null));
     }
 
-    private TaskRow row(String task, Cell middle, DenseLadder ladder) {
-      CompareCellResult model = middle.model();
-      Double loss = model.search(task).map(Search::modelLoss).orElse(null);
+    private TaskRow row(String task, CompareCellResult model) {
       Optional<Point> own = model.search(task).flatMap(search -> search.at(plan.target()));
-      Optional<Pair> around = model.loss() == null ? Optional.empty() : ladder.around(model.loss());
+      Optional<Pair> around = around(model, plan.target());
       Optional<Size> dense = around.flatMap(pair -> pair.size(task));
       Optional<DenseSize> size =
           dense.map(
@@ -278,15 +344,15 @@ public record CompareResult(
                       Math.max(
                           lossFinal(around.get().below(), task),
                           lossFinal(around.get().above(), task))));
-      String reason = reason(model, task, own, around, dense);
+      TaskRatio ratio = ratios(model).get(task);
       return new TaskRow(
           task,
           own.orElse(null),
-          loss,
+          model.search(task).map(Search::modelLoss).orElse(null),
           size.orElse(null),
-          reason != null ? null : Double.valueOf(dense.get().edges() / own.get().edges()),
-          reason != null ? null : Double.valueOf(dense.get().nodes() / own.get().nodes()),
-          reason);
+          ratio == null ? null : ratio.edges(),
+          ratio == null ? null : ratio.nodes(),
+          reason(model, task, own, around, dense));
     }
 
     private double lossFinal(Rung rung, String task) {
@@ -377,9 +443,7 @@ public record CompareResult(
     }
 
     private Optional<Size> match(CompareCellResult middle, String task, double target) {
-      return middle.loss() == null
-          ? Optional.empty()
-          : ladder(target).around(middle.loss()).flatMap(pair -> pair.size(task));
+      return around(middle, target).flatMap(pair -> pair.size(task));
     }
 
     private List<CurvePoint> curve(CompareCellResult middle, List<String> tasks) {
@@ -407,6 +471,24 @@ public record CompareResult(
 
     private List<String> limits(
         Cell middle, List<TaskRow> rows, List<Cell> cells, List<String> common) {
+      List<String> limits = new ArrayList<>(ofTasks(middle, rows));
+      cells.stream().map(this::ofPlace).flatMap(Optional::stream).forEach(limits::add);
+      limits.add(ofGrid(cells, common));
+      for (String name : plan.withoutRoom()) {
+        limits.add(name + " is not there: it would keep more weights than its matrices have.");
+      }
+      finals(rows).ifPresent(limits::add);
+      limits.add(
+          "Learning rates are fixed, not searched for each model: %s."
+              .formatted(
+                  Stream.of(Kind.SPARSE, Kind.DENSE)
+                      .map(kind -> kind.name().toLowerCase(Locale.ROOT) + " " + rates(kind))
+                      .collect(Collectors.joining(", "))));
+      return limits;
+    }
+
+    /** How many tasks there are to tell from, and which. */
+    private List<String> ofTasks(Cell middle, List<TaskRow> rows) {
       List<String> limits = new ArrayList<>();
       int counted = middle.counted();
       limits.add(
@@ -420,51 +502,75 @@ public record CompareResult(
             "With fewer than %d tasks an interval from resampling is too narrow."
                 .formatted(FEW_TASKS));
       }
+      againstTheBetter(middle.model(), counted).ifPresent(limits::add);
       limits.add(
           "The interval is over tasks alone: every model has one seed, and so has every search.");
-      for (Cell cell : cells) {
-        if (cell.model().diverged() != null) {
-          limits.add(
-              "%s has diverged: %s.".formatted(cell.model().name(), cell.model().diverged()));
-        } else if (cell.place() == Place.ABOVE || cell.place() == Place.BELOW) {
-          limits.add(
-              "%s, loss %.3f, predicts %s than every dense model, so it has no match; %s dense model"
-                      .formatted(
-                          cell.model().name(),
-                          cell.model().loss(),
-                          cell.place() == Place.ABOVE ? "worse" : "better",
-                          cell.place() == Place.ABOVE ? "a narrower" : "a wider")
-                  + " would give one.");
-        } else if (cell.place() == Place.EMPTY) {
-          limits.add(cell.model().name() + " has no match: there is no dense model.");
-        }
+      return limits;
+    }
+
+    /** Tasks that the worse of two dense neighbours does not do count against the better alone. */
+    private Optional<String> againstTheBetter(CompareCellResult model, int counted) {
+      Optional<Rung> better = around(model, plan.target()).map(Pair::below);
+      if (better.isEmpty()) {
+        return Optional.empty();
+      }
+      List<Double> ratios = new ArrayList<>();
+      for (String task : plan.tasks()) {
+        Size dense = better.get().sizes().get(task);
+        model
+            .circuit(task, plan.target())
+            .filter(_ -> dense != null)
+            .ifPresent(own -> ratios.add(TaskRatio.of(dense, own).edges()));
+      }
+      return ratios.size() <= counted
+          ? Optional.empty()
+          : Bootstrap.geometricMean(ratios)
+              .map(
+                  ratio ->
+                      ("Against %s alone, which predicts better (%.3f, not %.3f), the ratio is"
+                              + " %.1f over %d tasks: those too that the worse dense model does not"
+                              + " do.")
+                          .formatted(
+                              better.get().name(),
+                              better.get().loss(),
+                              model.loss(),
+                              ratio,
+                              ratios.size()));
+    }
+
+    /** Why a model has no ratio, where it has none. */
+    private Optional<String> ofPlace(Cell cell) {
+      String name = cell.model().name();
+      if (cell.model().diverged() != null) {
+        return Optional.of("%s has diverged: %s.".formatted(name, cell.model().diverged()));
+      }
+      if (cell.place() == Place.ABOVE || cell.place() == Place.BELOW) {
+        boolean worse = cell.place() == Place.ABOVE;
+        return Optional.of(
+            ("%s, loss %.3f, predicts %s than every dense model, so it has no match; %s dense model"
+                    + " would give one.")
+                .formatted(
+                    name,
+                    cell.model().loss(),
+                    worse ? "worse" : "better",
+                    worse ? "a narrower" : "a wider"));
+      }
+      return cell.place() == Place.EMPTY
+          ? Optional.of(name + " has no match: there is no dense model.")
+          : Optional.empty();
+    }
+
+    private static String ofGrid(List<Cell> cells, List<String> common) {
+      if (common.isEmpty()) {
+        return "No task is done by all models that do half as many as the best, so there is nothing"
+            + " to draw over the grid.";
       }
       boolean leftOut =
           cells.stream().anyMatch(cell -> cell.edges() == null && cell.model().loss() != null);
-      if (common.isEmpty()) {
-        limits.add(
-            "No task is done by all models that do half as many as the best, so there is nothing"
-                + " to draw over the grid.");
-      } else {
-        limits.add(
-            "Sizes over the grid are over the %d tasks that all its models do%s."
-                .formatted(
-                    common.size(),
-                    leftOut
-                        ? "; models that do fewer than half as many as the best are left out"
-                        : ""));
-      }
-      for (String name : plan.withoutRoom()) {
-        limits.add(name + " is not there: it would keep more weights than its matrices have.");
-      }
-      finals(rows).ifPresent(limits::add);
-      limits.add(
-          "Learning rates are fixed, not searched for each model: %s."
-              .formatted(
-                  Stream.of(Kind.SPARSE, Kind.DENSE)
-                      .map(kind -> kind.name().toLowerCase(Locale.ROOT) + " " + rates(kind))
-                      .collect(Collectors.joining(", "))));
-      return limits;
+      return "Sizes over the grid are over the %d tasks that all its models do%s."
+          .formatted(
+              common.size(),
+              leftOut ? "; models that do fewer than half as many as the best are left out" : "");
     }
 
     private String rates(Kind kind) {
@@ -492,10 +598,12 @@ public record CompareResult(
       return Optional.of(
           "Circuits are chosen on validation examples; on final ones, %d of %d sparse ones are above"
                   .formatted(counted.size() - sparse.size(), counted.size())
-              + " %s, and for %d tasks a dense one is. %s"
+              + " %s, and a dense one is for %s. %s"
                   .formatted(
                       plan.target(),
-                      counted.size() - dense,
+                      counted.size() - dense == 1
+                          ? "1 task"
+                          : "%d tasks".formatted(counted.size() - dense),
                       Bootstrap.geometricMean(both)
                           .map(
                               ratio ->

@@ -55,7 +55,7 @@ public final class CompareRun {
 
   private static final int PROBE_STEPS = 3;
   private static final long WAIT_MILLIS = 1000;
-  private static final int FORMAT = 1; // part of every hash: raise it to make all cells anew
+  private static final int FORMAT = 2; // part of every hash: raise it to make all cells anew
   private static final int HASH_LENGTH = 12;
   private static final String DIVERGED = "diverged";
 
@@ -151,7 +151,10 @@ public final class CompareRun {
     ObjectNode shared = Json.object();
     shared.put("format", FORMAT);
     shared.put("filigree", Experiment.version());
-    shared.set("abi", engine.info().build().path("abi"));
+    for (String part : List.of("abi", "libtorch")) {
+      shared.set(part, engine.info().build().path(part));
+    }
+    shared.put("device", engine.options().device());
     try (PreparedData data = PreparedData.open(text, plan.base())) {
       shared.put("tokenizer", data.tokenizer().hash());
       ArrayNode corpora = shared.putArray("corpora");
@@ -165,10 +168,6 @@ public final class CompareRun {
       ObjectNode from = shared.deepCopy();
       ObjectNode config = (ObjectNode) Json.tree(cell.config());
       config.remove("prune"); // of the searches, which have a hash of their own
-      ObjectNode train = config.withObject("/train");
-      if (train.path("accumulate").asInt() == 1) {
-        train.remove("accumulate"); // a cell of whole batches is the one it was without this key
-      }
       from.set("config", config);
       if (cell.teacher() != null) {
         from.put("teacher", paths.get(cell.teacher()).getFileName().toString());
@@ -419,27 +418,43 @@ public final class CompareRun {
     }
   }
 
-  /** Search the circuits of a task; the one that counts is kept beside their figures. */
+  /**
+   * Search the circuits of a task. The one that counts is searched alone, in every model alike, and
+   * kept beside the figures; those of the curve come in a search of their own.
+   */
   private Search find(CircuitSearch search, Place place, String task) {
     long begin = System.nanoTime();
     try {
-      List<Circuit> circuits = search.find(task, plan.targets(), plan.target());
-      double seconds = (System.nanoTime() - begin) / 1e9;
-      circuits.getLast().write(circuitFile(place, task));
-      double whole = circuits.getLast().losses().validation().model().loss();
+      List<Circuit> circuits =
+          new ArrayList<>(search.find(task, List.of(plan.target()), plan.target()));
+      circuits.getFirst().write(circuitFile(place, task));
+      List<Double> curve = plan.curveOf(place.cell());
+      if (!curve.isEmpty()) {
+        circuits.addAll(search.find(task, curve, plan.target()));
+      }
+      Circuit.Losses losses = circuits.getFirst().losses();
       return new Search(
           task,
           Outcome.SEARCHED,
-          whole,
-          seconds,
+          losses.validation().model().loss(),
+          losses.last().model().loss(),
+          (System.nanoTime() - begin) / 1e9,
           git,
           circuits.stream().map(CompareRun::point).toList());
     } catch (PruneRun.NotLearntException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.NOT_LEARNT, e.model().loss(), 0, git, List.of());
+      return new Search(
+          task,
+          Outcome.NOT_LEARNT,
+          e.model().validation().loss(),
+          e.model().last().loss(),
+          (System.nanoTime() - begin) / 1e9,
+          git,
+          List.of());
     } catch (TaskException e) {
       progress.phase(e.getMessage());
-      return new Search(task, Outcome.IMPOSSIBLE, null, 0, git, List.of());
+      double seconds = (System.nanoTime() - begin) / 1e9;
+      return new Search(task, Outcome.IMPOSSIBLE, null, null, seconds, git, List.of());
     } catch (IOException e) {
       throw new RunException("cannot write to " + place.path() + ": " + e.getMessage(), e);
     }
@@ -451,6 +466,7 @@ public final class CompareRun {
         circuit.reached(),
         circuit.counts().nodes(),
         circuit.counts().edges(),
+        circuit.counts().weights(),
         circuit.counts().extendedEdges(),
         circuit.losses().validation().circuit().loss(),
         circuit.losses().last().circuit().loss());
@@ -477,7 +493,7 @@ public final class CompareRun {
                     PruneMethod.VERSION,
                     Experiment.version(),
                     examples.get(task),
-                    plan.targets(),
+                    plan.target() + " " + plan.curveOf(place.cell()),
                     Json.write(place.cell().config().prune())));
   }
 
@@ -523,41 +539,11 @@ public final class CompareRun {
 
   private CompareCellResult result(Place place) {
     CompareCell cell = place.cell();
-    String path = folder.relativize(place.path()).toString();
-    if (!RunFolder.exists(place.path())) { // not begun, for want of a teacher
-      return result(cell, path, null, diverged(place), 0, null, 0, 0, List.of());
-    }
-    RunFolder run = RunFolder.open(place.path());
-    String trainedBy = run.manifest().path("git").textValue();
-    Long nonzeros = RunSummary.of(folder, run).nonzeros();
-    long left = nonzeros == null ? 0 : nonzeros;
-    return run.result()
-        .map(
-            trained ->
-                result(
-                    cell,
-                    path,
-                    trainedBy,
-                    null,
-                    trained.elapsedTokens(),
-                    trained.testXent(),
-                    left,
-                    trained.seconds(),
-                    plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList()))
-        .orElseGet(
-            () -> result(cell, path, trainedBy, diverged(place), 0, null, left, 0, List.of()));
-  }
-
-  private static CompareCellResult result(
-      CompareCell cell,
-      String run,
-      String trainedBy,
-      String diverged,
-      long tokens,
-      Double loss,
-      long nonzeros,
-      double seconds,
-      List<Search> searches) {
+    Optional<RunFolder> run = // not begun, for want of a teacher
+        RunFolder.exists(place.path())
+            ? Optional.of(RunFolder.open(place.path()))
+            : Optional.empty();
+    Optional<RunFolder.Result> trained = run.flatMap(RunFolder::result);
     return new CompareCellResult(
         cell.name(),
         cell.kind(),
@@ -565,14 +551,16 @@ public final class CompareRun {
         cell.kept(),
         cell.steps(),
         cell.variant(),
-        run,
-        trainedBy,
-        diverged,
-        tokens,
-        loss,
-        nonzeros,
-        seconds,
-        searches);
+        folder.relativize(place.path()).toString(),
+        run.map(one -> one.manifest().path("git").textValue()).orElse(null),
+        trained.isPresent() ? null : diverged(place),
+        trained.map(RunFolder.Result::elapsedTokens).orElse(0L),
+        trained.map(RunFolder.Result::testXent).orElse(null),
+        run.map(one -> RunSummary.of(folder, one).nonzeros()).orElse(0L),
+        trained.map(RunFolder.Result::seconds).orElse(0.0),
+        trained.isPresent()
+            ? plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList()
+            : List.of());
   }
 
   private static String diverged(Place place) {

@@ -28,7 +28,11 @@ final class DenseLadder {
   record Rung(String name, double loss, Map<String, Size> sizes) {}
 
   /** Size of a circuit, above 0; not whole where it is interpolated. */
-  record Size(double nodes, double edges) {}
+  record Size(double nodes, double edges, double weights) {
+    static Size of(CompareCellResult.Point circuit) {
+      return new Size(circuit.nodes(), circuit.edges(), circuit.weights());
+    }
+  }
 
   /**
    * The two neighbours of a loss.
@@ -45,7 +49,10 @@ final class DenseLadder {
       return low == null || high == null
           ? Optional.empty()
           : Optional.of(
-              new Size(between(low.nodes(), high.nodes()), between(low.edges(), high.edges())));
+              new Size(
+                  between(low.nodes(), high.nodes()),
+                  between(low.edges(), high.edges()),
+                  between(low.weights(), high.weights())));
     }
 
     private double between(double low, double high) {

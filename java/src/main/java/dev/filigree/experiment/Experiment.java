@@ -21,8 +21,10 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -222,7 +224,15 @@ public final class Experiment {
 
   /** Check the circuit of a task, see {@link CircuitSearch#evidence}, in its own checkpoint. */
   public Evidence evidence(Engine engine, String task, Progress progress) {
-    return evidence(engine, List.of(task), Effort.QUICK, progress).getFirst();
+    return evidence(
+            engine,
+            List.of(task),
+            Effort.QUICK,
+            progress,
+            (_, e) -> {
+              throw e;
+            })
+        .getFirst();
   }
 
   /**
@@ -232,12 +242,18 @@ public final class Experiment {
    *
    * @param tasks none for all that have a circuit
    * @param effort how much is asked
-   * @return in the order of the tasks
-   * @throws RunException see {@link CircuitSearch#evidence}; also when none is named and none has a
-   *     circuit
+   * @param failed hears of every task that cannot be checked, see {@link CircuitSearch#evidence}: a
+   *     {@link RunException} or a {@link TaskException}. The others are checked all the same,
+   *     unless it throws
+   * @return of the tasks that were checked, in their order
+   * @throws RunException when none is named and none has a circuit
    */
   public List<Evidence> evidence(
-      Engine engine, List<String> tasks, Effort effort, Progress progress) {
+      Engine engine,
+      List<String> tasks,
+      Effort effort,
+      Progress progress,
+      BiConsumer<String, RuntimeException> failed) {
     if (tasks.isEmpty()) {
       List<String> found = folder.circuits();
       if (found.isEmpty()) {
@@ -245,26 +261,40 @@ public final class Experiment {
             "there is no circuit in %s yet; ./filigree prune --task NAME finds one"
                 .formatted(folder.path()));
       }
-      return evidence(engine, found, effort, progress);
+      return evidence(engine, found, effort, progress, failed);
     }
     Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
     for (String task : tasks) {
-      OptionalLong step =
-          folder
-              .readCircuit(task(task).name())
-              .map(circuit -> OptionalLong.of(circuit.source().step()))
-              .orElse(OptionalLong.empty());
-      byStep.computeIfAbsent(step, _ -> new ArrayList<>()).add(task);
+      try {
+        OptionalLong step =
+            folder
+                .readCircuit(task(task).name())
+                .map(circuit -> OptionalLong.of(circuit.source().step()))
+                .orElse(OptionalLong.empty());
+        byStep.computeIfAbsent(step, _ -> new ArrayList<>()).add(task);
+      } catch (RunException | TaskException e) {
+        failed.accept(task, e);
+      }
     }
     Map<String, Evidence> found = new HashMap<>();
     byStep.forEach(
         (step, members) -> {
           try (CircuitSearch search =
               CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
-            members.forEach(task -> found.put(task, search.evidence(task, effort)));
+            for (String task : members) {
+              try {
+                found.put(task, search.evidence(task, effort));
+              } catch (RunException | TaskException e) {
+                failed.accept(task, e);
+              }
+            }
+          } catch (RunException e) { // a checkpoint that is gone, say
+            members.stream()
+                .filter(task -> !found.containsKey(task))
+                .forEach(task -> failed.accept(task, e));
           }
         });
-    return tasks.stream().map(found::get).toList();
+    return tasks.stream().map(found::get).filter(Objects::nonNull).toList();
   }
 
   /** Follow a prompt through the circuit of a task to the task's own two answers, silently. */

@@ -20,6 +20,7 @@ import dev.filigree.experiment.CircuitConfig.Fast;
 import dev.filigree.experiment.CircuitConfig.Published;
 import dev.filigree.experiment.DataConfig.Source;
 import dev.filigree.experiment.RunConfig.Cadence;
+import dev.filigree.experiment.RunConfig.Setting;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -176,10 +177,11 @@ public enum Presets {
   }
 
   /**
-   * Return a dense model of another width with the layers, text, schedule and search of a sparse
-   * one.
+   * Return a dense model of another width with the architecture, text, schedule and search of a
+   * sparse one: heads are as wide, the MLP is as many times as wide as the model, and there is no
+   * AbsTopK.
    *
-   * @param width a whole number of heads of 16 channels
+   * @param width a whole number of heads
    */
   static RunConfig dense(RunConfig sparse, int width) {
     ModelConfig model = sparse.model();
@@ -188,8 +190,16 @@ public enum Presets {
           "dense width %d is not a whole number of heads of %d channels"
               .formatted(width, model.dHead()));
     }
+    long neurons = (long) model.dMlp() * width / model.dModel();
+    RunConfig reshaped =
+        sparse.withAll(
+            List.of(
+                new Setting("model.d_model", Integer.toString(width)),
+                new Setting("model.n_head", Integer.toString(width / model.dHead())),
+                new Setting("model.d_mlp", Long.toString(neurons)),
+                new Setting("model.afrac", "null")));
     return new RunConfig(
-        ModelConfig.dense(model.nLayer(), width, model.blockSize(), model.vocabSize()),
+        reshaped.model(),
         sparse.init(),
         sparse.train().withLr(DENSE_LR).withSparsity(DENSE).withDistill(Distill.OFF),
         sparse.data(),

@@ -66,8 +66,8 @@ public final class PruneBench {
    * One task that the model does.
    *
    * @param modelLossFinal of the whole model
-   * @param madeBy hash of the model, the examples, both searches, the version of the methods and
-   *     the device: a row that has it is not measured again
+   * @param madeBy hash of the model, the examples, both searches, the version of the methods, the
+   *     device and the threads: a row that has it is not measured again
    */
   public record Row(
       String task, double modelLossFinal, Found fast, Found published, String madeBy) {}
@@ -85,13 +85,16 @@ public final class PruneBench {
    * @param nodes geometric mean over the tasks where both methods reached the target; null where
    *     there is none
    * @param edges the same, a circuit without edges counted as one
+   * @param weights the same of what the published method counts as edges
    * @param holds circuits that hold on final examples
    */
-  public record Sum(double seconds, double mostSeconds, Double nodes, Double edges, int holds) {}
+  public record Sum(
+      double seconds, double mostSeconds, Double nodes, Double edges, Double weights, int holds) {}
 
   /**
    * Everything.
    *
+   * @param threads of the native core
    * @param totals null without rows
    * @param target two-way loss of the searches, nats
    * @param runs of the published method's search
@@ -101,6 +104,7 @@ public final class PruneBench {
       String run,
       long step,
       String device,
+      int threads,
       double target,
       int runs,
       List<Row> tasks,
@@ -121,7 +125,7 @@ public final class PruneBench {
     for (Task task : tasks) {
       try (TaskExamples examples = session.examples(task, search)) {
         Evidence.Scores whole = session.whole(examples);
-        if (whole.validation().loss() > Checks.searchLimit(search.targetLoss())) {
+        if (!Checks.Gate.ofSearch(whole, search.targetLoss()).passed()) {
           skipped.add(task.name());
           continue;
         }
@@ -143,23 +147,30 @@ public final class PruneBench {
             recorded.stream()
                 .filter(row -> rows.stream().noneMatch(one -> one.madeBy().equals(row.madeBy())))
                 .toList();
-        write(result(search, Stream.concat(rows.stream(), others.stream()).toList(), skipped));
+        write(result(search, rows, others, skipped));
       } catch (TaskException e) {
         session.progress().phase(e.getMessage());
         skipped.add(task.name());
       }
     }
-    return result(search, rows, skipped);
+    return result(search, rows, List.of(), skipped);
   }
 
-  private Result result(CircuitConfig search, List<Row> rows, List<String> skipped) {
+  /**
+   * Put a result together.
+   *
+   * @param others rows of the record that were made otherwise: they are kept and not counted
+   */
+  private Result result(
+      CircuitConfig search, List<Row> rows, List<Row> others, List<String> skipped) {
     return new Result(
         session.folder().name(),
         session.checkpoint().step(),
         session.model().info().device(),
+        session.threads(),
         search.targetLoss(),
         runs,
-        List.copyOf(rows),
+        Stream.concat(rows.stream(), others.stream()).toList(),
         List.copyOf(skipped),
         totals(rows));
   }
@@ -169,7 +180,8 @@ public final class PruneBench {
         Json.write(session.source(examples))
             + Json.write(search)
             + PruneMethod.VERSION
-            + session.model().info().device();
+            + session.model().info().device()
+            + session.threads();
     return Hashes.hex(from.getBytes(StandardCharsets.UTF_8));
   }
 
@@ -237,6 +249,7 @@ public final class PruneBench {
         found.stream().mapToDouble(Found::seconds).max().orElse(0),
         geometricMean(counted, Found::nodes),
         geometricMean(counted, Found::edges),
+        geometricMean(counted, Found::weights),
         (int) found.stream().filter(Found::holds).count());
   }
 

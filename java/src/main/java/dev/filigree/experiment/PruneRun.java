@@ -2,6 +2,8 @@
 package dev.filigree.experiment;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Ablation;
+import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
 import dev.filigree.Discretized;
 import dev.filigree.Edge;
@@ -60,15 +62,15 @@ public final class PruneRun {
   public static final class NotLearntException extends RunException {
     private static final long serialVersionUID = 1L;
 
-    private final transient TaskStats model;
+    private final transient Evidence.Scores model;
 
-    NotLearntException(String message, TaskStats model) {
+    NotLearntException(String message, Evidence.Scores model) {
       super(message);
       this.model = model;
     }
 
-    /** How the whole model does on the validation examples. */
-    public TaskStats model() {
+    /** How the whole model does. */
+    public Evidence.Scores model() {
       return model;
     }
   }
@@ -85,16 +87,16 @@ public final class PruneRun {
   /**
    * Find a circuit for each of several targets in one search.
    *
-   * @param least the model does the task if its own loss is at most this, or the gate's limit
+   * @param least the model does the task if its own losses are at most this, or the gate's limit
    * @return in the order of the targets; none is written to a file
    * @throws NotLearntException when the whole model does not do the task
    */
   List<Circuit> run(Task task, List<Double> targets, double least) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double limit = Checks.searchLimit(least);
-      if (whole.validation().loss() > limit) {
-        throw notLearnt(task, whole.validation(), limit);
+      Checks.Gate gate = Checks.Gate.ofSearch(whole, least);
+      if (!gate.passed()) {
+        throw notLearnt(task, whole, gate.limit());
       }
       float[] means = session.means(search);
       progress.phase("learning which of %,d nodes %s needs".formatted(means.length, task.name()));
@@ -175,7 +177,10 @@ public final class PruneRun {
     return Math.min(target, loss + margin * (target - loss));
   }
 
-  /** Score what was found on the whole model, with exactly its nodes, edges and tokens. */
+  /**
+   * Score what was found on the whole model, with exactly its nodes, edges and tokens, all else at
+   * its mean, whatever it was ablated to in the search.
+   */
   private Circuit circuit(
       Task task,
       TaskExamples examples,
@@ -184,10 +189,15 @@ public final class PruneRun {
       FoundCircuit found,
       float[] means) {
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
-    double scale = found.calibration().scale();
-    double shift = found.calibration().shift();
-    TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);
-    TaskStats last = model.evaluate(examples.last(), mask, scale, shift);
+    boolean byDonors = search.options().ablation() == Ablation.RESAMPLE;
+    Calibration calibration =
+        byDonors && search.options().calibrate()
+            ? model.calibrate(examples.train(), mask).calibration()
+            : found.calibration();
+    TaskStats validation =
+        model.evaluate(examples.validation(), mask, calibration.scale(), calibration.shift());
+    TaskStats last =
+        model.evaluate(examples.last(), mask, calibration.scale(), calibration.shift());
     CircuitWeights weights =
         CircuitWeights.read(model, mask, examples.lastSet(), session.tokenizer()::decode);
     return new Circuit(
@@ -197,9 +207,9 @@ public final class PruneRun {
         search.seed(),
         new Method(search.method().key(), search.options()),
         target,
-        found.reached() && Checks.reaches(validation.loss(), target),
+        found.reached() && (byDonors || Checks.reaches(validation.loss(), target)),
         weights.counts(),
-        found.calibration(),
+        calibration,
         new Losses(new Pair(validation, whole.validation()), new Pair(last, whole.last())),
         weights.nodes(),
         weights.edges(),
@@ -324,16 +334,17 @@ public final class PruneRun {
     }
   }
 
-  private NotLearntException notLearnt(Task task, TaskStats whole, double limit) {
+  private NotLearntException notLearnt(Task task, Evidence.Scores whole, double limit) {
     return new NotLearntException(
-        ("the model of step %,d has not learnt %s: its own two-way loss is %.3f nats (%.0f%% right;"
-                + " guessing is 0.693), above %.3f, up to which it counts as doing the task. Train"
-                + " longer or on more text, or ask for less with --set prune.target_loss=...")
+        ("the model of step %,d has not learnt %s: its own two-way loss is %.3f nats on validation"
+             + " and %.3f on final examples (guessing is 0.693); a model does a task with at most"
+             + " %.3f on both. Train longer or on more text, or ask for less with --set"
+             + " prune.target_loss=...")
             .formatted(
                 session.checkpoint().step(),
                 task.name(),
-                whole.loss(),
-                100 * whole.accuracy(),
+                whole.validation().loss(),
+                whole.last().loss(),
                 limit),
         whole);
   }

@@ -32,9 +32,6 @@ public final class Quickstart {
   /** File of the comparison in the folder. */
   public static final String COMPARISON = "quickstart.json";
 
-  /** Seconds of work so far, for one that is stopped and goes on. */
-  private static final String ELAPSED = "elapsed";
-
   /** Folders of the two runs below it. */
   public static final List<String> MODELS = List.of("sparse", "dense");
 
@@ -95,7 +92,7 @@ public final class Quickstart {
    * @throws RunException when the folder holds something made by another configuration
    */
   public Optional<Comparison> run() {
-    long begin = System.nanoTime();
+    Elapsed elapsed = Elapsed.goingOn(folder);
     try {
       Trained first = train(open(MODELS.get(0), sparse));
       Experiment second = open(MODELS.get(1), Presets.dense(sparse, first.loss()));
@@ -108,9 +105,9 @@ public final class Quickstart {
       for (int i = 0; i < tasks.size(); i++) {
         rows.add(TaskRow.of(tasks.get(i), sparseSides.get(i), denseSides.get(i), losses.matched()));
       }
-      return Optional.of(write(begin, losses, rows));
+      return Optional.of(write(elapsed, losses, rows));
     } catch (Stopped _) {
-      remember(elapsed() + (System.nanoTime() - begin) / 1e9);
+      elapsed.remember();
       return Optional.empty();
     }
   }
@@ -185,27 +182,11 @@ public final class Quickstart {
     return Side.of(search.evidence(task, Effort.QUICK));
   }
 
-  /** Seconds that earlier calls have worked on this folder. */
-  private double elapsed() {
-    Path file = folder.resolve(ELAPSED);
-    try {
-      return Files.isRegularFile(file) ? Double.parseDouble(Files.readString(file).strip()) : 0;
-    } catch (IOException | NumberFormatException e) {
-      throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
+  private Comparison write(Elapsed elapsed, Pretraining losses, List<TaskRow> rows) {
+    if (worked) {
+      elapsed.remember();
     }
-  }
-
-  private void remember(double seconds) {
-    try {
-      Files.writeString(folder.resolve(ELAPSED), seconds + "\n");
-    } catch (IOException e) {
-      throw new RunException("cannot write to " + folder + ": " + e.getMessage(), e);
-    }
-  }
-
-  private Comparison write(long begin, Pretraining losses, List<TaskRow> rows) {
-    double seconds = elapsed() + (worked ? (System.nanoTime() - begin) / 1e9 : 0);
-    remember(seconds);
+    double seconds = worked ? elapsed.seconds() : elapsed.before();
     Comparison comparison = new Comparison(seconds, losses, rows);
     try {
       AtomicFile.write(

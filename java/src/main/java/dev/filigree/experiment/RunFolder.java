@@ -299,8 +299,7 @@ public final class RunFolder {
    * @param elapsedTokens seen in training
    * @param testXent held-out loss over the mix, nats per token
    * @param testXentByCorpus the same by corpus
-   * @param seconds wall time of the training, preparation included; of its last part, if it was
-   *     resumed
+   * @param seconds wall time of the training, preparation included, over all its parts
    */
   public record Result(
       long step,

@@ -66,22 +66,27 @@ final class TraceRun {
             "the circuit in %s was found in another model; find it anew with ./filigree prune --task %s"
                 .formatted(session.folder().circuit(task.name()), task.name()));
       }
-      int[] targets = answers == null ? targets(examples.lastSet()) : tokens(answers);
+      int[] targets = answers == null ? targets(task, examples.lastSet()) : tokens(answers);
       Calibration fit = model.calibrate(examples.train()).calibration();
       session.progress().phase("following the prompt");
       return new Prompt(circuit, session.mask(circuit, search), fit, prompt, targets).trace();
     }
   }
 
-  /** The answers that most examples of the task have. */
-  private static int[] targets(ExampleSet examples) {
+  /** The answers of most examples of the task; where they are names there are none. */
+  private static int[] targets(Task task, ExampleSet examples) {
     Map<List<Integer>, Integer> counts = new LinkedHashMap<>();
     for (Example example : examples.examples()) {
       counts.merge(List.of(example.targetA(), example.targetB()), 1, Integer::sum);
     }
-    List<Integer> most =
-        counts.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
-    return most.stream().mapToInt(Integer::intValue).toArray();
+    Map.Entry<List<Integer>, Integer> most =
+        counts.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow();
+    if (2 * most.getValue() < examples.pairs()) {
+      throw new IllegalArgumentException(
+          "the answers of %s differ from prompt to prompt; name the two of this one with --answers"
+              .formatted(task.name()));
+    }
+    return most.getKey().stream().mapToInt(Integer::intValue).toArray();
   }
 
   private int[] tokens(List<String> answers) {
@@ -162,13 +167,13 @@ final class TraceRun {
             writes(),
             activities,
             heads(example, activities, values),
-            edges(values),
+            edges(example, values, calibration, ofCircuit),
             readout(values));
       }
     }
 
     private static Answer answer(double z) {
-      return new Answer(z, 1 / (1 + Math.exp(-z)));
+      return new Answer(z, Calibration.probabilityOf(z));
     }
 
     private List<Activity> activities(
@@ -306,21 +311,54 @@ final class TraceRun {
       return new Head(layer, head, query, looks, weights[weights.length - 1], moves);
     }
 
-    private List<Passage> edges(float[][] values) {
+    private List<Passage> edges(
+        Examples example, float[][] values, Calibration calibration, double ofCircuit) {
+      Map<List<Integer>, float[][]> attention = new HashMap<>(); // by layer and head
       List<Passage> passages = new ArrayList<>();
       for (Edge edge : circuit.edges()) {
         int place = places.get(edge.source());
-        double mean = nodes.get(place).mean();
-        int peak = peak(values[place], mean);
+        Node source = nodes.get(place);
+        float[] shown = new float[tokens.length]; // to the target, less what a closed source shows
+        for (int t = 0; t < shown.length; t++) {
+          shown[t] = values[place][t] - source.mean();
+        }
+        if (source.kind().equals("attn_v")) {
+          shown =
+              seen(
+                  shown,
+                  attention.computeIfAbsent(
+                      List.of(source.layer(), source.head()),
+                      _ -> model.attention(example, mask, source.layer(), source.head())[0]));
+        }
+        int peak = peak(shown, 0);
+        double without = calibration.z(model.differences(example, mask.withEdges(allBut(edge)))[0]);
         passages.add(
             new Passage(
                 edge.source(),
                 edge.target(),
                 edge.weight(),
                 peak,
-                edge.weight() * (values[place][peak] - mean)));
+                edge.weight() * shown[peak],
+                ofCircuit - without));
       }
       return passages;
+    }
+
+    private List<dev.filigree.Edge> allBut(Edge left) {
+      return mask.edges().stream()
+          .filter(edge -> edge.source() != left.source() || edge.target() != left.target())
+          .toList();
+    }
+
+    /** What every query sees of a value: attention times it, over all positions. */
+    private static float[] seen(float[] values, float[][] weights) {
+      float[] seen = new float[values.length];
+      for (int query = 0; query < seen.length; query++) {
+        for (int t = 0; t <= query; t++) {
+          seen[query] += weights[query][t] * values[t];
+        }
+      }
+      return seen;
     }
 
     private List<Readout> readout(float[][] values) {

@@ -44,7 +44,7 @@ public final class TrainRun {
    * @param loss held-out loss over the mix, nats per token; NaN when it was asked to stop
    * @param losses the same by corpus
    * @param checkpoint the last one
-   * @param seconds wall time, preparation included
+   * @param seconds wall time, preparation and all processes included that worked on the run
    */
   public record Result(
       boolean finished,
@@ -61,7 +61,7 @@ public final class TrainRun {
 
   /** Train from step 0. */
   public Result start() {
-    long begin = System.nanoTime();
+    Elapsed elapsed = Elapsed.anew(folder.path());
     try (PreparedData data = PreparedData.prepare(folder, config, progress)) {
       record(data);
       folder.truncateMetrics(-1);
@@ -69,7 +69,7 @@ public final class TrainRun {
           Trainer trainer = model.trainer(config.train(), data.trainStreams())) {
         teach(trainer, data);
         recordPlan(trainer.profile());
-        return loop(model, trainer, data, 0, begin);
+        return loop(model, trainer, data, 0, elapsed);
       }
     }
   }
@@ -79,7 +79,7 @@ public final class TrainRun {
    * was never interrupted, bit for bit.
    */
   public Result resume(OptionalLong step) {
-    long begin = System.nanoTime();
+    Elapsed elapsed = Elapsed.goingOn(folder.path());
     Checkpoint from =
         step.isPresent() ? folder.checkpoints().at(step.getAsLong()) : folder.checkpoints().last();
     try (PreparedData data = PreparedData.open(folder, config)) {
@@ -89,7 +89,7 @@ public final class TrainRun {
       try (Model model = engine.loadModel(from.path(), config.init().execution());
           Trainer trainer = model.resume(from.path(), data.trainStreams())) {
         teach(trainer, data);
-        return loop(model, trainer, data, from.step(), begin);
+        return loop(model, trainer, data, from.step(), elapsed);
       }
     }
   }
@@ -108,7 +108,7 @@ public final class TrainRun {
     }
   }
 
-  private Result loop(Model model, Trainer trainer, PreparedData data, long from, long begin) {
+  private Result loop(Model model, Trainer trainer, PreparedData data, long from, Elapsed elapsed) {
     RunConfig.Cadence cadence = config.run();
     long steps = config.train().steps();
     long step = from;
@@ -152,6 +152,7 @@ public final class TrainRun {
       }
       if (step % cadence.checkpointEvery() == 0 && !finished) {
         checkpoint = save(trainer, step);
+        elapsed.remember();
       }
     }
     if (step > from || folder.checkpoints().all().isEmpty()) {
@@ -160,7 +161,8 @@ public final class TrainRun {
       checkpoint = folder.checkpoints().at(step);
     }
     double loss = finished ? data.mean(losses) : Double.NaN;
-    double seconds = (System.nanoTime() - begin) / 1e9;
+    elapsed.remember();
+    double seconds = elapsed.seconds();
     if (finished && folder.result().isEmpty()) {
       long tokens = Math.round(step * tokensPerStep());
       folder.writeResult(new RunFolder.Result(step, tokens, loss, losses, seconds));

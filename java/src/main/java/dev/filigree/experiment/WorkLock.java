@@ -3,55 +3,66 @@ package dev.filigree.experiment;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Claims a piece of work among processes: the system releases it when its holder ends, however that
- * happens. The file stays behind, empty.
+ * Claims a piece of work among threads and processes: the system releases it when its process ends,
+ * however that happens. The file stays behind, empty.
  */
 final class WorkLock implements AutoCloseable {
+  /**
+   * Of this process. The system's locks are the process's, not the thread's: closing any channel to
+   * a file gives up all that the process has on it, so none is opened to a file that is held here.
+   */
+  private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
+  private final Path file;
   private final FileChannel channel;
 
-  private WorkLock(FileChannel channel) {
+  private WorkLock(Path file, FileChannel channel) {
+    this.file = file;
     this.channel = channel;
   }
 
   /** Claim, unless someone has. Missing parent folders are made. */
   static Optional<WorkLock> tryTake(Path file) {
-    FileChannel channel = null;
+    Path held = file.toAbsolutePath().normalize();
+    if (!HELD.add(held)) {
+      return Optional.empty();
+    }
+    WorkLock taken = null;
     try {
-      Files.createDirectories(file.toAbsolutePath().getParent());
-      channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      FileLock lock = channel.tryLock();
-      if (lock != null) {
-        return Optional.of(new WorkLock(channel));
-      }
-      channel.close();
-      return Optional.empty();
-    } catch (OverlappingFileLockException _) {
-      // Another thread of this process has it.
-      closeQuietly(channel);
-      return Optional.empty();
+      taken = lock(held);
+      return Optional.ofNullable(taken);
     } catch (IOException e) {
-      closeQuietly(channel);
       throw new RunException("cannot lock " + file + ": " + e.getMessage(), e);
+    } finally {
+      if (taken == null) {
+        HELD.remove(held);
+      }
     }
   }
 
-  private static void closeQuietly(FileChannel channel) {
+  /** Null where another process has it. */
+  private static WorkLock lock(Path file) throws IOException {
+    Files.createDirectories(file.getParent());
+    FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     try {
-      if (channel != null) {
-        channel.close();
+      if (channel.tryLock() != null) {
+        return new WorkLock(file, channel);
       }
-    } catch (IOException _) {
-      // Nothing was written to it.
-      return;
+    } catch (IOException e) {
+      channel.close();
+      throw e;
     }
+    channel.close();
+    return null;
   }
 
   @Override
@@ -60,6 +71,8 @@ final class WorkLock implements AutoCloseable {
       channel.close();
     } catch (IOException e) {
       throw new RunException("cannot release a lock: " + e.getMessage(), e);
+    } finally {
+      HELD.remove(file);
     }
   }
 }

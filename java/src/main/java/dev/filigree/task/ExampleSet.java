@@ -40,6 +40,11 @@ public record ExampleSet(
     rejected = rejected.isEmpty() ? Map.of() : Map.copyOf(new EnumMap<>(rejected));
   }
 
+  /** Some of the pairs, from one number up to another, without their diagnostics. */
+  public ExampleSet part(int from, int to) {
+    return new ExampleSet(task, split, seed, vocabularyHash, examples.subList(from, to), Map.of());
+  }
+
   /** Number of pairs. */
   public int pairs() {
     return examples.size();

@@ -23,7 +23,7 @@ import java.util.stream.Collectors;
  * the lines around them are new to a model.
  */
 final class Slots {
-  private static final Pattern SLOT = Pattern.compile("\\$([A-Za-z]+)(\\d*)");
+  static final Pattern SLOT = Pattern.compile("\\$([A-Za-z]+)(\\d*)");
   private static final int DISTINCT_ATTEMPTS = 100;
 
   /** A kind of slot: how to draw a value, and what exactly values look like. */

@@ -41,12 +41,16 @@ public final class TaskFile {
   private final Map<String, Map<Split, List<Pair>>> tasks = new LinkedHashMap<>();
   private final Map<String, Integer> lineOfId = new HashMap<>();
   private final Map<String, Map<List<Integer>, Integer>> lineOfPrompt = new HashMap<>();
+  private final Map<String, Map<List<Integer>, Place>> placeOfPrompt = new HashMap<>();
   private int line;
 
   private TaskFile(Path file, PairEncoder encoder) {
     this.file = file;
     this.encoder = encoder;
   }
+
+  /** Where a prompt was first seen. */
+  private record Place(Split split, int line) {}
 
   /** A pair under its name in the file. */
   private record Pair(String id, Candidate candidate) {}
@@ -127,6 +131,10 @@ public final class TaskFile {
           "cannot be used, %s: %s"
               .formatted(outcome.rejection().meaning(), encoder.describe(candidate)));
     }
+    if (hasTokens) {
+      requireToken(json, "target_a", outcome.targetA());
+      requireToken(json, "target_b", outcome.targetB());
+    }
     before =
         lineOfPrompt
             .computeIfAbsent(task, _ -> new HashMap<>())
@@ -134,10 +142,34 @@ public final class TaskFile {
     if (before != null) {
       throw problem("has the prompt A of line %d".formatted(before));
     }
+    requireOneSplit(task, split(json), outcome.tokensA());
+    requireOneSplit(task, split(json), outcome.tokensB());
     tasks
         .computeIfAbsent(task, _ -> new EnumMap<>(Split.class))
         .computeIfAbsent(split(json), _ -> new ArrayList<>())
         .add(new Pair(id, candidate));
+  }
+
+  /** What a circuit is judged by must be new to its search, whichever member of a pair it is. */
+  private void requireOneSplit(String task, Split split, List<Integer> prompt) {
+    Place first =
+        placeOfPrompt
+            .computeIfAbsent(task, _ -> new HashMap<>())
+            .computeIfAbsent(prompt, _ -> new Place(split, line));
+    if (first.split() != split) {
+      throw problem(
+          "has a prompt of line %d, which is of split %s"
+              .formatted(first.line(), first.split().key()));
+    }
+  }
+
+  /** A token that is no text of its own, a part of a letter say, is read back as others. */
+  private void requireToken(JsonNode json, String key, int encoded) {
+    if (token(json.get(key)) != encoded) {
+      throw problem(
+          "has a \"%s\", %s, whose text is token %d of this vocabulary"
+              .formatted(key, json.get(key), encoded));
+    }
   }
 
   private void requireKeys(JsonNode json, List<String> needed) {

@@ -40,7 +40,7 @@ class TraceTest {
                   List.of(new Look(1, 0.75), new Look(0, 0.1)),
                   0.125,
                   List.of(new Move(2, 1.25, 1, 1.125)))),
-          List.of(new Passage(1, 2, 0.5f, 1, 1.2)),
+          List.of(new Passage(1, 2, 0.5f, 1, 1.2, 0.75)),
           List.of(new Readout(26, -1, 2, -2)));
 
   @Test
@@ -60,7 +60,8 @@ class TraceTest {
         .contains("neuron 9 stays at its mean +0.500")
         .contains("channel 26: the circuit wrote -1.000, times +2.000: +2.000 for `\")\\n`")
         .containsPattern("0\\.attn_in 83 +\\+4\\.000 +\\+3\\.000")
-        .containsPattern("0\\.attn_in 83 -> attn_v 35 of head 2 +\\+1\\.200 at 1");
+        .containsPattern(
+            "0\\.attn_in 83 -> 0\\.attn_v 35 of head 2 +\\+0\\.750; passes \\+1\\.200 at 1");
   }
 
   @Test

@@ -152,7 +152,7 @@ class RunCommandsTest {
     Outcome outcome = prune();
     assertThat(outcome.code()).isEqualTo(ExitCodes.NOT_LEARNT);
     assertThat(outcome.err()).contains("has not learnt single_double_quote");
-    assertThat(outcome.json().at("/model/loss").asDouble()).isGreaterThan(0.15);
+    assertThat(outcome.json().at("/model/validation/loss").asDouble()).isGreaterThan(0.15);
     assertThat(outcome.json().path("exit_code").asInt()).isEqualTo(ExitCodes.NOT_LEARNT);
   }
 
@@ -525,13 +525,15 @@ class RunCommandsTest {
   }
 
   @Test
-  void checkSaysWhatItCannotUse() throws IOException {
+  void checkSaysWhatItCannotUse() throws Exception {
     assertThat(prune("--set", "prune.target_loss=1").code()).isEqualTo(ExitCodes.OK);
     Path circuit = run.resolve("circuits/single_double_quote.json");
     Outcome none = execute("check", circuit.toString(), "--checkpoint=77");
     assertThat(none.code()).isEqualTo(ExitCodes.BAD_INPUT);
     assertThat(none.err()).contains("there is no checkpoint of step 77");
     assertThat(execute("check", circuit.toString(), "--checkpoint=" + folder).err())
+        .contains("is no checkpoint, run or step");
+    assertThat(execute("check", circuit.toString(), "--checkpoint=/").err())
         .contains("is no checkpoint, run or step");
     Path elsewhere = Files.copy(circuit, folder.resolve("copy.json"));
     assertThat(execute("check", elsewhere.toString(), "--checkpoint=4").err())
@@ -540,11 +542,31 @@ class RunCommandsTest {
     assertThat(named.code()).as(named.err()).isEqualTo(ExitCodes.DRIFTED); // fails the gate
     Path broken = Files.writeString(run.resolve("circuits/broken.json"), "{}");
     try {
-      assertThat(execute("check", broken.toString(), "--checkpoint=" + STEPS).code())
-          .isEqualTo(ExitCodes.BAD_INPUT);
+      Path xml = folder.resolve("partly.xml");
+      Outcome partly =
+          execute(
+              "check",
+              broken.toString(),
+              circuit.toString(),
+              "--checkpoint=" + STEPS,
+              "--junit-xml=" + xml);
+      assertThat(partly.code()).isEqualTo(ExitCodes.BAD_INPUT);
+      assertThat(partly.json().path("circuits")).hasSize(1);
+      assertThat(partly.json().at("/errors/0/file").asText()).isEqualTo("broken.json");
+      assertThat(suites(xml))
+          .extracting(suite -> suite.getAttribute("errors"))
+          .containsExactly("1", "0");
     } finally {
       Files.delete(broken);
     }
+    Circuit found = Circuit.read(circuit);
+    long nodes = found.counts().modelNodes();
+    String larger =
+        found.toJson().replace("\"model_nodes\" : " + nodes, "\"model_nodes\" : " + (nodes + 1));
+    Path foreign = Files.writeString(folder.resolve("foreign.json"), larger);
+    Outcome refused = execute("check", foreign.toString(), "--run=" + run, "--checkpoint=" + STEPS);
+    assertThat(refused.code()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(refused.err()).contains("another architecture");
   }
 
   @Test

@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.filigree.experiment.CompareCellResult.Kind;
@@ -13,9 +14,11 @@ import dev.filigree.experiment.CompareResult.Cell;
 import dev.filigree.experiment.CompareResult.CurvePoint;
 import dev.filigree.experiment.CompareResult.Place;
 import dev.filigree.experiment.CompareResult.TaskRow;
+import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Ratios of made-up circuits, worked out by hand. */
@@ -33,6 +36,7 @@ class CompareResultTest {
           TASKS,
           TARGET,
           List.of(0.4),
+          List.of(),
           List.of());
 
   private static final String MIDDLE = "sparse 128, 1/16";
@@ -48,15 +52,30 @@ class CompareResultTest {
         task,
         Outcome.SEARCHED,
         0.05,
+        0.06,
         1,
         "c0ffee",
         List.of(
-            new Point(0.4, true, nodes / 2, edges / 2, edges, 0.39, 0.41),
-            new Point(TARGET, true, nodes, edges, 2 * edges, 0.14, lossFinal)));
+            new Point(TARGET, true, nodes, edges, weights(edges), 2 * edges, 0.14, lossFinal),
+            new Point(0.4, true, nodes / 2, edges / 2, weights(edges), edges, 0.39, 0.41)));
+  }
+
+  /** The larger a circuit, the more weights between its nodes are not used. */
+  private static int weights(int edges) {
+    return edges * edges;
   }
 
   private static Search notLearnt(String task) {
-    return new Search(task, Outcome.NOT_LEARNT, 0.6, 0, "c0ffee", List.of());
+    return new Search(task, Outcome.NOT_LEARNT, 0.6, 0.6, 0, "c0ffee", List.of());
+  }
+
+  private static CompareCellResult dense(int width, double loss, Search... searches) {
+    return model("dense " + width, Kind.DENSE, width, null, loss, searches);
+  }
+
+  private static CompareCellResult sparse(String name, double loss, Search... searches) {
+    double kept = name.equals(MIDDLE) ? 1.0 / 16 : 1.0 / 32;
+    return model(name, Kind.SPARSE, 128, kept, loss, searches);
   }
 
   private static CompareCellResult model(
@@ -80,42 +99,10 @@ class CompareResultTest {
 
   private static List<CompareCellResult> models(double middleLoss) {
     return List.of(
-        model(
-            "dense 16",
-            Kind.DENSE,
-            16,
-            null,
-            3.0,
-            found("a", 40, 400),
-            found("b", 20, 100),
-            notLearnt("c")),
-        model(
-            "dense 32",
-            Kind.DENSE,
-            32,
-            null,
-            2.0,
-            found("a", 40, 1600),
-            found("b", 20, 400),
-            found("c", 8, 80)),
-        model(
-            MIDDLE,
-            Kind.SPARSE,
-            128,
-            1.0 / 16,
-            middleLoss,
-            found("a", 10, 80),
-            found("b", 10, 10),
-            found("c", 8, 8)),
-        model(
-            SPARSER,
-            Kind.SPARSE,
-            128,
-            1.0 / 32,
-            3.5,
-            found("a", 6, 20),
-            found("b", 6, 5),
-            notLearnt("c")));
+        dense(16, 3.0, found("a", 40, 400), found("b", 20, 100), notLearnt("c")),
+        dense(32, 2.0, found("a", 40, 1600), found("b", 20, 400), found("c", 8, 80)),
+        sparse(MIDDLE, middleLoss, found("a", 10, 80), found("b", 10, 10), found("c", 8, 8)),
+        sparse(SPARSER, 3.5, found("a", 6, 20), found("b", 6, 5), notLearnt("c")));
   }
 
   @Test
@@ -124,6 +111,7 @@ class CompareResultTest {
     // Halfway: a dense circuit of a has sqrt(400 * 1600) = 800 edges, of b 200: 10 and 20 times.
     assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(10 * 20), within(1e-9));
     assertThat(result.nodeRatio()).isCloseTo(Math.sqrt(4 * 2), within(1e-9));
+    assertThat(result.weightRatio()).isCloseTo(10 * 20, within(1e-9)); // of squares
     // Two tasks: the resamples are one, the other or their mean.
     assertThat(result.interval().getFirst()).isCloseTo(10, within(1e-9));
     assertThat(result.interval().getLast()).isCloseTo(20, within(1e-9));
@@ -169,17 +157,7 @@ class CompareResultTest {
   @Test
   void aModelThatDoesLittleIsLeftOutOfTheSizesInCommon() {
     List<CompareCellResult> models = new ArrayList<>(models(2.5));
-    models.set(
-        3,
-        model(
-            SPARSER,
-            Kind.SPARSE,
-            128,
-            1.0 / 32,
-            2.8,
-            notLearnt("a"),
-            found("b", 6, 5),
-            notLearnt("c")));
+    models.set(3, sparse(SPARSER, 2.8, notLearnt("a"), found("b", 6, 5), notLearnt("c")));
     CompareResult result = CompareResult.of(PLAN, models, 7);
     assertThat(result.common()).containsExactly("a", "b");
     assertThat(cell(result, SPARSER).edges()).isNull();
@@ -206,12 +184,11 @@ class CompareResultTest {
             "b",
             Outcome.SEARCHED,
             0.1,
+            0.1,
             1,
             "c0ffee",
-            List.of(new Point(TARGET, false, 900, 900, 900, 0.2, 0.2)));
-    models.set(
-        2,
-        model(MIDDLE, Kind.SPARSE, 128, 1.0 / 16, 2.5, found("a", 3, 0), missed, found("c", 8, 8)));
+            List.of(new Point(TARGET, false, 900, 900, 900, 900, 0.2, 0.2)));
+    models.set(2, sparse(MIDDLE, 2.5, found("a", 3, 0), missed, found("c", 8, 8)));
     CompareResult result = CompareResult.of(PLAN, models, 7);
     assertThat(result.tasks().get(0).reason()).contains("has no edge");
     assertThat(result.tasks().get(1).reason()).contains("reaches the loss");
@@ -250,48 +227,19 @@ class CompareResultTest {
         .anyMatch(
             limit ->
                 limit.endsWith(
-                    "2 of 2 sparse ones are above 0.15, and for 2 tasks a dense one is."
+                    "2 of 2 sparse ones are above 0.15, and a dense one is for 2 tasks."
                         + " No task is left."));
+    models.set(0, dense(16, 3.0, found("a", 40, 400, 0.1), found("b", 9, 9), notLearnt("c")));
+    models.set(1, dense(32, 2.0, found("a", 40, 1600, 0.1), found("b", 9, 9), notLearnt("c")));
     models.set(
-        0,
-        model(
-            "dense 16",
-            Kind.DENSE,
-            16,
-            null,
-            3.0,
-            found("a", 40, 400, 0.1),
-            found("b", 9, 9),
-            notLearnt("c")));
-    models.set(
-        1,
-        model(
-            "dense 32",
-            Kind.DENSE,
-            32,
-            null,
-            2.0,
-            found("a", 40, 1600, 0.1),
-            found("b", 9, 9),
-            notLearnt("c")));
-    models.set(
-        2,
-        model(
-            MIDDLE,
-            Kind.SPARSE,
-            128,
-            1.0 / 16,
-            2.5,
-            found("a", 10, 80, 0.1),
-            found("b", 10, 10, 0.1),
-            notLearnt("c")));
+        2, sparse(MIDDLE, 2.5, found("a", 10, 80, 0.1), found("b", 10, 10, 0.1), notLearnt("c")));
     CompareResult result = CompareResult.of(PLAN, models, 7);
     assertThat(result.tasks().getFirst().dense().lossFinal()).isEqualTo(0.1);
     assertThat(result.limits())
         .anyMatch(
             limit ->
                 limit.endsWith(
-                    "0 of 2 sparse ones are above 0.15, and for 1 tasks a dense one is."
+                    "0 of 2 sparse ones are above 0.15, and a dense one is for 1 task."
                         + " Over the others, 1, the ratio is 10.0."));
   }
 
@@ -334,27 +282,78 @@ class CompareResultTest {
 
   @Test
   void variantsChangeTheMiddleAndDistilledOnesHaveTheWidestTeacher() {
-    CompareConfig plan =
-        new CompareConfig(
-            Presets.TINY,
-            Presets.TINY.config(),
-            List.of(64, 128),
-            List.of(1.0 / 16),
-            List.of(32, 16),
-            List.of(6000L),
-            TASKS,
-            TARGET,
-            List.of(),
-            List.of(
-                Variant.parse("revive:train.sparsity.revive.every=200"),
-                Variant.parse("taught:train.distill.weight=0.5,train.distill.temperature=2")));
-    List<CompareCell> cells = plan.cells();
+    List<CompareCell> cells =
+        plan(
+                List.of(64, 128),
+                List.of(1.0 / 16),
+                "train.lr=0.01",
+                "revive:train.sparsity.revive.every=200",
+                "taught:train.distill.weight=0.5,train.distill.temperature=2")
+            .cells();
     CompareCell revived = named(cells, MIDDLE + ", revive");
     assertThat(revived.config().train().sparsity().revive().every()).isEqualTo(200);
     assertThat(revived.teacher()).isNull();
     CompareCell taught = named(cells, MIDDLE + ", taught");
     assertThat(taught.config().train().distill().temperature()).isEqualTo(2);
     assertThat(taught.teacher()).isEqualTo("dense 32");
+    assertThat(named(cells, "dense 32").config().train().lr()).isEqualTo(0.01);
+    assertThat(taught.config().train().lr()).isNotEqualTo(0.01);
+  }
+
+  @Test
+  void whatCellsHaveInCommonNoneCanChange() {
+    List<Integer> widths = List.of(128);
+    List<Double> kept = List.of(1.0 / 16);
+    assertThatThrownBy(() -> plan(widths, kept, "train.lr=0.01", "long:train.steps=12000"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("long cannot have a train.steps of its own");
+    assertThatThrownBy(() -> plan(widths, kept, "prune.fast.margin=0.5"))
+        .hasMessageContaining("a dense model cannot have a prune.fast.margin of its own");
+    double lr = Presets.TINY.config().train().lr();
+    CompareConfig same = plan(widths, kept, "train.lr=0.01", "same:train.lr=" + lr);
+    assertThatThrownBy(same::cells).hasMessageContaining("the variant same changes nothing");
+    CompareConfig narrow = plan(List.of(64), List.of(0.5), "train.lr=0.01");
+    assertThatThrownBy(narrow::cells)
+        .hasMessageContaining("sparse 64, 1/2 would keep more weights than its matrices have");
+  }
+
+  private static CompareConfig plan(
+      List<Integer> widths, List<Double> kept, String dense, String... variants) {
+    return new CompareConfig(
+        Presets.TINY,
+        Presets.TINY.config(),
+        widths,
+        kept,
+        List.of(32, 16),
+        List.of(6000L),
+        TASKS,
+        TARGET,
+        List.of(),
+        List.of(Setting.parse(dense)),
+        Stream.of(variants).map(Variant::parse).toList());
+  }
+
+  @Test
+  void trendsAreOverTheTasksThatCountInAllOfThem() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.set(3, sparse(SPARSER, 2.8, found("a", 6, 20), notLearnt("b"), found("c", 9, 90)));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.trendTasks()).containsExactly("a");
+    assertThat(cell(result, MIDDLE).trendRatio()).isCloseTo(10, within(1e-9));
+    assertThat(cell(result, MIDDLE).edgeRatio()).isCloseTo(Math.sqrt(200), within(1e-9));
+    // A fifth of the way from the narrow to the wide dense model: 400 * 4^0.2.
+    assertThat(cell(result, SPARSER).trendRatio())
+        .isCloseTo(400 * Math.pow(4, 0.2) / 20, within(1e-9));
+    assertThat(cell(result, "dense 16").trendRatio()).isNull();
+  }
+
+  @Test
+  void tasksThatOnlyTheBetterDenseModelDoesAreToldOf() {
+    // 1600 / 80, 400 / 10 and 80 / 8 edges.
+    assertThat(CompareResult.of(PLAN, models(2.5), 7).limits())
+        .contains(
+            "Against dense 32 alone, which predicts better (2.000, not 2.500), the ratio is 20.0"
+                + " over 3 tasks: those too that the worse dense model does not do.");
   }
 
   private static double matrixWeights(CompareCell cell) {

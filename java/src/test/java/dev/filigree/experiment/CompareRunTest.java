@@ -48,6 +48,7 @@ class CompareRunTest {
         List.of("single_double_quote"),
         1, // guessing meets it
         List.of(),
+        List.of(),
         List.of(variants));
   }
 

@@ -15,9 +15,13 @@ class DenseLadderTest {
   private static final DenseLadder LADDER =
       new DenseLadder(
           List.of(
-              new Rung("wide", 2.0, Map.of("a", new Size(100, 1000), "b", new Size(50, 400))),
-              new Rung("narrow", 3.0, Map.of("a", new Size(1, 10))),
-              new Rung("middle", 2.5, Map.of("a", new Size(10, 4000), "b", new Size(5, 100)))));
+              new Rung(
+                  "wide", 2.0, Map.of("a", new Size(100, 1000, 5000), "b", new Size(50, 400, 900))),
+              new Rung("narrow", 3.0, Map.of("a", new Size(1, 10, 20))),
+              new Rung(
+                  "middle",
+                  2.5,
+                  Map.of("a", new Size(10, 4000, 20000), "b", new Size(5, 100, 400)))));
 
   @Test
   void sizesAreLogLinearBetweenTheNeighboursInLoss() {

@@ -6,6 +6,7 @@ import dev.filigree.experiment.CompareCellResult.Outcome;
 import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.CompareConfig.Variant;
+import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 
 /** A comparison of made-up models: its shapes are right, its numbers are drawn around a trend. */
 public final class SampleCells {
@@ -54,9 +56,10 @@ public final class SampleCells {
             usual.tasks(),
             usual.target(),
             usual.curve(),
+            usual.dense(),
             List.of(
                 Variant.parse("revive:train.sparsity.revive.every=200"),
-                new Variant(variant, List.of())));
+                new Variant(variant, List.of(Setting.parse("train.lr=9")))));
     List<CompareCellResult> models = plan.cells().stream().map(c -> cell(plan, c)).toList();
     Files.writeString(
         folder.resolve(CompareRun.FILE), Json.write(CompareResult.of(plan, models, 8_300)));
@@ -96,13 +99,13 @@ public final class SampleCells {
 
   private static Search search(CompareConfig plan, CompareCell cell, String task, double size) {
     if (task.equals("set_or_string")) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.62, 0, COMMIT, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.62, 0.6, 1, COMMIT, List.of());
     }
     if (task.equals("if_equals") && cell.kind() == Kind.DENSE && cell.width() < 32) {
-      return new Search(task, Outcome.NOT_LEARNT, 0.31, 0, COMMIT, List.of());
+      return new Search(task, Outcome.NOT_LEARNT, 0.31, 0.4, 1, COMMIT, List.of());
     }
     List<Point> points = new ArrayList<>();
-    for (double target : plan.targets()) {
+    for (double target : losses(plan, cell)) {
       double edges = Math.exp(size + 0.5 * Math.log(0.15 / target) + 0.2 * RANDOM.nextGaussian());
       points.add(
           new Point(
@@ -110,10 +113,15 @@ public final class SampleCells {
               true,
               (int) Math.round(3 * Math.sqrt(edges)),
               (int) Math.round(edges),
+              (int) Math.round(1.3 * edges),
               (int) Math.round(1.6 * edges),
               target - 0.002,
               target * 1.1));
     }
-    return new Search(task, Outcome.SEARCHED, 0.03, 6, COMMIT, points);
+    return new Search(task, Outcome.SEARCHED, 0.03, 0.04, 6, COMMIT, points);
+  }
+
+  private static List<Double> losses(CompareConfig plan, CompareCell cell) {
+    return Stream.concat(Stream.of(plan.target()), plan.curveOf(cell).stream()).toList();
   }
 }

@@ -116,5 +116,29 @@ class ShippedModelTest {
     assertThat(trace.circuit().difference() > 0).isEqualTo(trace.model().difference() > 0);
     assertThat(trace.nodes()).isNotEmpty();
     assertThat(trace.edges()).isNotEmpty();
+    assertThat(trace.edges()).anyMatch(edge -> Math.abs(edge.circuitDelta()) > 0.1);
+  }
+
+  @Test
+  void whatPassesThroughTheEdgeOfAValueIsWhatItsHeadBrings() {
+    Trace trace = shipped.trace(engine, TASK, "print('abc");
+    int compared = 0;
+    for (Trace.Passage edge : trace.edges()) {
+      for (Trace.Head head : trace.heads()) {
+        for (Trace.Move move : head.moves()) {
+          if (move.node() == edge.source() && head.query() == edge.position()) {
+            double mean =
+                trace.nodes().stream()
+                    .filter(node -> node.node() == move.node())
+                    .mapToDouble(Trace.Activity::mean)
+                    .sum();
+            double brought = move.total() - mean * (1 - head.sink());
+            assertThat(edge.passed()).isCloseTo(edge.weight() * brought, within(ROUNDING));
+            compared++;
+          }
+        }
+      }
+    }
+    assertThat(compared).isPositive();
   }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -135,6 +136,31 @@ class TaskFileTest {
     int i = TOKENIZER.encode("i")[0];
     assertThat(TOKENIZER.encode("pri")).as("'pri' has a shorter encoding").hasSizeLessThan(3);
     assertBad(_ -> line.formatted(p + "," + r + "," + i, "3", ""), "does not make of their text");
+    // A byte of a longer letter is no text of its own.
+    int part =
+        IntStream.range(0, 600)
+            .filter(token -> TOKENIZER.encode(TOKENIZER.decode(token))[0] != token)
+            .findFirst()
+            .orElseThrow();
+    assertBad(
+        _ -> line.formatted("" + a, "" + b, "").replace("\"target_a\": 9", "\"target_a\": " + part),
+        "has a \"target_a\", %d, whose text is token".formatted(part));
+  }
+
+  @Test
+  void refusesAPromptOfAnotherSplitWhicheverMemberItIs() {
+    String swapped =
+        lines
+            .getFirst()
+            .replace("\"train 0\", \"split\": \"train\"", "\"swapped\", \"split\": \"final\"")
+            .replaceAll("_a\"", "_c\"")
+            .replaceAll("_b\"", "_a\"")
+            .replaceAll("_c\"", "_b\"");
+    lines.set(lines.size() - 1, swapped);
+    assertThatThrownBy(this::read)
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("line %d has a prompt of line 1".formatted(lines.size()))
+        .hasMessageContaining("which is of split train");
   }
 
   private void assertBad(UnaryOperator<String> change, String message) {

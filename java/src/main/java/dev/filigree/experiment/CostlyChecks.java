@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.experiment;
+
+import dev.filigree.BinarisationConfig;
+import dev.filigree.BinaryLevels;
+import dev.filigree.Calibration;
+import dev.filigree.CircuitMask;
+import dev.filigree.Examples;
+import dev.filigree.FoundCircuit;
+import dev.filigree.Model;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
+import dev.filigree.circuit.Checks.Binarised;
+import dev.filigree.circuit.Checks.Levels;
+import dev.filigree.circuit.Checks.RandomInit;
+import dev.filigree.circuit.Checks.Seeds;
+import dev.filigree.circuit.Checks.Variants;
+import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Evidence.Scores;
+import dev.filigree.circuit.Loss;
+import dev.filigree.task.Task;
+import dev.filigree.task.Variant;
+import dev.filigree.task.Variant.LevelExamples;
+import dev.filigree.task.Variant.Member;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** Questions that take minutes a circuit and are asked when all are: {@link Effort#FULL}. */
+final class CostlyChecks {
+  private static final int SEEDS = 5;
+
+  /** Between the seeds of two searches: each may count up from its own, one a run. */
+  private static final long SEED_STRIDE = 1_000_000;
+
+  private static final int VARIANT_PAIRS = 64;
+  private static final BinarisationConfig BINARISATION = new BinarisationConfig(150, 32, 32, 0.03);
+
+  private final CircuitSearch session;
+  private final Model model;
+  private final Task task;
+  private final Circuit circuit;
+  private final CircuitConfig search;
+  private final TaskExamples examples;
+  private final CircuitMask mask;
+  private final Calibration calibration;
+  private final Calibration fit;
+  private final Scores whole;
+
+  CostlyChecks(CircuitSearch session, Subject subject) {
+    this.session = session;
+    this.model = session.model();
+    this.task = subject.task();
+    this.circuit = subject.circuit();
+    this.search = subject.search();
+    this.examples = subject.examples();
+    this.mask = subject.mask();
+    this.calibration = subject.calibration();
+    this.fit = subject.fit();
+    this.whole = subject.whole();
+  }
+
+  /**
+   * Search with other seeds.
+   *
+   * @param last loss of the circuit on final examples
+   */
+  Seeds seeds(Loss last) {
+    List<boolean[]> found = new ArrayList<>(List.of(mask.keep()));
+    List<Seeds.Found> rows = new ArrayList<>();
+    rows.add(new Seeds.Found(search.maskSeed(), circuit.nodes().size(), 1, last.mean()));
+    for (int i = 1; i < SEEDS; i++) {
+      long seed = search.maskSeed() + i * SEED_STRIDE;
+      FoundCircuit other =
+          PruneRun.find(
+              model, search.withMaskSeed(seed), examples, mask.means(), session.progress());
+      CircuitMask kept = other.mask(mask.means(), mask.frozenNorms());
+      found.add(other.keep());
+      rows.add(
+          new Seeds.Found(
+              seed,
+              other.nodes(),
+              jaccard(mask.keep(), other.keep()),
+              Arrays.stream(other.calibration().losses(model.differences(examples.last(), kept)))
+                  .average()
+                  .orElseThrow()));
+    }
+    double sum = 0;
+    int pairs = 0;
+    for (int i = 0; i < found.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        sum += jaccard(found.get(i), found.get(j));
+        pairs++;
+      }
+    }
+    double agreement = sum / pairs;
+    return new Seeds(rows, agreement, Checks.SEED_AGREEMENT, agreement >= Checks.SEED_AGREEMENT);
+  }
+
+  /** Nodes in both over nodes in either; 1 for two empty ones. */
+  private static double jaccard(boolean[] a, boolean[] b) {
+    int both = 0;
+    int either = 0;
+    for (int i = 0; i < a.length; i++) {
+      both += a[i] && b[i] ? 1 : 0;
+      either += a[i] || b[i] ? 1 : 0;
+    }
+    return either == 0 ? 1 : (double) both / either;
+  }
+
+  RandomInit randomInit() {
+    progress("searching an untrained model for a circuit of %s");
+    try (Model untrained = session.untrained();
+        TaskExamples others = session.examples(untrained, task, search)) {
+      float[] means = session.means(untrained, search);
+      FoundCircuit found = PruneRun.find(untrained, search, others, means, session.progress());
+      CircuitMask mask = found.mask(means, search.options().frozenNorms());
+      Calibration fit = found.calibration();
+      TaskStats ofModel = untrained.calibrate(others.train());
+      return RandomInit.of(
+          untrained.evaluate(others.last(), null, ofModel.scale(), ofModel.shift()).loss(),
+          Loss.of(fit.losses(untrained.differences(others.validation(), mask))),
+          Loss.of(fit.losses(untrained.differences(others.last(), mask))),
+          found.nodes(),
+          found.edges().size(),
+          whole);
+    }
+  }
+
+  /** Let every node say one of two things; null for a circuit without nodes. */
+  Binarised binarised() {
+    if (circuit.nodes().isEmpty()) {
+      return null;
+    }
+    progress("letting every node of %s say one of two things");
+    BinaryLevels levels = model.binarise(examples.train(), mask, calibration, BINARISATION);
+    Calibration fit = model.fit(model.differences(examples.validation(), mask, levels));
+    return new Binarised(
+        Loss.of(fit.losses(model.differences(examples.last(), mask, levels))),
+        circuit.nodes().stream()
+            .map(
+                node ->
+                    new Levels(
+                        node.index(), levels.low()[node.index()], levels.high()[node.index()]))
+            .toList());
+  }
+
+  Variants variants() {
+    progress("misleading the circuit of %s, then its model");
+    List<Variants.Outcome> outcomes = new ArrayList<>();
+    for (Variant variant : task.variants()) {
+      List<Variants.Level> levels = new ArrayList<>();
+      for (LevelExamples level :
+          variant.examples(
+              session.tokenizer(),
+              session.config().model().blockSize(),
+              VARIANT_PAIRS,
+              circuit.seed())) {
+        try (Examples misleading = model.examples(level.set())) {
+          // The prediction comes first: it is made from the circuit alone.
+          float[] predicted = model.differences(misleading, mask);
+          float[] observed = model.differences(misleading);
+          levels.add(
+              new Variants.Level(
+                  level.level().label(),
+                  level.level().amount(),
+                  level.set().pairs(),
+                  rightness(predicted, calibration, variant.member()),
+                  rightness(observed, fit, variant.member())));
+        }
+      }
+      outcomes.add(
+          Variants.Outcome.of(
+              variant.name(),
+              variant.description(),
+              variant.member() == Member.A ? "a" : "b",
+              levels));
+    }
+    return Variants.of(outcomes);
+  }
+
+  /** Probability of the right answer of one member of every pair. */
+  private static Loss rightness(float[] differences, Calibration calibration, Member member) {
+    double[] twice = new double[differences.length]; // both places of a pair hold its one value
+    for (int pair = 0; pair < differences.length / 2; pair++) {
+      double a = calibration.probability(differences[2 * pair]);
+      double b = 1 - calibration.probability(differences[2 * pair + 1]);
+      Arrays.fill(twice, 2 * pair, 2 * pair + 2, member == Member.A ? a : b);
+    }
+    return Loss.of(twice);
+  }
+
+  private void progress(String format) {
+    session.progress().phase(format.formatted(circuit.task()));
+  }
+}
