@@ -52,6 +52,19 @@ class BootstrapTest {
   }
 
   @Test
+  void cutsTwoAndAHalfInAHundredOffEitherEnd() {
+    double three = Math.exp(3);
+    // Of resamples of three values one in 27, 3.7%, has one of them three times: not cut off.
+    assertThat(Bootstrap.interval(List.of(1.0, 1.0, three)).orElseThrow().getLast())
+        .isCloseTo(three, within(1e-9));
+    assertThat(Bootstrap.interval(List.of(1.0, three, three)).orElseThrow().getFirst())
+        .isCloseTo(1, within(1e-9));
+    // Of five values 0.7% have one of them four times or more, which is, and 5.8% three times.
+    assertThat(Bootstrap.interval(List.of(1.0, 1.0, 1.0, 1.0, Math.exp(5))).orElseThrow().getLast())
+        .isCloseTo(three, within(1e-9));
+  }
+
+  @Test
   void holdsTheTrueMeanAboutAsOftenAsItSays() {
     // Logarithms are normal around log 16. Of percentile intervals over 20 values about 93 in 100
     // hold the mean; 200 trials put three standard errors at 5.4 in 100.
