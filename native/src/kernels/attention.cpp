@@ -253,7 +253,10 @@ void attention_backward(const AttentionGradients& heads, std::int64_t begin, std
                       load(weights + j * kLanes) * (load(score_gradients + j * kLanes) - along));
             }
             if (heads.dsink != nullptr) {
-                dsink -= exp(heads.sink[index % H] - most) * inverse * along;
+                // Lanes without a query have no largest score that bounds this one.
+                const auto has_query = lane_numbers() < broadcast(static_cast<std::int32_t>(valid));
+                const auto weight = exp(heads.sink[index % H] - most) * inverse;
+                dsink -= (has_query ? weight : Floats{}) * along;
             }
             weighted_sum(score_gradients, k, keys, dh, broadcast(scale), q_columns);
             write_columns(q_columns, first, valid, dh, dq);

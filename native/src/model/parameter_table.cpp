@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "core/error.hpp"
@@ -19,6 +20,10 @@ std::vector<Parameter> published_order(const ModelConfig& c, bool positions) {
     const auto add = [&](std::string name, Family family, std::vector<std::int64_t> shape, bool trainable = true,
                          AliveAxis axis = AliveAxis::kNone) {
         const auto size = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+        // The projection and the nonzeros of a matrix number its entries in 32 bits.
+        FG_EXPECTS(family == Family::kBigram || size <= std::numeric_limits<std::int32_t>::max(), FG_INVALID_CONFIG,
+                   name, " would have ", size, " weights; a tensor has at most ",
+                   std::numeric_limits<std::int32_t>::max());
         list.push_back({std::move(name), family, std::move(shape), 0, size, trainable, axis});
     };
     add("transformer.wte.weight", Family::kEmbedding, {c.vocab_size, d});

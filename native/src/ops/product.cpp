@@ -207,7 +207,9 @@ bool is_dense(const DenseProduct& p) {
 
 void multiply(const DenseProduct& p) {
     const bool in_pairs = p.precision == Precision::kBf16 && is_dense(p);
-    const auto lines = std::clamp(round_up(divide_up(p.m, at::get_num_threads()), 8), std::int64_t{8}, kLinesAtOnce);
+    // As many blocks for one thread as for another.
+    const auto wanted = round_up(divide_up(p.m, kLinesAtOnce), at::get_num_threads());
+    const auto lines = std::max<std::int64_t>(8, round_up(divide_up(p.m, wanted), 8));
     const auto blocks = divide_up(p.m, lines);
     const auto grain = p.m * p.n * p.k < kSerial ? blocks : 1;
     at::parallel_for(0, blocks, grain, [&](std::int64_t begin, std::int64_t end) {

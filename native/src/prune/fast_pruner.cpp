@@ -262,23 +262,18 @@ void FastPruner::learn() {
     }
 }
 
-void FastPruner::choose(std::size_t task) {
-    const at::NoGradGuard no_grad;
-    const auto& judge = judges_[task].quick;
+std::vector<std::vector<std::int64_t>> FastPruner::orders(std::size_t task) const {
     const auto K = config_.k_factors.size();
-    const auto n = static_cast<std::int64_t>(parameter_of_.size());
-    const auto scores = masks_->scores().to(at::kCPU).contiguous();
     const auto& numbers = compact_->numbers();
-
-    // Candidates by score; equals by what the attribution says.
+    const auto scores = masks_->scores().to(at::kCPU).contiguous();
     std::vector<std::vector<std::int64_t>> orders(K);
     for (std::size_t setting = 0; setting < K; ++setting) {
         const auto* of_mask =
             scores.const_data_ptr<float>() + (task * K + setting) * static_cast<std::size_t>(scores.size(1));
         auto& order = orders[setting];
-        for (std::int64_t i = 0; i < n; ++i) {
-            if (candidates_[task][static_cast<std::size_t>(numbers[static_cast<std::size_t>(i)])] != 0) {
-                order.push_back(i);
+        for (std::size_t i = 0; i < parameter_of_.size(); ++i) {
+            if (candidates_[task][static_cast<std::size_t>(numbers[i])] != 0) {
+                order.push_back(static_cast<std::int64_t>(i));
             }
         }
         const auto key = [&](std::int64_t node) {
@@ -287,46 +282,71 @@ void FastPruner::choose(std::size_t task) {
         };
         std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return key(a) > key(b); });
     }
+    return orders;
+}
 
-    const auto losses_of = [&](const std::vector<std::int64_t>& order, const std::vector<std::int64_t>& counts) {
-        model_->check_cancelled();
-        std::vector<float> gates(counts.size() * static_cast<std::size_t>(n));
-        for (std::size_t r = 0; r < counts.size(); ++r) {
-            for (std::int64_t i = 0; i < counts[r]; ++i) {
-                gates[r * static_cast<std::size_t>(n) + static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] =
-                    1.0F;
-            }
+std::vector<double> FastPruner::losses_of_first(std::size_t task, const std::vector<std::int64_t>& order,
+                                                const std::vector<std::int64_t>& counts) const {
+    model_->check_cancelled();
+    const auto R = static_cast<std::int64_t>(counts.size());
+    const auto n = parameter_of_.size();
+    std::vector<float> gates(counts.size() * n);
+    for (std::size_t r = 0; r < counts.size(); ++r) {
+        for (std::int64_t i = 0; i < counts[r]; ++i) {
+            gates[r * n + static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = 1.0F;
         }
-        const auto R = static_cast<std::int64_t>(counts.size());
-        const auto on_device = to_device(gates, means_.device()).view({R, n});
-        return judge.verdicts(compact_->context(compact_->weights()), R, on_device, compact_->means());
-    };
-    /// Fewest nodes of an order that reach a target; all of them when none do.
-    const auto fewest = [&](const std::vector<std::int64_t>& order, double target) {
-        std::int64_t too_few = 0;
-        auto enough = static_cast<std::int64_t>(order.size());
-        while (enough - too_few > 1) {
-            std::vector<std::int64_t> counts;
-            const auto ways = std::min<std::int64_t>(kWays, enough - too_few - 1);
-            for (std::int64_t i = 1; i <= ways; ++i) {
-                // Denser towards few nodes, where circuits are.
-                const auto part = static_cast<double>(i) / static_cast<double>(ways + 1);
-                const auto count = too_few + static_cast<std::int64_t>(
-                                                 std::round(static_cast<double>(enough - too_few) * part * part));
-                counts.push_back(std::clamp(count, too_few + i, enough - 1));
-            }
-            const auto verdicts = losses_of(order, counts);
-            for (std::size_t i = 0; i < counts.size(); ++i) {
-                if (verdicts[i].loss <= target) {
-                    enough = counts[i];
-                    break;
-                }
-                too_few = counts[i];
-            }
-        }
-        return enough;
-    };
+    }
+    const auto on_device = to_device(gates, means_.device()).view({R, static_cast<std::int64_t>(n)});
+    std::vector<double> losses;
+    for (const auto& verdict :
+         judges_[task].quick.verdicts(compact_->context(compact_->weights()), R, on_device, compact_->means())) {
+        losses.push_back(verdict.loss);
+    }
+    return losses;
+}
 
+std::int64_t FastPruner::fewest(std::size_t task, const std::vector<std::int64_t>& order, double loss) const {
+    std::int64_t too_few = 0;
+    auto enough = static_cast<std::int64_t>(order.size());
+    while (enough - too_few > 1) {
+        std::vector<std::int64_t> counts;
+        const auto ways = std::min<std::int64_t>(kWays, enough - too_few - 1);
+        for (std::int64_t i = 1; i <= ways; ++i) {
+            // Denser towards few nodes, where circuits are.
+            const auto part = static_cast<double>(i) / static_cast<double>(ways + 1);
+            const auto count =
+                too_few + static_cast<std::int64_t>(std::round(static_cast<double>(enough - too_few) * part * part));
+            counts.push_back(std::clamp(count, too_few + i, enough - 1));
+        }
+        const auto losses = losses_of_first(task, order, counts);
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            if (losses[i] <= loss) {
+                enough = counts[i];
+                break;
+            }
+            too_few = counts[i];
+        }
+    }
+    return enough;
+}
+
+void FastPruner::choose(std::size_t task) {
+    const at::NoGradGuard no_grad;
+    struct Order {
+        std::vector<std::int64_t> here;      // numbers of compact_
+        std::vector<std::int64_t> in_model;  // the same nodes
+        double all = 0.0;                    // loss of all of them
+    };
+    std::vector<Order> candidates;
+    for (auto& order : orders(task)) {
+        Order candidate;
+        candidate.all = losses_of_first(task, order, {static_cast<std::int64_t>(order.size())}).front();
+        for (const auto node : order) {
+            candidate.in_model.push_back(compact_->numbers()[static_cast<std::size_t>(node)]);
+        }
+        candidate.here = std::move(order);
+        candidates.push_back(std::move(candidate));
+    }
     std::vector<std::size_t> by_target(config_.targets.size());
     std::iota(by_target.begin(), by_target.end(), 0);
     std::sort(by_target.begin(), by_target.end(),
@@ -337,18 +357,12 @@ void FastPruner::choose(std::size_t task) {
         attempt->task = task;
         attempt->target = target;
         std::size_t smallest = std::numeric_limits<std::size_t>::max();
-        for (const auto& order : orders) {
-            std::vector<std::int64_t> in_model;
-            for (const auto node : order) {
-                in_model.push_back(numbers[static_cast<std::size_t>(node)]);
-            }
-            const auto all = losses_of(order, {static_cast<std::int64_t>(order.size())}).front().loss;
-            const auto count = fewest(order, aim(config_.targets[target], all));
-            const auto keep = first_nodes(in_model, count);
-            const auto edges = circuit_edges(*model_, keep.data()).size();
+        for (const auto& order : candidates) {
+            const auto count = fewest(task, order.here, aim(config_.targets[target], order.all));
+            const auto edges = circuit_edges(*model_, first_nodes(order.in_model, count).data()).size();
             if (edges < smallest) {
                 smallest = edges;
-                attempt->order = std::move(in_model);
+                attempt->order = order.in_model;
                 attempt->count = count;
             }
         }

@@ -82,6 +82,14 @@ private:
     void prepare_learning();
     void learn();
     void choose(std::size_t task);
+    /// The candidates of a task by score, for every mask; equals by what the attribution says. Numbers are those of
+    /// compact_.
+    [[nodiscard]] std::vector<std::vector<std::int64_t>> orders(std::size_t task) const;
+    /// Losses, on few examples, of the first nodes of an order, for several numbers of them.
+    [[nodiscard]] std::vector<double> losses_of_first(std::size_t task, const std::vector<std::int64_t>& order,
+                                                      const std::vector<std::int64_t>& counts) const;
+    /// Fewest nodes of an order that have at most a loss; all of them when none do.
+    [[nodiscard]] std::int64_t fewest(std::size_t task, const std::vector<std::int64_t>& order, double loss) const;
     void clean(const std::shared_ptr<Attempt>& attempt);
     /// Keep what an attempt has found, or what a stricter target has where that is smaller.
     void keep(const Attempt& attempt);

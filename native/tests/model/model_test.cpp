@@ -52,6 +52,17 @@ TEST(ParameterTable, PutsDecayedTensorsFirstThenTheOtherTrainableOnes) {
     EXPECT_FALSE(model->table().find("final_logits_bias").trainable);
 }
 
+TEST(ParameterTable, RefusesTensorsWhoseEntriesHaveNoNumber) {
+    auto config = small_model_json();
+    config["d_model"] = 16384;
+    config["n_head"] = 1024;
+    config["d_head"] = 16;
+    config["d_mlp"] = 131072;
+    const auto parsed = parse_model_config(config.dump());
+    EXPECT_FG_ERROR(ParameterTable(parsed, false), FG_INVALID_CONFIG,
+                    "transformer.h.0.mlp.c_fc.weight would have 2147483648 weights");
+}
+
 TEST(FreshModel, HasThePublishedInitialDistribution) {
     auto config = small_model_json();
     config["d_model"] = 120;

@@ -33,7 +33,8 @@ class WarmProjectionTest : public testing::TestWithParam<AliveAxis> {};
 
 TEST_P(WarmProjectionTest, KeepsTheSetsOfTheReferenceWhileWeightsAndCountMove) {
     const auto axis = GetParam();
-    for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {17, 30}, {300, 70}, {64, 512}}) {
+    for (const auto& [rows, columns] :
+         {std::pair<std::int64_t, std::int64_t>{1, 1}, {17, 30}, {300, 70}, {64, 512}, {300, 700}, {1, 200003}}) {
         for (const std::int64_t minimum_alive : {0, 1, 4}) {
             WarmProjection projection;
             auto w = at::randn({rows, columns});
@@ -52,6 +53,11 @@ TEST_P(WarmProjectionTest, KeepsTheSetsOfTheReferenceWhileWeightsAndCountMove) {
 
 TEST_P(WarmProjectionTest, BreaksTiesToTheLowerIndex) {
     WarmProjection projection;
+    // Tensors of more than one part, which threads look through on their own.
+    for (const std::int64_t k : {70'000, 65'536, 131'073}) {
+        expect_same(projection, at::full({300, 700}, -0.5), k, GetParam(), 2);
+        expect_same(projection, at::randint(-3, 4, {300, 700}, at::kFloat), k, GetParam(), 2);
+    }
     for (const std::int64_t k : {200, 77, 40, 41, 199, 150}) {
         expect_same(projection, at::full({10, 20}, -0.5), k, GetParam(), 2);
         expect_same(projection, at::randint(-3, 4, {10, 20}, at::kFloat), k, GetParam(), 2);

@@ -47,7 +47,10 @@ final class MaskSearch {
     this.random = new SplittableRandom(seed);
   }
 
-  /** Return the hyper-parameters of the next run: the first are the start itself. */
+  /**
+   * Return the hyper-parameters of the next run: first the start itself, then some steps around it,
+   * then around runs that no other one beats.
+   */
   PruneConfig next() {
     if (trials.isEmpty()) {
       return start;
