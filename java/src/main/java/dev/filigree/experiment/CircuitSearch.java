@@ -207,6 +207,15 @@ public final class CircuitSearch implements AutoCloseable {
     return model;
   }
 
+  /**
+   * Say what is done now.
+   *
+   * @param format with a place for the task of the circuit
+   */
+  void phase(String format, Circuit circuit) {
+    progress.phase(format.formatted(circuit.task()));
+  }
+
   /** Threads that the native core computes with. */
   int threads() {
     return engine.info().runtime().path("threads").asInt();

@@ -8,7 +8,6 @@ import dev.filigree.experiment.RunConfig.Setting;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -53,10 +52,8 @@ public record CompareConfig(
   public static final List<Double> CURVE = List.of(0.4, 0.25, 0.08, 0.04);
 
   /** What all cells have in common, and is set for the comparison as a whole. */
-  private static final Set<String> COMMON =
-      Set.of("train.steps", "model.vocab_size", "model.block_size");
-
-  private static final Set<String> COMMON_PARTS = Set.of("data", "prune", "run");
+  private static final List<String> COMMON =
+      List.of("train.steps", "model.vocab_size", "model.block_size", "data", "prune", "run");
 
   public CompareConfig {
     widths = distinct("width", widths);
@@ -94,7 +91,7 @@ public record CompareConfig(
 
   private static void requireOwn(String whose, Setting setting) {
     String key = setting.key();
-    if (COMMON.contains(key) || COMMON_PARTS.contains(key.substring(0, (key + ".").indexOf('.')))) {
+    if (COMMON.stream().anyMatch(part -> (key + ".").startsWith(part + "."))) {
       throw new ConfigException(
           "%s cannot have a %s of its own: all models of a comparison have it in common"
               .formatted(whose, key));

@@ -180,6 +180,7 @@ public record CompareResult(
     private final CompareConfig plan;
     private final List<CompareCellResult> models;
     private final Map<Double, DenseLadder> ladders = new HashMap<>(); // by loss of the circuits
+    private final Map<String, Map<String, TaskRatio>> ratios = new HashMap<>(); // by model and task
 
     Maker(CompareConfig plan, List<CompareCellResult> models) {
       this.plan = plan;
@@ -241,6 +242,10 @@ public record CompareResult(
 
     /** Ratios of a sparse model by task, of those that count. */
     private Map<String, TaskRatio> ratios(CompareCellResult model) {
+      return ratios.computeIfAbsent(model.name(), _ -> makeRatios(model));
+    }
+
+    private Map<String, TaskRatio> makeRatios(CompareCellResult model) {
       Map<String, TaskRatio> ratios = new LinkedHashMap<>();
       around(model, plan.target())
           .ifPresent(

@@ -109,7 +109,7 @@ final class CostlyChecks {
   }
 
   RandomInit randomInit() {
-    progress("searching an untrained model for a circuit of %s");
+    session.phase("searching an untrained model for a circuit of %s", circuit);
     try (Model untrained = session.untrained();
         TaskExamples others = session.examples(untrained, task, search)) {
       float[] means = session.means(untrained, search);
@@ -132,7 +132,7 @@ final class CostlyChecks {
     if (circuit.nodes().isEmpty()) {
       return null;
     }
-    progress("letting every node of %s say one of two things");
+    session.phase("letting every node of %s say one of two things", circuit);
     BinaryLevels levels = model.binarise(examples.train(), mask, calibration, BINARISATION);
     Calibration fit = model.fit(model.differences(examples.validation(), mask, levels));
     return new Binarised(
@@ -146,7 +146,7 @@ final class CostlyChecks {
   }
 
   Variants variants() {
-    progress("misleading the circuit of %s, then its model");
+    session.phase("misleading the circuit of %s, then its model", circuit);
     List<Variants.Outcome> outcomes = new ArrayList<>();
     for (Variant variant : task.variants()) {
       List<Variants.Level> levels = new ArrayList<>();
@@ -188,9 +188,5 @@ final class CostlyChecks {
       Arrays.fill(twice, 2 * pair, 2 * pair + 2, member == Member.A ? a : b);
     }
     return Loss.of(twice);
-  }
-
-  private void progress(String format) {
-    session.progress().phase(format.formatted(circuit.task()));
   }
 }

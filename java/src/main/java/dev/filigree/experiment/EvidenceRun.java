@@ -66,7 +66,7 @@ final class EvidenceRun {
         requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
         Optional<Evidence> recorded = recorded(circuit, source, effort);
         if (recorded.isPresent()) {
-          progress("taking the evidence of %s that is there", circuit);
+          session.phase("taking the evidence of %s that is there", circuit);
           return recorded.get();
         }
         evidence = check(task, circuit, search, source, examples, circuit.calibration(), effort);
@@ -194,7 +194,7 @@ final class EvidenceRun {
       TaskExamples examples,
       Calibration calibration,
       Effort effort) {
-    progress("scoring %s and its circuit", circuit);
+    session.phase("scoring %s and its circuit", circuit);
     CircuitMask mask = session.mask(circuit, search);
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
@@ -233,10 +233,6 @@ final class EvidenceRun {
       return Evidence.of(
           circuit, source, whole, checks, prompts(examples.lastSet().examples(), differences));
     }
-  }
-
-  private void progress(String format, Circuit circuit) {
-    session.progress().phase(format.formatted(circuit.task()));
   }
 
   /** Examples of as many templates as possible, one that the model gets wrong among them. */

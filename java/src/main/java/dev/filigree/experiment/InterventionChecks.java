@@ -64,7 +64,7 @@ final class InterventionChecks {
   }
 
   Necessary necessary() {
-    progress("ablating the circuit of %s, and as many other nodes");
+    session.phase("ablating the circuit of %s, and as many other nodes", circuit);
     int size = circuit.nodes().size();
     boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
@@ -119,7 +119,7 @@ final class InterventionChecks {
   }
 
   Resample resample() {
-    progress("running the circuit of %s in the surroundings of other examples");
+    session.phase("running the circuit of %s in the surroundings of other examples", circuit);
     RandomGenerator random = new SplittableRandom(circuit.seed());
     Calibration fit =
         model.fit(
@@ -167,7 +167,7 @@ final class InterventionChecks {
    * @param ofModel differences of the whole model on the final examples
    */
   Interchange interchange(float[] ofModel) {
-    progress("interchanging the activations of %s within pairs");
+    session.phase("interchanging the activations of %s within pairs", circuit);
     boolean[] inside = mask.keep();
     int size = circuit.nodes().size();
     RandomGenerator random = new SplittableRandom(circuit.seed());
@@ -218,7 +218,7 @@ final class InterventionChecks {
   }
 
   Relaxation relaxation() {
-    progress("giving %s back a part of the other nodes");
+    session.phase("giving %s back a part of the other nodes", circuit);
     boolean[] inside = mask.keep();
     int[] outside = IntStream.range(0, inside.length).filter(i -> !inside[i]).toArray();
     RandomGenerator random = new SplittableRandom(circuit.seed());
@@ -258,7 +258,7 @@ final class InterventionChecks {
    * @param full those outside of the circuit too
    */
   Ablations ablations(boolean full) {
-    progress("ablating the nodes of %s one by one");
+    session.phase("ablating the nodes of %s one by one", circuit);
     CircuitMask everything = mask.everything();
     int[] nodes = circuit.nodes().stream().mapToInt(Node::index).toArray();
     ExampleSet last = examples.lastSet();
@@ -294,9 +294,5 @@ final class InterventionChecks {
       }
       return new Ablations(2 * few.pairs(), inside, others);
     }
-  }
-
-  private void progress(String format) {
-    session.progress().phase(format.formatted(circuit.task()));
   }
 }
