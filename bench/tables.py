@@ -133,7 +133,7 @@ def step_tables(cases, precision):
     yield f"### Steps, {precision}\n"
     yield table(
         ["case", "fast, tokens/s", "reference, tokens/s", "ratio (least - greatest)", "must", "aim", "step", "floor",
-         "step / floor"],
+         "step / floor", "cores busy"],
         [
             [
                 case["case"],
@@ -145,6 +145,7 @@ def step_tables(cases, precision):
                 f"{1e3 * case['step_s']:.1f} ms",
                 f"{1e3 * case['floor_s']:.1f} ms",
                 f"{case['step_s'] / case['floor_s']:.1f}",
+                f"{case['cores_busy']:.2f}",
             ]
             for case in cases
         ],
@@ -328,11 +329,13 @@ def prune_tables(prune):
 def ops_tables(runs):
     yield "### Ops\n"
     yield (
-        "Bytes are inputs and outputs, each counted once, in the shortest of the runs; the bandwidth is that of\n"
-        "reading memory, which an op whose arrays stay in the caches exceeds.\n"
+        "The roofline is the longer of two times: bytes of inputs and outputs, each counted once, at the bandwidth of\n"
+        "reading memory; multiply-adds of nonzeros at the measured fp32 rate. Its fraction is of the shortest run; what\n"
+        "stays in the caches exceeds it. `tiny` and C1 are the shapes of those models; products keep 1/32 of the weights\n"
+        "and 1/4 of the activations.\n"
     )
     yield table(
-        ["shape", "op", "fast", "reference", "ratio", "GB/s", "of the bandwidth"],
+        ["shape", "op", "fast", "reference", "ratio", "GB/s", "Gflop/s", "of the roofline"],
         [
             [
                 run["shape"],
@@ -341,7 +344,8 @@ def ops_tables(runs):
                 f"{run['reference_ms']:.2f} ms",
                 f"{run['ratio']:.1f}",
                 f"{run['gb_per_s']:.1f}",
-                f"{run['of_bandwidth']:.0%}",
+                f"{run['gflops']:.1f}" if run["gflops"] else "",
+                f"{run['of_roofline']:.0%}",
             ]
             for run in runs
         ],

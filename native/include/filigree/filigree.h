@@ -366,7 +366,9 @@ FG_API fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json);
 
 /**
  * How the trainer computes and where the time of its steps since it was made went, as JSON: "plan", "crossover" (fast
- * plan: largest nonzero fraction of a matrix that is multiplied by its nonzeros), "seconds", "parts" (seconds of each).
+ * plan: largest nonzero fraction of a matrix that is multiplied by its nonzeros), "dense_crossover" (the same for the
+ * unembedding, whose inputs are dense), "seconds", "cpu_seconds" (that all threads of the process computed
+ * meanwhile), "parts" (seconds of each).
  */
 FG_API fg_status fg_trainer_profile(fg_trainer* trainer, fg_buffer** out_json);
 

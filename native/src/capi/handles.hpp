@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "capi/guard.hpp"
+#include "core/memory_cache.hpp"
 #include "prune/examples.hpp"
 #include "prune/fast_pruner.hpp"
 #include "prune/pruner.hpp"
@@ -140,12 +141,21 @@ template <typename Handle, typename Object>
     return Registry<Handle>::instance().add(std::move(object));
 }
 
-/// Hold a model for the length of a call. @throws FG_INVALID_STATE when another thread does.
-[[nodiscard]] inline std::unique_lock<std::mutex> occupy(Model& model) {
-    std::unique_lock lock(model.in_use(), std::try_to_lock);
-    FG_EXPECTS(lock.owns_lock(), FG_INVALID_STATE, "the model is in use by another thread");
-    return lock;
-}
+/// A model for the length of a call, whose tensors take their memory from those that the call has let go.
+class Occupied {
+public:
+    explicit Occupied(Model& model) : lock_(model.in_use(), std::try_to_lock) {
+        FG_EXPECTS(lock_.owns_lock(), FG_INVALID_STATE, "the model is in use by another thread");
+    }
+
+private:
+    std::unique_lock<std::mutex> lock_;
+    MemoryCache memory_;
+    MemoryCache::Scope scope_{memory_};
+};
+
+/// Hold a model. @throws FG_INVALID_STATE when another thread does.
+[[nodiscard]] inline Occupied occupy(Model& model) { return Occupied(model); }
 
 /// A buffer of JSON text.
 [[nodiscard]] inline fg_buffer* make_json_buffer(const std::string& text) {

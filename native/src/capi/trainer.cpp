@@ -24,8 +24,8 @@ std::vector<TokenStream> to_streams(const fg_corpus* corpora, std::uint64_t coun
 }
 
 /// Hold the teacher of a trainer, if it has one, for the length of a call.
-std::unique_lock<std::mutex> occupy_teacher(const Trainer& trainer) {
-    return trainer.teacher() == nullptr ? std::unique_lock<std::mutex>() : occupy(*trainer.teacher());
+std::unique_ptr<Occupied> occupy_teacher(const Trainer& trainer) {
+    return trainer.teacher() == nullptr ? nullptr : std::make_unique<Occupied>(*trainer.teacher());
 }
 
 /// Run steps with `run` and fill the statistics.

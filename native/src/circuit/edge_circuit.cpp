@@ -119,7 +119,7 @@ EditedWeights circuit_weights(const Model& model, const EdgeCircuit& circuit, co
             matrices.insert(matrices.end(), {w.c_attn, w.o_proj, w.c_fc, w.c_proj});
         }
     }
-    const auto crossover = context.sparse_weights == nullptr ? 0.0 : context.sparse_weights->crossover();
+    const auto crossover = context.sparse_weights == nullptr ? Crossover{} : context.sparse_weights->crossover();
     return {std::move(weights), SparseWeights(matrices, crossover)};
 }
 

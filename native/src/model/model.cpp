@@ -94,7 +94,7 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Unini
     if (device.is_cuda()) {
         // Below a hundredth the CUDA cores beat dense tensor-core products (method 9).
         constexpr double kCrossoverOfTensorCores = 0.01;
-        sparse_weights_.set_crossover(kCrossoverOfTensorCores);
+        sparse_weights_.set_crossover({kCrossoverOfTensorCores, kCrossoverOfTensorCores});
     }
 }
 

@@ -18,7 +18,8 @@ SparseWeights::SparseWeights(const ParameterTable& table) {
     }
 }
 
-SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, double crossover) : crossover_(crossover) {
+SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, const Crossover& crossover)
+    : crossover_(crossover) {
     const PartTimer timer(Part::kSparseForms);
     forms_.resize(matrices.size());
     at::parallel_for(0, static_cast<std::int64_t>(forms_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -29,20 +30,22 @@ SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, double cro
     });
 }
 
-std::int64_t SparseWeights::most_of(const at::Tensor& weight) const {
+std::int64_t SparseWeights::most_of(const Form& form, const at::Tensor& weight) const {
     if (ops::backend_of(weight.device(), Plan::kFast) == ops::Backend::kCuda &&
         std::max(weight.size(0), weight.size(1)) > ops::cuda_kernels().sparse_product_longest(FGK_F32)) {
         return 0;
     }
-    return static_cast<std::int64_t>(crossover_ * static_cast<double>(weight.numel()));
+    const auto crossover =
+        form.parameter.family == Family::kUnembedding ? crossover_.dense_inputs : crossover_.sparse_inputs;
+    return static_cast<std::int64_t>(crossover * static_cast<double>(weight.numel()));
 }
 
 void SparseWeights::assign(Form& form, const at::Tensor& weight) const {
     form.data = weight.const_data_ptr();
-    form.in_use = form.matrix->assign(weight, most_of(weight));
+    form.in_use = form.matrix->assign(weight, most_of(form, weight));
 }
 
-void SparseWeights::set_crossover(double crossover) {
+void SparseWeights::set_crossover(const Crossover& crossover) {
     crossover_ = crossover;
     version_.reset();
 }
@@ -83,7 +86,7 @@ void SparseWeights::update_on_device(const at::Tensor& values) {
             continue;
         }
         form.data = weight.const_data_ptr();
-        form.in_use = form.promised <= most_of(weight);
+        form.in_use = form.promised <= most_of(form, weight);
         if (form.in_use) {
             form.matrix->assign_on_device(weight, form.promised);
         }

@@ -14,6 +14,15 @@
 
 namespace filigree {
 
+/// Largest nonzero fractions of a matrix that is multiplied by its nonzeros. Both ways took the same time at about the
+/// defaults for widths of 256 to 1024 on the processors tried.
+struct Crossover {
+    /// Of a matrix whose inputs AbsTopK has thinned: the other way leaves out the zeros of those.
+    double sparse_inputs = 0.2;
+    /// Of the unembedding, whose inputs have no zeros to leave out.
+    double dense_inputs = 0.2;
+};
+
 /// The execution plan of a model's matrices: which are sparse enough for products by their nonzeros, and those
 /// nonzeros. A matrix takes either way with the same bits; the crossover is about time alone.
 class SparseWeights {
@@ -21,11 +30,10 @@ public:
     explicit SparseWeights(const ParameterTable& table);
     /// The forms of matrices that are no parameters, as they are now; it is never brought up to date. @param matrices
     /// [m, n] fp32, contiguous; their memory must outlive it.
-    SparseWeights(const std::vector<at::Tensor>& matrices, double crossover);
+    SparseWeights(const std::vector<at::Tensor>& matrices, const Crossover& crossover);
 
-    /// Largest nonzero fraction of a matrix that is multiplied by its nonzeros.
-    [[nodiscard]] double crossover() const { return crossover_; }
-    void set_crossover(double crossover);
+    [[nodiscard]] const Crossover& crossover() const { return crossover_; }
+    void set_crossover(const Crossover& crossover);
 
     /// Bring the forms up to date with the flat buffer, if it changed.
     void update(const at::Tensor& values);
@@ -47,11 +55,10 @@ private:
     /// Take the nonzeros of a matrix if they are few enough.
     void assign(Form& form, const at::Tensor& weight) const;
     /// Most nonzeros of a matrix that is multiplied by them.
-    [[nodiscard]] std::int64_t most_of(const at::Tensor& weight) const;
+    [[nodiscard]] std::int64_t most_of(const Form& form, const at::Tensor& weight) const;
     void update_on_device(const at::Tensor& values);
 
-    // Both ways took the same time at about this density for widths of 256 to 1024 on the processors tried.
-    double crossover_ = 0.2;
+    Crossover crossover_;
     std::vector<Form> forms_;
     std::optional<std::uint32_t> version_;  // of the buffer that the forms were made from
     std::optional<std::uint32_t> promised_version_;

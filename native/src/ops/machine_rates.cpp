@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <numeric>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -32,24 +31,26 @@ double fewest_seconds(const Work& work) {
 }
 
 double operations_per_second() {
-    // One line of A against a B of 32 x 128 floats, 16 KiB, again and again.
-    constexpr std::int64_t kInner = 32;
+    // One line of A against a B of 32 x 128 floats, 16 KiB, again and again; so long a line that its own loads and
+    // stores do not count.
+    constexpr std::int64_t kRows = 32;
     constexpr std::int64_t kColumns = 128;
-    constexpr std::int64_t kRepeats = 20'000;
+    constexpr std::int64_t kInner = 16 * kRows;
+    constexpr std::int64_t kRepeats = 1'250;
     const auto threads = static_cast<std::int64_t>(at::get_num_threads());
     const auto seconds = fewest_seconds([&] {
         at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
             Scratch<float> b;
             Scratch<float> c;
             std::vector<std::int32_t> index(kInner);
-            std::iota(index.begin(), index.end(), 0);
+            std::generate(index.begin(), index.end(), [row = 0]() mutable { return row++ % kRows; });
             const std::vector<float> value(kInner, 0.0F);
             const std::int32_t first = 0;
             const std::int32_t count = kInner;
             kernels::LineProduct product;
             product.a = {&first, &count, index.data(), value.data()};
-            product.b = b.room(kInner * kColumns);
-            std::fill_n(b.room(kInner * kColumns), kInner * kColumns, 1.0F);
+            product.b = b.room(kRows * kColumns);
+            std::fill_n(b.room(kRows * kColumns), kRows * kColumns, 1.0F);
             product.b_stride = kColumns;
             product.n = kColumns;
             product.c = c.room(kColumns);

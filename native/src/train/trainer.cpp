@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -34,6 +35,7 @@ constexpr const char* kTrainerFile = "trainer.safetensors";
 constexpr const char* kMetadataKey = "filigree_trainer";
 constexpr const char* kMoment1 = "adam.m";
 constexpr const char* kCrossover = "crossover";
+constexpr const char* kDenseCrossover = "dense_crossover";
 constexpr const char* kMoment2 = "adam.v";
 constexpr const char* kRevived = "revived";
 constexpr const char* kTeacher = "teacher";
@@ -61,6 +63,18 @@ private:
     }
     std::string where_;
 };
+
+/// Seconds that all threads of this process have computed.
+double computed() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+void write(nlohmann::ordered_json& json, const Crossover& crossover) {
+    json[kCrossover] = crossover.sparse_inputs;
+    json[kDenseCrossover] = crossover.dense_inputs;
+}
 
 }  // namespace
 
@@ -111,7 +125,7 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
     std::int64_t steps_done = 0;
     std::int64_t tokens_seen = 0;
     std::int64_t revived = 0;
-    std::optional<double> crossover;  // absent when the run was made by the reference plan
+    std::optional<Crossover> crossover;  // absent when the run was made by the reference plan
     std::optional<std::uint64_t> teacher;
     try {
         auto state = nlohmann::ordered_json::parse(found->second);
@@ -119,7 +133,8 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
         config = state.at("config").dump();
         steps_done = state.at("step").get<std::int64_t>();
         if (state.contains(kCrossover)) {
-            crossover = state.at(kCrossover).get<double>();
+            const auto sparse = state.at(kCrossover).get<double>();
+            crossover = {sparse, state.value(kDenseCrossover, sparse)};  // one number in files of an earlier version
         }
         if (state.contains(kTeacher)) {
             teacher = state.at(kTeacher).get<std::uint64_t>();
@@ -158,7 +173,7 @@ void Trainer::save(const std::filesystem::path& folder) const {
     nlohmann::ordered_json state = {
         {"config", nlohmann::ordered_json::parse(config_.json)}, {"step", steps_done_}, {"tokens", tokens_seen_}};
     if (fast()) {
-        state[kCrossover] = model_->sparse_weights().crossover();
+        write(state, model_->sparse_weights().crossover());
     }
     if (config_.revival.every > 0) {
         state[kRevived] = revived_;
@@ -287,25 +302,30 @@ void Trainer::plan_matrices() {
     if (backend() == ops::Backend::kCuda) {
         if (model_->device().is_cuda()) {
             constexpr std::int64_t kRowsOfADevice = 16384;
-            model_->sparse_weights().set_crossover(ops::measure_crossover_on_device(
-                model_->config().d_mlp, model_->config().d_model, kRowsOfADevice, model_->device()));
+            // There no product leaves out zeros of its inputs.
+            const auto both = ops::measure_crossover_on_device(model_->config().d_mlp, model_->config().d_model,
+                                                               kRowsOfADevice, model_->device());
+            model_->sparse_weights().set_crossover({both, both});
         }
         return;
     }
     constexpr std::int64_t kEnoughRows = 512;
     const auto& config = model_->config();
     const auto kept = config.kept_at(SiteKind::kMlpIn);
-    model_->sparse_weights().set_crossover(ops::measure_crossover(
-        config.d_mlp, config.d_model, std::min(kEnoughRows, config_.batch_size * config_.seq_len),
-        kept ? static_cast<double>(*kept) / static_cast<double>(config.d_model) : 1.0));
+    const auto rows = std::min(kEnoughRows, config_.batch_size * config_.seq_len);
+    model_->sparse_weights().set_crossover(
+        {ops::measure_crossover(config.d_mlp, config.d_model, rows,
+                                kept ? static_cast<double>(*kept) / static_cast<double>(config.d_model) : 1.0),
+         ops::measure_crossover(config.vocab_size, config.d_model, rows, 1.0)});
 }
 
 std::string Trainer::profile_json() const {
     nlohmann::ordered_json json = {{"plan", fast() ? "fast" : "reference"}};
     if (fast()) {
-        json[kCrossover] = model_->sparse_weights().crossover();
+        write(json, model_->sparse_weights().crossover());
     }
     json["seconds"] = seconds_;
+    json["cpu_seconds"] = cpu_seconds_;
     for (std::size_t i = 0; i < kParts; ++i) {
         const auto part = static_cast<Part>(i);
         json["parts"][part_name(part)] = profile_.seconds(part);
@@ -474,7 +494,9 @@ Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) 
     at::Tensor tokens;
     loss_sum_ = at::Tensor();
     const auto start = std::chrono::steady_clock::now();
+    const auto computed_before = computed();
     const Profile::Scope scope(profile_);
+    const MemoryCache::Scope memory(memory_);
     for (; done < n && !finished(); ++done) {
         model_->check_cancelled();
         tokens = batch();
@@ -489,6 +511,7 @@ Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) 
         progress.mean_loss /= static_cast<double>(done);
     }
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    cpu_seconds_ += computed() - computed_before;
     return progress;
 }
 

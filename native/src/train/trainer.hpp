@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/memory_cache.hpp"
 #include "core/profile.hpp"
 #include "model/model.hpp"
 #include "ops/backend.hpp"
@@ -137,7 +138,9 @@ private:
     at::Tensor last_loss_;                           // double scalars on the device
     at::Tensor loss_sum_;                            // of the steps of one run()
     Profile profile_;
-    double seconds_ = 0.0;  // of all steps
+    MemoryCache memory_;  // of the tensors of a step
+    double seconds_ = 0.0;      // of all steps
+    double cpu_seconds_ = 0.0;  // that the process computed meanwhile
     Weights leaves_;        // detached views of the weights whose .grad are views of gradients_
     std::int64_t steps_done_ = 0;
     std::int64_t tokens_seen_ = 0;

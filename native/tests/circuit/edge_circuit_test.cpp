@@ -44,7 +44,7 @@ TEST_F(EdgeCircuits, AreMultipliedByTheirNonzerosAsTheModelIs) {
     mask_.weights = std::make_shared<const EditedWeights>(edited);
     const auto by_nonzeros = run(mask_);
     mask_.weights = std::make_shared<const EditedWeights>(
-        EditedWeights{edited.weights, SparseWeights(std::vector<at::Tensor>(), 0.0)});
+        EditedWeights{edited.weights, SparseWeights(std::vector<at::Tensor>(), Crossover{})});
     const auto dense = run(mask_);
     ASSERT_EQ(by_nonzeros.size(), dense.size());
     for (std::size_t i = 0; i < dense.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -443,24 +444,44 @@ TEST_F(Training, ProfileNamesThePlanAndItsPartsFitIntoTheWhole) {
     for (int i = 0; i < 3; ++i) static_cast<void>(run->step());
     const auto profile = nlohmann::json::parse(run->profile_json());
     EXPECT_EQ(profile["plan"], "fast");
-    EXPECT_GE(profile["crossover"].get<double>(), 0.0);
-    EXPECT_LE(profile["crossover"].get<double>(), 1.0);
+    for (const auto* crossover : {"crossover", "dense_crossover"}) {
+        EXPECT_GE(profile[crossover].get<double>(), 0.0);
+        EXPECT_LE(profile[crossover].get<double>(), 1.0);
+    }
     double total = 0.0;
     for (const auto& [name, seconds] : profile["parts"].items()) total += seconds.get<double>();
     EXPECT_GT(profile["parts"]["weight_gradients"].get<double>(), 0.0);
     EXPECT_GT(profile["parts"]["adam"].get<double>(), 0.0);
     EXPECT_LE(total, profile["seconds"].get<double>());
+    EXPECT_GT(profile["cpu_seconds"].get<double>(), 0.0);
+}
+
+TEST_F(Training, TakesNoMemoryFromTheSystemInTheSteadyState) {
+    auto config = small_train_json();
+    config["steps"] = 40;
+    config["batch_size"] = 256;  // so that activations are large enough to be given back to the system
+    const auto run = trainer(config);
+    const auto pages_taken = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_minflt;
+    };
+    while (run->steps_done() < 20) static_cast<void>(run->step());
+    const auto before = pages_taken();
+    while (!run->finished()) static_cast<void>(run->step());
+    EXPECT_LE(pages_taken() - before, 200) << "a step's activations alone have more pages";
 }
 
 TEST_F(Training, ResumesWithThePlanOfItsCheckpoint) {
     const TemporaryFolder folder;
     const auto first = trainer();
     static_cast<void>(first->step());
-    first->model().sparse_weights().set_crossover(0.0625);
+    first->model().sparse_weights().set_crossover({0.0625, 0.125});
     first->save(folder.path());
     const std::shared_ptr<Model> model = load_model(folder.path(), Execution{}, test_device());
     static_cast<void>(Trainer::resume(model, folder.path(), streams()));
-    EXPECT_EQ(model->sparse_weights().crossover(), 0.0625);
+    EXPECT_EQ(model->sparse_weights().crossover().sparse_inputs, 0.0625);
+    EXPECT_EQ(model->sparse_weights().crossover().dense_inputs, 0.125);
 }
 
 TEST_F(Training, RefusesTrainerStateOfAnotherModel) {

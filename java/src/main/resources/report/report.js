@@ -242,8 +242,8 @@ function checks(task) {
       + ' next four, A the costly ones. Losses have a 95% interval in brackets, from resampled examples.'),
     element('div', {class: 'checks'},
       block('Learnt', 'The whole model does the task on wordings it was not tuned on; without that a circuit says little.',
-        'gate', (c, e) => [c.passed, `loss ${decimal(e.model.validation.loss, 3)} on validation, `
-          + `${decimal(e.model.final.loss, 3)} on final examples; limit ${decimal(c.limit, 2)}`]),
+        'gate', c => [c.passed, `loss ${interval(c.validation)} on validation, `
+          + `${interval(c.final)} on final examples; limit ${decimal(c.limit, 2)}`]),
       block('Final', 'The circuit does the task on wordings that had no part in the search for it.',
         'final', c => [c.passed, `loss ${interval(c.loss)}, limit ${decimal(c.limit, 3)}`]),
       block('Sufficient', 'With everything outside the circuit held at its mean, the circuit still answers.',

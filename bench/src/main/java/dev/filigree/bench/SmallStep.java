@@ -53,19 +53,7 @@ public record SmallStep(
    * on which libraries differ, does not come up.
    */
   public static TrainConfig training() {
-    TrainConfig steady =
-        StepBench.steady(BATCH, LENGTH, new TrainConfig.Fractions(KEPT, 1, KEPT, 1, 1));
-    return new TrainConfig(
-        steady.steps(),
-        BATCH,
-        LENGTH,
-        steady.seed(),
-        steady.lr(),
-        0,
-        steady.adam(),
-        steady.weightDecay(),
-        TrainConfig.Gradient.NORMALIZE,
-        steady.sparsity());
+    return StepBench.steady(BATCH, LENGTH, new TrainConfig.Fractions(KEPT, 1, KEPT, 1, 1));
   }
 
   /** The batch of every step. */

@@ -128,25 +128,34 @@ public record Checks(
   /**
    * Whether the whole model does the task.
    *
-   * @param limit highest loss, on validation and on final examples
+   * @param validation loss of the model
+   * @param last its loss on the final examples
+   * @param limit highest of either
    */
-  public record Gate(double limit, boolean passed) {
-    /** Judge a model. */
-    public static Gate of(Scores model) {
-      return of(model, GATE_LIMIT);
+  public record Gate(
+      Loss validation, @JsonProperty("final") Loss last, double limit, boolean passed) {
+    /**
+     * Judge a model.
+     *
+     * @param validation its loss there, with an interval
+     * @param last the same on the final examples
+     */
+    public static Gate of(Scores model, Loss validation, Loss last) {
+      return new Gate(validation, last, GATE_LIMIT, admits(model, GATE_LIMIT));
+    }
+
+    /** Whether a model does a task: up to a loss, on both sets of examples. */
+    public static boolean admits(Scores model, double limit) {
+      return model.validation().loss() <= limit && model.last().loss() <= limit;
     }
 
     /**
-     * Judge whether a model does a task well enough to look for a circuit.
+     * Loss up to which a model does a task well enough to look for a circuit.
      *
      * @param target loss that the circuit is to reach, nats per sequence
      */
-    public static Gate ofSearch(Scores model, double target) {
-      return of(model, Math.max(target, GATE_LIMIT));
-    }
-
-    private static Gate of(Scores model, double limit) {
-      return new Gate(limit, model.validation().loss() <= limit && model.last().loss() <= limit);
+    public static double limitOfSearch(double target) {
+      return Math.max(target, GATE_LIMIT);
     }
   }
 

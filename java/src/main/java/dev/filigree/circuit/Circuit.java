@@ -9,6 +9,7 @@ import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.TokenMask;
 import dev.filigree.data.AtomicFile;
+import dev.filigree.data.Hashes;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -239,6 +240,11 @@ public record Circuit(
   /** Return the JSON text of the file. */
   public String toJson() {
     return Json.tree(this).toPrettyString() + "\n";
+  }
+
+  /** SHA-256 of the file, in hex, with which evidence names the circuit that it is about. */
+  public String hash() {
+    return Hashes.hex(toJson().getBytes(StandardCharsets.UTF_8));
   }
 
   /** Write the file: it appears complete or not at all. */

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Gate;
-import dev.filigree.circuit.Checks.NodeDelta;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Grade.Verdict;
 import dev.filigree.data.AtomicFile;
@@ -28,6 +27,7 @@ import java.util.List;
  * @param format version of the file
  * @param task name of the task
  * @param source what was checked
+ * @param circuitHash of the circuit's file, {@link Circuit#hash()}; null without one
  * @param modelLoss of the whole model on final examples, two-way, nats per sequence
  * @param lossValidation of the circuit, on the examples it was chosen by; null without one
  * @param lossFinal of the circuit on final examples; null without one
@@ -44,6 +44,7 @@ public record Evidence(
     int format,
     String task,
     Source source,
+    String circuitHash,
     double modelLoss,
     Double lossValidation,
     Double lossFinal,
@@ -56,7 +57,7 @@ public record Evidence(
     Checks checks,
     List<Prompt> examples) {
   /** Version of the file that this class reads and writes. */
-  public static final int FORMAT = 2;
+  public static final int FORMAT = 3;
 
   public Evidence {
     examples = List.copyOf(examples);
@@ -75,6 +76,7 @@ public record Evidence(
     if (checked != (checks.last() != null)
         || checked != (checks.necessary() != null)
         || checked != (checks.faithful() != null)
+        || checked != (circuitHash != null)
         || checked != (lossFinal != null)
         || checked != (lossValidation != null)) {
       throw new IllegalArgumentException("some checks are there and some are null");
@@ -95,6 +97,7 @@ public record Evidence(
     return of(
         circuit.task(),
         source,
+        circuit.hash(),
         circuit.counts().nodes(),
         circuit.counts().edges(),
         model,
@@ -102,26 +105,20 @@ public record Evidence(
         examples);
   }
 
-  /** Whether it is about this circuit in this model: its nodes, and as many edges. */
+  /** Whether it is about this very circuit, in this model. */
   public boolean isAbout(Circuit circuit, Source model) {
-    return source.isSameAs(model)
-        && nodes == circuit.counts().nodes()
-        && edges == circuit.counts().edges()
-        && (checks.ablations() == null
-            || checks.ablations().nodes().stream()
-                .map(NodeDelta::node)
-                .toList()
-                .equals(circuit.nodes().stream().map(Circuit.Node::index).toList()));
+    return source.isSameAs(model) && circuit.hash().equals(circuitHash);
   }
 
   /** Evidence for a model that fails the gate, so that there is no circuit. */
-  public static Evidence gateFailed(String task, Source source, Scores model) {
-    return of(task, source, 0, 0, model, Checks.gateFailed(Gate.of(model)), List.of());
+  public static Evidence gateFailed(String task, Source source, Scores model, Gate gate) {
+    return of(task, source, null, 0, 0, model, Checks.gateFailed(gate), List.of());
   }
 
   private static Evidence of(
       String task,
       Source source,
+      String circuitHash,
       int nodes,
       int edges,
       Scores model,
@@ -132,6 +129,7 @@ public record Evidence(
         FORMAT,
         task,
         source,
+        circuitHash,
         model.last().loss(),
         checked ? Double.valueOf(checks.sufficient().validation().mean()) : null,
         checked ? Double.valueOf(checks.last().loss().mean()) : null,

@@ -93,11 +93,9 @@ final class EvidenceTable {
   private void gate() {
     check("gate", checks.gate().passed());
     line(
-        "      The whole model's loss is %.3f on validation and %.3f on final examples; it counts"
-            + " as doing the task up to %.2f.",
-        evidence.model().validation().loss(),
-        evidence.model().last().loss(),
-        checks.gate().limit());
+        "      The whole model's loss is %s on validation and %s on final examples; it counts as"
+            + " doing the task up to %.2f.",
+        checks.gate().validation().text(), checks.gate().last().text(), checks.gate().limit());
   }
 
   private void sufficient(Sufficient check) {

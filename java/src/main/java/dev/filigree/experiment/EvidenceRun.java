@@ -60,7 +60,7 @@ final class EvidenceRun {
       Source source = session.source(examples);
       Evidence evidence;
       if (circuit == null) {
-        evidence = withoutCircuit(task, source, session.whole(examples));
+        evidence = withoutCircuit(task, source, examples);
       } else {
         requireSame(circuit, source);
         requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
@@ -130,13 +130,23 @@ final class EvidenceRun {
     }
   }
 
-  private static Evidence withoutCircuit(Task task, Source source, Scores whole) {
-    if (Gate.of(whole).passed()) {
+  private Evidence withoutCircuit(Task task, Source source, TaskExamples examples) {
+    TaskStats fit = model.calibrate(examples.train());
+    Scores whole = session.whole(examples, fit);
+    Gate gate = gate(whole, examples, fit.calibration(), model.differences(examples.last()));
+    if (gate.passed()) {
       throw new RunException(
           "there is no circuit of %s yet; ./filigree prune --task %s finds it"
               .formatted(task.name(), task.name()));
     }
-    return Evidence.gateFailed(task.name(), source, whole);
+    return Evidence.gateFailed(task.name(), source, whole, gate);
+  }
+
+  private Gate gate(Scores whole, TaskExamples examples, Calibration fit, float[] ofLast) {
+    return Gate.of(
+        whole,
+        Loss.of(fit.losses(model.differences(examples.validation()))),
+        Loss.of(fit.losses(ofLast)));
   }
 
   private void requireSame(Circuit circuit, Source now) {
@@ -217,7 +227,7 @@ final class EvidenceRun {
       InterventionChecks interventions = new InterventionChecks(session, subject, slices);
       Checks checks =
           new Checks(
-              Gate.of(whole),
+              gate(whole, examples, fit.calibration(), ofModel),
               Final.of(last, whole),
               Sufficient.of(circuit.targetLoss(), validation, last, whole),
               interventions.necessary(),

@@ -125,7 +125,7 @@ public final class PruneBench {
     for (Task task : tasks) {
       try (TaskExamples examples = session.examples(task, search)) {
         Evidence.Scores whole = session.whole(examples);
-        if (!Checks.Gate.ofSearch(whole, search.targetLoss()).passed()) {
+        if (!Checks.Gate.admits(whole, Checks.Gate.limitOfSearch(search.targetLoss()))) {
           skipped.add(task.name());
           continue;
         }

@@ -94,9 +94,9 @@ public final class PruneRun {
   List<Circuit> run(Task task, List<Double> targets, double least) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      Checks.Gate gate = Checks.Gate.ofSearch(whole, least);
-      if (!gate.passed()) {
-        throw notLearnt(task, whole, gate.limit());
+      double limit = Checks.Gate.limitOfSearch(least);
+      if (!Checks.Gate.admits(whole, limit)) {
+        throw notLearnt(task, whole, limit);
       }
       float[] means = session.means(search);
       progress.phase("learning which of %,d nodes %s needs".formatted(means.length, task.name()));

@@ -95,7 +95,8 @@ public final class StepBench {
   }
 
   /**
-   * Return a configuration whose steps are alike: annealed from the second one on.
+   * Return a configuration whose steps are alike: annealed from the second one on, at the full
+   * learning rate.
    *
    * @param batch sequences
    * @param length of each, tokens
@@ -109,7 +110,7 @@ public final class StepBench {
         length,
         1,
         tiny.lr(),
-        tiny.warmup(),
+        0,
         tiny.adam(),
         tiny.weightDecay(),
         tiny.gradient(),
@@ -130,7 +131,9 @@ public final class StepBench {
    * @param stepSeconds median step of the fast plan; of R the mean
    * @param floorSeconds least time the step's operations and memory traffic could take, in fp32; of
    *     R the mean over its steps
+   * @param coresBusy processor seconds in a second of the fast plan's steps, the JVM's included
    * @param crossover nonzero fraction up to which a matrix is multiplied by its nonzeros
+   * @param denseCrossover the same for the unembedding, whose inputs are dense
    * @param parts seconds of a step by part, the mean over the steps
    * @param floorParts least seconds of a part
    */
@@ -145,7 +148,9 @@ public final class StepBench {
       @JsonProperty("reference_tokens_per_s") double referenceTokensPerSecond,
       @JsonProperty("step_s") double stepSeconds,
       @JsonProperty("floor_s") double floorSeconds,
+      @JsonProperty("cores_busy") double coresBusy,
       double crossover,
+      @JsonProperty("dense_crossover") double denseCrossover,
       Map<String, Double> parts,
       Map<String, Double> floorParts) {}
 
@@ -212,7 +217,9 @@ public final class StepBench {
         tokens / plain,
         step,
         floors.values().stream().mapToDouble(f -> f).sum(),
+        difference(before, after, "cpu_seconds") / difference(before, after, "seconds"),
         after.path("crossover").asDouble(),
+        after.path("dense_crossover").asDouble(),
         parts(before, after, steps),
         floors);
   }
@@ -225,15 +232,18 @@ public final class StepBench {
 
   private static Map<String, Double> parts(JsonNode before, JsonNode after, int steps) {
     Map<String, Double> parts = new LinkedHashMap<>();
-    double rest = (after.get("seconds").asDouble() - before.get("seconds").asDouble()) / steps;
+    double rest = difference(before, after, "seconds") / steps;
     for (Map.Entry<String, JsonNode> part : after.get("parts").properties()) {
-      double earlier = before.get("parts").get(part.getKey()).asDouble();
-      double seconds = (part.getValue().asDouble() - earlier) / steps;
+      double seconds = difference(before.get("parts"), after.get("parts"), part.getKey()) / steps;
       parts.put(part.getKey(), seconds);
       rest -= seconds;
     }
     parts.put("other", rest);
     return parts;
+  }
+
+  private static double difference(JsonNode before, JsonNode after, String key) {
+    return after.get(key).asDouble() - before.get(key).asDouble();
   }
 
   /**

@@ -17,8 +17,8 @@ import dev.filigree.task.Task;
  */
 public record TaskScore(String task, boolean control, Scores model, boolean learnt, String reason) {
   static TaskScore of(Task task, Scores model) {
-    return new TaskScore(
-        task.name(), task.isControl(), model, Checks.Gate.of(model).passed(), null);
+    boolean learnt = Checks.Gate.admits(model, Checks.GATE_LIMIT);
+    return new TaskScore(task.name(), task.isControl(), model, learnt, null);
   }
 
   static TaskScore impossible(Task task, String reason) {

@@ -12,6 +12,7 @@ import dev.filigree.Trainer;
 import dev.filigree.data.TokenFileInfo;
 import dev.filigree.experiment.Checkpoints.Checkpoint;
 import dev.filigree.json.Json;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
@@ -286,8 +287,10 @@ public final class TrainRun {
     ObjectNode manifest = (ObjectNode) folder.manifest();
     ObjectNode plan = manifest.withObject("engine").putObject("plan");
     plan.set("name", profile.get("plan"));
-    if (profile.has("crossover")) {
-      plan.set("crossover", profile.get("crossover"));
+    for (String key : List.of("crossover", "dense_crossover")) {
+      if (profile.has(key)) {
+        plan.set(key, profile.get(key));
+      }
     }
     folder.writeManifest(manifest);
   }

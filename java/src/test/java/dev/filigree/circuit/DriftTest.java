@@ -6,14 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.filigree.Calibration;
 import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
-import dev.filigree.circuit.Checks.Ablations;
 import dev.filigree.circuit.Checks.Difference;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Final;
 import dev.filigree.circuit.Checks.Gate;
 import dev.filigree.circuit.Checks.Interchange;
 import dev.filigree.circuit.Checks.Necessary;
-import dev.filigree.circuit.Checks.NodeDelta;
 import dev.filigree.circuit.Checks.Sufficient;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Losses;
@@ -24,7 +22,6 @@ import dev.filigree.circuit.Drift.Item;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.json.Json;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class DriftTest {
@@ -44,17 +41,12 @@ class DriftTest {
   }
 
   @Test
-  void evidenceIsAboutTheNodesThatItNames() {
-    assertThat(naming(0, 40, 41, 70).isAbout(circuit(), source())).isTrue();
-    assertThat(naming(0, 40, 42, 70).isAbout(circuit(), source())).isFalse();
+  void evidenceIsAboutOneCircuitInOneModel() {
+    assertThat(BEFORE.isAbout(circuit(), source())).isTrue();
+    assertThat(BEFORE.isAbout(Circuit.fromJson(circuit().toJson()), source())).isTrue();
+    assertThat(BEFORE.isAbout(circuit(0.5F), source())).isFalse();
     Source other = new Source("tiny", 2000, "another", "bb", new SplitHashes("c", "d", "e"));
-    assertThat(naming(0, 40, 41, 70).isAbout(circuit(), other)).isFalse();
-  }
-
-  /** Evidence for a circuit of these nodes. */
-  private static Evidence naming(Integer... nodes) {
-    List<NodeDelta> deltas = Stream.of(nodes).map(node -> new NodeDelta(node, 0.4, 0.02)).toList();
-    return evidence(0.02, 0.10, 0.6, 0.95, new Ablations(32, deltas, null));
+    assertThat(BEFORE.isAbout(circuit(), other)).isFalse();
   }
 
   @Test
@@ -105,6 +97,11 @@ class DriftTest {
   }
 
   private static Circuit circuit() {
+    return circuit(1);
+  }
+
+  /** Circuits of the same nodes, with one edge of this weight. */
+  private static Circuit circuit(float weight) {
     Pair pair = new Pair(stats(0.10), stats(0.02));
     List<Circuit.Node> nodes =
         List.of(node(0, "attn_in"), node(40, "attn_v"), node(41, "attn_v"), node(70, "attn_out"));
@@ -121,7 +118,7 @@ class DriftTest {
         new Losses(pair, pair),
         nodes,
         List.of(
-            new Circuit.Edge(0, 40, 1),
+            new Circuit.Edge(0, 40, weight),
             new Circuit.Edge(0, 41, 1),
             new Circuit.Edge(40, 70, 1),
             new Circuit.Edge(41, 70, 1)),
@@ -140,18 +137,13 @@ class DriftTest {
   }
 
   private static Evidence evidence(double model, double loss, double without, double flipped) {
-    return evidence(model, loss, without, flipped, null);
-  }
-
-  private static Evidence evidence(
-      double model, double loss, double without, double flipped, Ablations ablations) {
     Scores scores = new Scores(stats(model), stats(model));
     return Evidence.of(
         circuit(),
         source(),
         scores,
         new Checks(
-            Gate.of(scores),
+            Gate.of(scores, loss(model), loss(model)),
             Final.of(loss(loss), scores),
             Sufficient.of(0.1, loss(loss), loss(loss), scores),
             Necessary.of(loss(without), List.of(model), List.of(), model),
@@ -162,7 +154,7 @@ class DriftTest {
                     new Difference(2, 1), new Difference(-2, -1),
                     new Difference(1, 1), new Difference(-1, -2))),
             null,
-            ablations,
+            null,
             null,
             null,
             null,

@@ -59,7 +59,7 @@ class EvidenceTest {
 
   @Test
   void modelThatFailsTheGateHasEvidenceWithoutChecks() {
-    Evidence none = Evidence.gateFailed("quote", SOURCE, scores(0.1, 0.2));
+    Evidence none = gateFailed(0.1, 0.2);
     assertThat(none.checks().gate().passed()).isFalse();
     assertThat(none.holds()).isFalse();
     assertThat(none.grade()).isEqualTo(Grade.F);
@@ -67,14 +67,21 @@ class EvidenceTest {
     assertThat(none.notRun()).contains("necessary", "variants").doesNotContain("gate");
     assertThat(Evidence.fromJson(none.toJson())).isEqualTo(none);
     assertThat(none.toJson()).contains("\"necessary\" : null");
-    assertThat(none.describe()).contains("no circuit").contains("0.100").contains("0.200");
+    assertThat(none.describe())
+        .contains("no circuit")
+        .contains("0.100 [0.080, 0.120]")
+        .contains("0.200 [0.160, 0.240]");
   }
 
   @Test
   void gateNeedsBothSplits() {
-    assertThat(Gate.of(scores(0.15, 0.15)).passed()).isTrue();
-    assertThat(Gate.of(scores(0.151, 0.01)).passed()).isFalse();
-    assertThat(Gate.of(scores(0.01, 0.151)).passed()).isFalse();
+    assertThat(gate(0.15, 0.15).passed()).isTrue();
+    assertThat(gate(0.151, 0.01).passed()).isFalse();
+    assertThat(gate(0.01, 0.151).passed()).isFalse();
+    // A search for a looser circuit takes a worse model; one for a stricter circuit does not ask
+    // more.
+    assertThat(Gate.limitOfSearch(0.3)).isEqualTo(0.3);
+    assertThat(Gate.limitOfSearch(0.05)).isEqualTo(0.15);
   }
 
   @Test
@@ -150,7 +157,7 @@ class EvidenceTest {
   @Test
   void filesThatDoNotHangTogetherAreRefused() throws IOException {
     String text = evidence().toJson();
-    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 2", "\"format\" : 1")))
+    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 3", "\"format\" : 1")))
         .hasMessageContaining("format 1")
         .hasMessageContaining("filigree evidence");
     assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"necessary\" : {", "\"need\" : {")))
@@ -158,8 +165,7 @@ class EvidenceTest {
     assertThatThrownBy(
             () -> Evidence.fromJson(text.replace("\"grade\" : \"D\"", "\"grade\" : \"A\"")))
         .hasMessageContaining("the grade is A, the checks say D");
-    assertThatThrownBy(
-            () -> Evidence.gateFailed("quote", SOURCE, scores(0.1, 0.1))) // which passes the gate
+    assertThatThrownBy(() -> gateFailed(0.1, 0.1)) // which passes the gate
         .hasMessageContaining("without checks");
     Path file = Files.writeString(folder.resolve("half.json"), text.substring(0, 100));
     assertThatThrownBy(() -> Evidence.read(file))
@@ -235,6 +241,7 @@ class EvidenceTest {
         Evidence.FORMAT,
         "quote",
         SOURCE,
+        "ab",
         0.02,
         0.09,
         0.12,
@@ -266,7 +273,7 @@ class EvidenceTest {
       double last, Necessary necessary, double resampled, Seeds seeds, RandomInit randomInit) {
     Scores model = scores(0.01, 0.02);
     return new Checks(
-        Gate.of(model),
+        gate(0.01, 0.02),
         Final.of(loss(last), model),
         Sufficient.of(0.1, loss(0.09), loss(last), model),
         necessary,
@@ -279,6 +286,14 @@ class EvidenceTest {
         randomInit,
         null,
         seeds == null ? null : Variants.of(List.of()));
+  }
+
+  private static Evidence gateFailed(double validation, double last) {
+    return Evidence.gateFailed("quote", SOURCE, scores(validation, last), gate(validation, last));
+  }
+
+  private static Gate gate(double validation, double last) {
+    return Gate.of(scores(validation, last), loss(validation), loss(last));
   }
 
   private static Loss loss(double mean) {

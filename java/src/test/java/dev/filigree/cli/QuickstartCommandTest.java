@@ -74,6 +74,7 @@ class QuickstartCommandTest {
     assertThat(dense.at("/config/model/afrac").isNull()).isTrue();
     assertThat(dense.at("/engine/plan/name").asText()).isEqualTo("fast");
     assertThat(dense.at("/engine/plan/crossover").asDouble()).isBetween(0.0, 1.0);
+    assertThat(dense.at("/engine/plan/dense_crossover").asDouble()).isBetween(0.0, 1.0);
     Comparison written =
         Json.read(Files.readString(run.resolve(Quickstart.COMPARISON)), Comparison.class);
     assertThat(written.tasks()).hasSize(2);

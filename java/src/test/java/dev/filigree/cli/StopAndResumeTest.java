@@ -90,8 +90,8 @@ class StopAndResumeTest {
   }
 
   /**
-   * Header and tensors of a trainer's file, without the crossover: each run measures its own, and
-   * it decides what is fast, not what comes out.
+   * Header and tensors of a trainer's file, without the crossovers: each run measures its own, and
+   * they decide what is fast, not what comes out.
    */
   private static Map<String, Object> trainerState(Path file) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
@@ -101,6 +101,7 @@ class StopAndResumeTest {
     String metadata = tensors.remove("__metadata__").path("filigree_trainer").asText();
     ObjectNode state = (ObjectNode) Json.parse(metadata);
     assertThat(state.remove("crossover").asDouble()).isPositive();
+    assertThat(state.remove("dense_crossover").asDouble()).isPositive();
     return Map.of("tensors", tensors, "state", state, "values", bytes.slice());
   }
 
