@@ -17,6 +17,7 @@ import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -42,7 +43,8 @@ import picocli.CommandLine.Spec;
       "  filigree prune --task all --run runs/tiny --json",
       "  filigree prune --task bracket_counting --method published",
       "  filigree prune --task bracket_counting --targets 0.02,0.05,0.1,0.2",
-      "  filigree prune --task if_equals --set prune.target_loss=0.05"
+      "  filigree prune --task if_equals --set prune.target_loss=0.05",
+      "  filigree prune --task control_nonsense,control_mapping,control_shuffled --unlearnt"
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -86,6 +88,13 @@ final class PruneCommand implements Callable<Integer> {
           "Find a circuit for each of these losses in one search and print them side by side; they"
               + " are written to curves/<task>.json, and circuits/ stays as it is.")
   private List<Double> targets = List.of();
+
+  @Option(
+      names = "--unlearnt",
+      description =
+          "Search tasks that the whole model does not do too: what is found says how much a search"
+              + " alone can teach. Meant for the controls.")
+  private boolean unlearnt;
 
   @Option(
       names = "--set",
@@ -165,10 +174,12 @@ final class PruneCommand implements Callable<Integer> {
 
   private Outcome find(CircuitSearch search, Experiment experiment, String task) {
     if (targets.isEmpty()) {
-      Circuit circuit = search.prune(task);
+      Circuit circuit =
+          unlearnt ? search.prune(task, Double.POSITIVE_INFINITY) : search.prune(task);
       return new Outcome(task, experiment.folder().circuit(task), List.of(circuit), null);
     }
-    List<Circuit> circuits = search.curve(task, targets);
+    double least = unlearnt ? Double.POSITIVE_INFINITY : Collections.min(targets);
+    List<Circuit> circuits = search.curve(task, targets, least);
     return new Outcome(task, experiment.folder().curve(task), circuits, null);
   }
 

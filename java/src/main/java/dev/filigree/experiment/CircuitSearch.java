@@ -106,18 +106,29 @@ public final class CircuitSearch implements AutoCloseable {
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
   public Circuit prune(String task) {
-    return new PruneRun(this).runAndWrite(task(task));
+    return prune(task, config.prune().targetLoss());
+  }
+
+  /**
+   * The same for a model that does the task up to a loss.
+   *
+   * @param least the model does the task if its own losses are at most this, or the gate's limit;
+   *     nats per sequence
+   */
+  public Circuit prune(String task, double least) {
+    return new PruneRun(this).runAndWrite(task(task), least);
   }
 
   /**
    * Find a circuit of a task for each of several targets in one search, and write {@code
    * curves/<task>.json}.
    *
+   * @param least as for {@link #prune(String, double)}
    * @return in the order of the targets
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
-  public List<Circuit> curve(String task, List<Double> targets) {
-    return new PruneRun(this).runAndWrite(task(task), targets);
+  public List<Circuit> curve(String task, List<Double> targets, double least) {
+    return new PruneRun(this).runAndWrite(task(task), targets, least);
   }
 
   /**

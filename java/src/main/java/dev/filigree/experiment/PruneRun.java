@@ -76,15 +76,6 @@ public final class PruneRun {
   }
 
   /**
-   * Find the circuit.
-   *
-   * @throws NotLearntException when the whole model does not do the task
-   */
-  Circuit run(Task task) {
-    return run(task, List.of(search.targetLoss()), search.targetLoss()).getFirst();
-  }
-
-  /**
    * Find a circuit for each of several targets in one search.
    *
    * @param least the model does the task if its own losses are at most this, or the gate's limit
@@ -111,9 +102,13 @@ public final class PruneRun {
     }
   }
 
-  /** Find the circuit and write it. */
-  Circuit runAndWrite(Task task) {
-    Circuit circuit = run(task);
+  /**
+   * Find the circuit and write it.
+   *
+   * @param least the model does the task if its own losses are at most this, or the gate's limit
+   */
+  Circuit runAndWrite(Task task, double least) {
+    Circuit circuit = run(task, List.of(search.targetLoss()), least).getFirst();
     try {
       session.folder().forgetEvidence(task.name());
       circuit.write(session.folder().circuit(task.name()));
@@ -124,8 +119,8 @@ public final class PruneRun {
   }
 
   /** Find a circuit for each target and write them. */
-  List<Circuit> runAndWrite(Task task, List<Double> targets) {
-    List<Circuit> circuits = run(task, targets, Collections.min(targets));
+  List<Circuit> runAndWrite(Task task, List<Double> targets, double least) {
+    List<Circuit> circuits = run(task, targets, least);
     ObjectNode curve = Json.object();
     curve.put("format", CURVE_FORMAT).put("task", task.name()).set("circuits", Json.tree(circuits));
     try {

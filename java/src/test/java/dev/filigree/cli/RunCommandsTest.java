@@ -157,6 +157,16 @@ class RunCommandsTest {
   }
 
   @Test
+  void pruneSearchesWhatTheModelDoesNotDoWhenTold() throws IOException {
+    Outcome outcome = prune("--unlearnt");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.NOT_LEARNT);
+    assertThat(outcome.err()).doesNotContain("has not learnt");
+    Circuit circuit = Circuit.read(Path.of(outcome.json().path("file").asText()));
+    assertThat(circuit.reached()).isFalse();
+    assertThat(circuit.losses().validation().circuit().loss()).isGreaterThan(0.15);
+  }
+
+  @Test
   void pruneWritesTheCircuitThatItPrints() throws IOException {
     // Guessing meets this target.
     Outcome outcome = prune("--set", "prune.target_loss=1");
