@@ -140,7 +140,7 @@ Calibration checked_calibration(double scale, double shift) {
 void evaluate(fg_model* model, fg_examples* examples, const fg_circuit* circuit,
               const std::optional<Calibration>& given, fg_task_stats* out_stats) {
     const auto object = object_of(model);
-    const auto lock = occupy(*object);
+    const Occupied lock(*object);
     const auto chosen = examples_for(*object, examples);
     require_stats(out_stats);
     const auto outputs = run_circuit(*chosen, circuit);
@@ -164,7 +164,7 @@ fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const f
                                  float* out_differences) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(out_differences, "out_differences");
         require_count(count, chosen->sequences(), "the sequences of the examples");
@@ -175,7 +175,7 @@ fg_status fg_circuit_differences(fg_model* model, fg_examples* examples, const f
 fg_status fg_circuit_edges(fg_model* model, const uint8_t* keep, uint64_t nodes, fg_buffer** out_edges) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(keep, "keep");
         require(out_edges, "out_edges");
         require_nodes(*object, nodes);
@@ -189,7 +189,7 @@ fg_status fg_circuit_tokens(fg_model* model, fg_examples* train, fg_examples* va
                             fg_found_circuit* out_found) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto learnt_on = examples_for(*object, train);
         const auto chosen_on = examples_for(*object, validation);
         FG_EXPECTS(target_loss > 0.0, FG_INVALID_ARGUMENT, "target_loss must be above 0");
@@ -211,7 +211,7 @@ fg_status fg_circuit_with_donors(fg_model* model, fg_examples* examples, const f
                                  const uint32_t* donors, uint64_t count, float* out_differences) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(donors, "donors");
         require(out_differences, "out_differences");
@@ -231,7 +231,7 @@ fg_status fg_circuit_ablations(fg_model* model, fg_examples* examples, const fg_
                                uint64_t n, uint64_t count, float* out_differences) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(out_differences, "out_differences");
         const auto mask = upload_required(*object, circuit);
@@ -248,7 +248,7 @@ fg_status fg_circuit_activations(fg_model* model, fg_examples* examples, const f
                                  const uint32_t* nodes, uint64_t n, uint64_t count, float* out_values) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(out_values, "out_values");
         const auto mask = upload(*object, circuit);
@@ -263,7 +263,7 @@ fg_status fg_circuit_attention(fg_model* model, fg_examples* examples, const fg_
                                uint64_t head, uint64_t count, float* out_weights) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(out_weights, "out_weights");
         const auto mask = upload(*object, circuit);
@@ -283,7 +283,7 @@ fg_status fg_circuit_binarise(fg_model* model, fg_examples* examples, const fg_c
                               float* out_high) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(config_json, "config_json");
         require(out_low, "out_low");
@@ -301,7 +301,7 @@ fg_status fg_circuit_binarised(fg_model* model, fg_examples* examples, const fg_
                                const float* high, uint64_t nodes, uint64_t count, float* out_differences) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto chosen = examples_for(*object, examples);
         require(low, "low");
         require(high, "high");

@@ -144,6 +144,7 @@ template <typename Handle, typename Object>
 /// A model for the length of a call, whose tensors take their memory from those that the call has let go.
 class Occupied {
 public:
+    /// @throws FG_INVALID_STATE when another thread holds it.
     explicit Occupied(Model& model) : lock_(model.in_use(), std::try_to_lock) {
         FG_EXPECTS(lock_.owns_lock(), FG_INVALID_STATE, "the model is in use by another thread");
     }
@@ -153,9 +154,6 @@ private:
     MemoryCache memory_;
     MemoryCache::Scope scope_{memory_};
 };
-
-/// Hold a model. @throws FG_INVALID_STATE when another thread does.
-[[nodiscard]] inline Occupied occupy(Model& model) { return Occupied(model); }
 
 /// A buffer of JSON text.
 [[nodiscard]] inline fg_buffer* make_json_buffer(const std::string& text) {

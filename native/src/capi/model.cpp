@@ -81,7 +81,7 @@ fg_status fg_model_save(fg_model* model, const char* folder) {
     return guard([&] {
         const auto object = object_of(model);
         require(folder, "folder");
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         save_model(*object, folder);
     });
 }
@@ -90,7 +90,7 @@ fg_status fg_model_info(fg_model* model, fg_buffer** out_json) {
     return guard([&] {
         const auto object = object_of(model);
         require(out_json, "out_json");
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         *out_json = make_json_buffer(describe(*object));
     });
 }
@@ -98,7 +98,7 @@ fg_status fg_model_info(fg_model* model, fg_buffer** out_json) {
 fg_status fg_model_read_tensor(fg_model* model, const char* name, uint64_t count, float* out_values) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto& parameter = tensor_of_size(*object, name, count);
         require(out_values, "out_values");
         const auto host = object->tensor(parameter).to(at::kCPU).contiguous();
@@ -109,7 +109,7 @@ fg_status fg_model_read_tensor(fg_model* model, const char* name, uint64_t count
 fg_status fg_model_write_tensor(fg_model* model, const char* name, const float* values, uint64_t count) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         const auto& parameter = tensor_of_size(*object, name, count);
         require(values, "values");
         const at::NoGradGuard no_grad;
@@ -123,7 +123,7 @@ fg_status fg_model_logits(fg_model* model, const uint16_t* tokens, uint64_t batc
                           float* out_logits) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(tokens, "tokens");
         require(out_logits, "out_logits");
         const auto B = to_size(batch, "batch");
@@ -146,7 +146,7 @@ fg_status fg_model_loss(fg_model* model, const uint16_t* tokens, uint64_t count,
                         fg_eval_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(tokens, "tokens");
         require_stats(out_stats);
         const auto result = held_out_loss(*object, {tokens, count, batch, max_sequences});
@@ -159,7 +159,7 @@ fg_status fg_model_node_means(fg_model* model, const uint16_t* tokens, uint64_t 
                               uint64_t max_sequences, uint64_t nodes, float* out_means) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(tokens, "tokens");
         require(out_means, "out_means");
         require_nodes(*object, nodes);

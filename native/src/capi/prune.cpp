@@ -12,7 +12,7 @@ fg_status fg_examples_create(fg_model* model, const uint16_t* tokens, uint64_t p
                              const int32_t* eval_positions, const uint16_t* answers, fg_examples** out_examples) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(tokens, "tokens");
         require(eval_positions, "eval_positions");
         require(answers, "answers");
@@ -28,7 +28,7 @@ fg_status fg_pruner_create(fg_model* model, const char* config_json, fg_examples
                            uint64_t nodes, fg_pruner** out_pruner) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(config_json, "config_json");
         require(means, "means");
         require(out_pruner, "out_pruner");
@@ -43,7 +43,7 @@ fg_status fg_pruner_create(fg_model* model, const char* config_json, fg_examples
 fg_status fg_pruner_step(fg_pruner* pruner, uint64_t n_steps, fg_prune_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(pruner);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require_stats(out_stats);
         FG_EXPECTS(n_steps >= 1, FG_INVALID_ARGUMENT, "n_steps must be at least 1");
         FG_EXPECTS(!object->finished(), FG_INVALID_STATE, "all ", object->steps_done(), " steps are done");
@@ -62,7 +62,7 @@ fg_status fg_pruner_step(fg_pruner* pruner, uint64_t n_steps, fg_prune_stats* ou
 fg_status fg_pruner_scores(fg_pruner* pruner, uint64_t nodes, float* out_scores) {
     return guard([&] {
         const auto object = object_of(pruner);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require(out_scores, "out_scores");
         require_nodes(object->model(), nodes);
         const auto host = object->scores().to(at::kCPU);
@@ -74,7 +74,7 @@ fg_status fg_pruner_discretize(fg_pruner* pruner, fg_examples* validation, doubl
                                uint8_t* out_keep, fg_task_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(pruner);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         const auto chosen = examples_for(object->model(), validation);
         FG_EXPECTS(target_loss > 0.0, FG_INVALID_ARGUMENT, "target_loss must be above 0");
         require_nodes(object->model(), nodes);
@@ -93,7 +93,7 @@ fg_status fg_fast_pruner_create(fg_model* model, const char* config_json, const 
                                 const float* means, uint64_t nodes, fg_fast_pruner** out_pruner) {
     return guard([&] {
         const auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(config_json, "config_json");
         require(tasks, "tasks");
         require(means, "means");
@@ -112,7 +112,7 @@ fg_status fg_fast_pruner_create(fg_model* model, const char* config_json, const 
 fg_status fg_fast_pruner_advance(fg_fast_pruner* pruner, fg_fast_prune_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(pruner);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require_stats(out_stats);
         object->advance();
         out_stats->phase = static_cast<std::int32_t>(object->phase());
@@ -127,7 +127,7 @@ fg_status fg_fast_pruner_circuit(fg_fast_pruner* pruner, uint64_t task, uint64_t
                                  uint8_t* out_keep, fg_buffer** out_edges, fg_found_circuit* out_found) {
     return guard([&] {
         const auto object = object_of(pruner);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require(out_keep, "out_keep");
         require(out_edges, "out_edges");
         require_stats(out_found);

@@ -50,7 +50,7 @@ fg_status fg_trainer_create(fg_model* model, const char* config_json, const fg_c
                             fg_trainer** out_trainer) {
     return guard([&] {
         auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(config_json, "config_json");
         require(out_trainer, "out_trainer");
         *out_trainer = make_handle<fg_trainer>(
@@ -62,7 +62,7 @@ fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg_corpus
                             fg_trainer** out_trainer) {
     return guard([&] {
         auto object = object_of(model);
-        const auto lock = occupy(*object);
+        const Occupied lock(*object);
         require(folder, "folder");
         require(out_trainer, "out_trainer");
         *out_trainer = make_handle<fg_trainer>(
@@ -73,7 +73,7 @@ fg_status fg_trainer_resume(fg_model* model, const char* folder, const fg_corpus
 fg_status fg_trainer_set_teacher(fg_trainer* trainer, fg_model* teacher) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         object->set_teacher(object_of(teacher));
     });
 }
@@ -81,7 +81,7 @@ fg_status fg_trainer_set_teacher(fg_trainer* trainer, fg_model* teacher) {
 fg_status fg_trainer_step(fg_trainer* trainer, uint64_t n_steps, fg_train_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         const auto teacher_lock = occupy_teacher(*object);
         require_stats(out_stats);
         FG_EXPECTS(n_steps >= 1, FG_INVALID_ARGUMENT, "n_steps must be at least 1");
@@ -96,7 +96,7 @@ fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64
                              fg_train_stats* out_stats) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         const auto teacher_lock = occupy_teacher(*object);
         require(tokens, "tokens");
         require_stats(out_stats);
@@ -117,7 +117,7 @@ fg_status fg_trainer_step_on(fg_trainer* trainer, const uint16_t* tokens, uint64
 fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require(out_json, "out_json");
         *out_json = make_json_buffer(object->metrics_json());
     });
@@ -126,7 +126,7 @@ fg_status fg_trainer_metrics(fg_trainer* trainer, fg_buffer** out_json) {
 fg_status fg_trainer_profile(fg_trainer* trainer, fg_buffer** out_json) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require(out_json, "out_json");
         *out_json = make_json_buffer(object->profile_json());
     });
@@ -135,7 +135,7 @@ fg_status fg_trainer_profile(fg_trainer* trainer, fg_buffer** out_json) {
 fg_status fg_trainer_save(fg_trainer* trainer, const char* folder) {
     return guard([&] {
         const auto object = object_of(trainer);
-        const auto lock = occupy(object->model());
+        const Occupied lock(object->model());
         require(folder, "folder");
         object->save(folder);
     });

@@ -4,22 +4,36 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 
+#include <bit>
+#include <limits>
+#include <new>
+
 namespace filigree {
 namespace {
 
-thread_local c10::CPUCachingAllocator* current = nullptr;
+thread_local MemoryCache* current = nullptr;
 
-/// LibTorch's allocator on the CPU, and on threads in a scope the cache. Its caching allocator is built into desktop
-/// builds too, but only mobile ones ask it.
-class ScopedAllocator final : public c10::Allocator {
+/// In front of the memory of every tensor, which stays as aligned as LibTorch wants it.
+struct alignas(64) Header {
+    std::size_t size = 0;  ///< of the block, itself included
+};
+
+/// The C library keeps smaller blocks by itself.
+constexpr std::size_t kLeast = std::size_t{1} << 16;
+
+/// Sizes that are nearly the same share blocks: the next multiple of an eighth of the power of two below.
+std::size_t rounded(std::size_t size) {
+    const auto step = std::bit_floor(size) / 8;
+    return (size + step - 1) / step * step;
+}
+
+}  // namespace
+
+/// Of all CPU tensors that are made after this library was loaded.
+class CachedAllocator final : public c10::Allocator {
 public:
-    ScopedAllocator() : outside_(*c10::GetCPUAllocator()) { c10::SetCPUAllocator(this); }
-
     c10::DataPtr allocate(std::size_t bytes) override {
-        if (current == nullptr || bytes == 0) {
-            return outside_.allocate(bytes);
-        }
-        auto* data = current->allocate(bytes);
+        auto* data = bytes == 0 ? nullptr : block(bytes);
         return {data, data, &release, c10::Device(c10::kCPU)};
     }
 
@@ -28,24 +42,67 @@ public:
     void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
 
 private:
-    static void release(void* data) {
-        if (current != nullptr) {
-            current->free(data);
-            return;
+    static void* block(std::size_t bytes) {
+        if (bytes > std::numeric_limits<std::size_t>::max() / 2) {
+            return c10::alloc_cpu(bytes);  // which says that there is not so much
         }
-        c10::CPUCachingAllocator::record_free(data);
-        c10::free_cpu(data);
+        auto size = bytes + sizeof(Header);
+        if (current != nullptr && size >= kLeast) {
+            size = rounded(size);
+            auto& free = current->free_;
+            const auto found = free.lower_bound(size);
+            if (found != free.end() && found->first <= 2 * size) {
+                auto* header = static_cast<Header*>(found->second);
+                free.erase(found);
+                return header + 1;
+            }
+        }
+        return new (c10::alloc_cpu(size)) Header{size} + 1;
     }
 
-    c10::Allocator& outside_;
+    static void release(void* data) {
+        if (data == nullptr) {
+            return;
+        }
+        auto* header = static_cast<Header*>(data) - 1;
+        if (current != nullptr && header->size >= kLeast) {
+            try {
+                current->free_.emplace(header->size, header);
+                return;
+            } catch (const std::bad_alloc&) {
+                // Then it is not kept.
+            }
+        }
+        c10::free_cpu(header);
+    }
 };
 
-// Made when the library is loaded, before a thread of its own could ask for memory. Tensors may outlive everything.
-const auto* const allocator = new ScopedAllocator;
+namespace {
+
+// When the library is loaded, before a thread of its own could ask for memory; never destroyed, as tensors may outlive
+// everything.
+[[maybe_unused]] const bool installed = [] {
+    c10::SetCPUAllocator(new CachedAllocator);
+    return true;
+}();
 
 }  // namespace
 
-MemoryCache::Scope::Scope(MemoryCache& cache) : before_(current) { current = &cache.blocks_; }
+MemoryCache::~MemoryCache() {
+    for (const auto& [size, block] : free_) {
+        c10::free_cpu(block);
+    }
+}
+
+std::size_t MemoryCache::free_bytes() const {
+    std::size_t bytes = 0;
+    for (const auto& [size, block] : free_) {
+        bytes += size;
+    }
+    return bytes;
+}
+
+MemoryCache::Scope::Scope(MemoryCache& cache) : before_(current) { current = &cache; }
 
 MemoryCache::Scope::~Scope() { current = before_; }
 

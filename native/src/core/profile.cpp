@@ -12,6 +12,12 @@ const char* part_name(Part part) {
     return kNames.at(static_cast<std::size_t>(part));
 }
 
+double processor_seconds(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 Profile::Scope::Scope(Profile& profile) : before_(current) { current = &profile; }
 Profile::Scope::~Scope() { current = before_; }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 
 namespace filigree {
 
@@ -24,6 +25,9 @@ enum class Part : std::uint8_t {
 };
 inline constexpr std::size_t kParts = 11;
 [[nodiscard]] const char* part_name(Part part);
+
+/// Seconds that a clock of the processor's time shows: CLOCK_THREAD_CPUTIME_ID, CLOCK_PROCESS_CPUTIME_ID.
+[[nodiscard]] double processor_seconds(clockid_t clock);
 
 /// Seconds of each part, summed over the steps since it was made.
 class Profile {

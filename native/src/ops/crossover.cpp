@@ -11,6 +11,7 @@
 #include <ctime>
 #include <limits>
 
+#include "core/profile.hpp"
 #include "core/random.hpp"
 #include "ops/backend.hpp"
 #include "ops/product.hpp"
@@ -40,21 +41,15 @@ private:
     int before_;
 };
 
-/// Seconds that this thread has computed, whatever else the machine does meanwhile.
-double computed() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 template <typename Work>
 double fewest_seconds(const Work& work) {
     constexpr int kRepeats = 5;
     auto fewest = std::numeric_limits<double>::infinity();
     for (int i = 0; i < kRepeats; ++i) {
-        const auto start = computed();
+        // Of this thread, whatever else the machine does meanwhile.
+        const auto start = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
         work();
-        fewest = std::min(fewest, computed() - start);
+        fewest = std::min(fewest, processor_seconds(CLOCK_THREAD_CPUTIME_ID) - start);
     }
     return fewest;
 }

@@ -64,13 +64,6 @@ private:
     std::string where_;
 };
 
-/// Seconds that all threads of this process have computed.
-double computed() {
-    timespec time{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 void write(nlohmann::ordered_json& json, const Crossover& crossover) {
     json[kCrossover] = crossover.sparse_inputs;
     json[kDenseCrossover] = crossover.dense_inputs;
@@ -494,7 +487,7 @@ Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) 
     at::Tensor tokens;
     loss_sum_ = at::Tensor();
     const auto start = std::chrono::steady_clock::now();
-    const auto computed_before = computed();
+    const auto computed_before = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
     const Profile::Scope scope(profile_);
     const MemoryCache::Scope memory(memory_);
     for (; done < n && !finished(); ++done) {
@@ -511,7 +504,7 @@ Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) 
         progress.mean_loss /= static_cast<double>(done);
     }
     seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    cpu_seconds_ += computed() - computed_before;
+    cpu_seconds_ += processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - computed_before;
     return progress;
 }
 

@@ -83,6 +83,8 @@ public:
     [[nodiscard]] std::string profile_json() const;
     /// Where the time of all steps so far went.
     [[nodiscard]] const Profile& profile() const { return profile_; }
+    /// Memory that it keeps for the tensors of its next step.
+    [[nodiscard]] std::size_t kept_bytes() const { return memory_.free_bytes(); }
 
 private:
     /// Measure from which density on the model's matrices are worth taking as sparse ones.
@@ -138,10 +140,10 @@ private:
     at::Tensor last_loss_;                           // double scalars on the device
     at::Tensor loss_sum_;                            // of the steps of one run()
     Profile profile_;
-    MemoryCache memory_;  // of the tensors of a step
+    MemoryCache memory_;        // of the tensors of a step
     double seconds_ = 0.0;      // of all steps
     double cpu_seconds_ = 0.0;  // that the process computed meanwhile
-    Weights leaves_;        // detached views of the weights whose .grad are views of gradients_
+    Weights leaves_;            // detached views of the weights whose .grad are views of gradients_
     std::int64_t steps_done_ = 0;
     std::int64_t tokens_seen_ = 0;
 };

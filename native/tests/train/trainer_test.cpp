@@ -472,6 +472,24 @@ TEST_F(Training, TakesNoMemoryFromTheSystemInTheSteadyState) {
     EXPECT_LE(pages_taken() - before, 200) << "a step's activations alone have more pages";
 }
 
+TEST_F(Training, KeepsAboutAsMuchMemoryAsAStepTakesWhileItsSizesChange) {
+    auto config = small_train_json();
+    config["steps"] = 300;  // of which half keep another number of weights each
+    config["batch_size"] = 2;
+    config["sparsity"]["levels"] = {{"count", 2}, {"ratio", 2.0}, {"settle", 0.3}};
+    auto wide = small_model_json();
+    wide["d_mlp"] = 1400;  // so that what the projection takes is large enough to be kept
+    for (const auto plan : {Plan::kFast, Plan::kReference}) {
+        const auto model = std::make_shared<Model>(parse_model_config(wide.dump()),
+                                                   ModelInit{1, false, {Precision::kFp32, plan}}, test_device());
+        Trainer run(model, parse_train_config(config.dump()), streams());
+        while (run.steps_done() < 5) static_cast<void>(run.step());
+        const auto early = run.kept_bytes();
+        while (!run.finished()) static_cast<void>(run.step());
+        EXPECT_LE(run.kept_bytes(), 2 * early + (std::size_t{4} << 20));
+    }
+}
+
 TEST_F(Training, ResumesWithThePlanOfItsCheckpoint) {
     const TemporaryFolder folder;
     const auto first = trainer();
