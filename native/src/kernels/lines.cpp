@@ -7,7 +7,7 @@
 namespace filigree::kernels::FILIGREE_ISA {
 namespace {
 
-inline Floats add_product(Floats sum, float a, const float* b) { return sum + a * load(b); }
+inline Floats add_product(Floats sum, float a, const float* b) { return multiply_add(broadcast(a), load(b), sum); }
 
 inline Ints load_pairs(const Pair* p) {
     Ints v;
@@ -25,8 +25,8 @@ inline Floats add_product(Floats sum, Pair a, const Pair* b) {
     // A bf16 number is the upper half of the fp32 number of the same value.
     constexpr std::int32_t kUpper = -65536;
     const auto other = load_pairs(b);
-    sum += floats_of(pair << 16) * floats_of(other << 16);
-    return sum + floats_of(pair & kUpper) * floats_of(other & kUpper);
+    sum = multiply_add(floats_of(pair << 16), floats_of(other << 16), sum);
+    return multiply_add(floats_of(pair & kUpper), floats_of(other & kUpper), sum);
 #endif
 }
 

@@ -26,7 +26,7 @@ using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))))
 
 inline constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
-inline Floats broadcast(float value) { return Floats{} + value; }
+inline Floats broadcast(float value) { return value - Floats{}; }  // minus, which leaves -0 alone
 inline Ints broadcast(std::int32_t value) { return Ints{} + value; }
 inline Ints bits_of(Floats v) { return reinterpret_cast<Ints>(v); }
 inline Floats floats_of(Ints v) { return reinterpret_cast<Floats>(v); }
@@ -61,6 +61,20 @@ inline void store_first(float* p, Floats v, std::int64_t count) {
     } else if (count > 0) {
         __builtin_memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(float));
     }
+}
+
+/// a b + c, rounded once on AVX2 and AVX-512. Said there, not left to a compiler that may fuse one loop and not
+/// another: two ways to the same sum have to give the same bits.
+inline Floats multiply_add(Floats a, Floats b, Floats c) {
+#if defined(__AVX512F__)
+    return reinterpret_cast<Floats>(
+        _mm512_fmadd_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+#elif defined(__AVX2__) && defined(__FMA__)
+    return reinterpret_cast<Floats>(
+        _mm256_fmadd_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
+#else
+    return a * b + c;
+#endif
 }
 
 /// 0, 1, 2, ...
