@@ -35,6 +35,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy(fgk_loss loss) {
     float sum = 0.0F;
     for (std::int64_t j = threadIdx.x; j < loss.V; j += kThreads) {
         const auto x = z[j];
+        if (x == -INFINITY) continue;  // adds nothing, and -inf - -inf is no number
         if (x > most) {
             sum *= expf(most - x);
             most = x;

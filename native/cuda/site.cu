@@ -28,12 +28,13 @@ struct Cut {
 };
 
 /// @param m magnitudes of the thread's entries, -1 where there is none. @param k in [1, entries of the row).
+/// @param shift bits that are zero in all of them, among which nothing is searched.
 template <int kThreads, int kItems>
-__device__ Cut find_cut(Group<kThreads>& group, const std::int32_t (&m)[kItems], std::int32_t k) {
+__device__ Cut find_cut(Group<kThreads>& group, const std::int32_t (&m)[kItems], std::int32_t k, int shift) {
     const auto count_above = [&](std::int32_t bound) {
         std::int32_t count = 0;
 #pragma unroll
-        for (int i = 0; i < kItems; ++i) count += m[i] > bound ? 1 : 0;
+        for (int i = 0; i < kItems; ++i) count += m[i] > bound << shift ? 1 : 0;
         return group.sum(count);
     };
     std::int32_t most = 0;
@@ -44,21 +45,21 @@ __device__ Cut find_cut(Group<kThreads>& group, const std::int32_t (&m)[kItems],
     if (nonzeros <= k) return {0, k - nonzeros, nonzeros == k};
     // More than k lie above `low`, fewer than k above `high`.
     std::int32_t low = 0;
-    std::int32_t high = most;
+    std::int32_t high = most >> shift;
     std::int32_t above_low = nonzeros;
     std::int32_t above_high = 0;
-    constexpr std::int32_t kTwoOctaves = 1 << 24;
+    const std::int32_t two_octaves = (1 << 24) >> shift;
     for (int tries = 0; high - low > 1; ++tries) {
         auto guess = low + (high - low) / 2;
         if (tries == 0) {
-            guess = greatest(guess, high - kTwoOctaves);
+            guess = greatest(guess, high - two_octaves);
         } else if (tries % 3 != 0) {  // every third time halve, where interpolation creeps
             const auto part = static_cast<float>(above_low - k) / static_cast<float>(above_low - above_high);
             guess = low + static_cast<std::int32_t>(static_cast<float>(high - low) * part);
             guess = least(greatest(guess, low + 1), high - 1);
         }
         const auto count = count_above(guess);
-        if (count == k) return {guess, 0, true};
+        if (count == k) return {guess << shift, 0, true};
         if (count > k) {
             low = guess;
             above_low = count;
@@ -67,7 +68,7 @@ __device__ Cut find_cut(Group<kThreads>& group, const std::int32_t (&m)[kItems],
             above_high = count;
         }
     }
-    return {high, k - above_high, above_low == k};
+    return {high << shift, k - above_high, above_low == k};
 }
 
 template <int kThreads, int kChunks>
@@ -121,7 +122,8 @@ __global__ void __launch_bounds__(kThreads == kWarp ? kWarp * kWarpsPerBlock : k
         std::int32_t m[kItems];
 #pragma unroll
         for (int i = 0; i < kItems; ++i) m[i] = index(i / 4) + i % 4 < n ? magnitude(u[i]) : -1;
-        cut = find_cut(group, m, static_cast<std::int32_t>(site.k));
+        const bool plain_bf16 = site.x_type == FGK_BF16 && site.source == FGK_IDENTITY && site.bias == nullptr;
+        cut = find_cut(group, m, static_cast<std::int32_t>(site.k), plain_bf16 ? 16 : 0);
     }
     auto* y = row_of(site.y, site.y_type, row, n);
     std::int32_t ties_before = 0;  // in the chunks already done

@@ -22,12 +22,18 @@ SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, const Cros
     : crossover_(crossover) {
     const PartTimer timer(Part::kSparseForms);
     forms_.resize(matrices.size());
-    at::parallel_for(0, static_cast<std::int64_t>(forms_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    const auto assign_some = [&](std::int64_t begin, std::int64_t end) {
         for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
             forms_[i].matrix = std::make_shared<ops::SparseMatrix>();
             assign(forms_[i], matrices[i]);
         }
-    });
+    };
+    const auto count = static_cast<std::int64_t>(forms_.size());
+    if (count > 0 && ops::backend_of(matrices.front().device(), Plan::kFast) == ops::Backend::kCuda) {
+        assign_some(0, count);  // the device does one after the other, and its library is called by one thread
+    } else {
+        at::parallel_for(0, count, 1, assign_some);
+    }
 }
 
 std::int64_t SparseWeights::most_of(const Form& form, const at::Tensor& weight) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross-entropy, and sums of rows, against loops in double.
 #include <algorithm>
+#include <limits>
 
 #include "cuda/kernel_fixture.hpp"
 
@@ -18,6 +19,7 @@ TEST_F(CudaLoss, AndItsGradientMatchTheFormula) {
                     constexpr std::int64_t kRows = 6;
                     auto values = normal(kRows * V, 3.0F);
                     std::fill_n(values.begin(), V, 60.0F);  // all equal, and exp of them overflows
+                    if (V > 1) values[static_cast<std::size_t>(2 * V)] = -std::numeric_limits<float>::infinity();
                     const Numbers logits(values, type);
                     const auto seen = logits.values();
                     const auto biases = normal(V);
@@ -28,6 +30,7 @@ TEST_F(CudaLoss, AndItsGradientMatchTheFormula) {
                         tokens.push_back(below(V));
                         targets.push_back(below(V));
                     }
+                    targets[2] = V - 1;  // of a row in which the first one is impossible
                     const Array<float> bias(biases);
                     const Array<float> table(tables);
                     const Array<std::int64_t> token(tokens);

@@ -248,7 +248,9 @@ TEST_F(CudaSite, GoesByIndexAmongEqualsZerosInfinitiesAndNaN) {
         special[static_cast<std::size_t>(below(n))] = kNaN;
         special[static_cast<std::size_t>(below(n))] = -kInfinity;
         x.insert(x.end(), special.begin(), special.end());
-        for (const std::int64_t k : {std::int64_t{1}, n / 4, n - 1}) expect_exact(x, n, k, FGK_F32);
+        for (const std::int64_t k : {std::int64_t{1}, n / 4, n - 1}) {
+            for (const std::int32_t type : {FGK_F32, FGK_BF16}) expect_exact(x, n, k, type);
+        }
     }
 }
 
