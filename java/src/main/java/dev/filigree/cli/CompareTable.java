@@ -6,9 +6,13 @@ import dev.filigree.experiment.CompareResult.Cell;
 import dev.filigree.experiment.CompareResult.CurvePoint;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import java.util.List;
+import org.apache.commons.text.WordUtils;
 
-/** Writes the comparison of a grid as text; tables are at most 100 columns wide. */
+/** Writes the comparison of a grid as text. */
 final class CompareTable {
+  /** Columns, at most. */
+  private static final int WIDTH = 100;
+
   private static final String MODEL = "%-30s %6s %8s %9s %5s %7s %7s  %s%n";
   private static final String TASK = "%-26s %6s %6s %6s %7s %7s  %s%n";
 
@@ -39,7 +43,9 @@ final class CompareTable {
       }
     }
     text.append('\n');
-    result.limits().forEach(limit -> text.append("- ").append(limit).append('\n'));
+    for (String limit : result.limits()) {
+      text.append("- ").append(WordUtils.wrap(limit, WIDTH - 2, "\n  ", false)).append('\n');
+    }
     text.append('\n').append(headline(result)).append('\n');
     text.append("Took %s of work.%n".formatted(ConsoleProgress.time(result.seconds())));
     return text.toString();

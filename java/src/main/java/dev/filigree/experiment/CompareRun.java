@@ -7,25 +7,13 @@ import dev.filigree.Engine;
 import dev.filigree.EngineException;
 import dev.filigree.Model;
 import dev.filigree.Trainer;
-import dev.filigree.circuit.Circuit;
-import dev.filigree.data.AtomicFile;
-import dev.filigree.data.Hashes;
 import dev.filigree.data.TokenFileInfo;
-import dev.filigree.data.Tokenizer;
 import dev.filigree.experiment.CompareCellResult.Outcome;
-import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.StopRequest.Stopped;
 import dev.filigree.json.Json;
-import dev.filigree.task.ExampleBuilder;
-import dev.filigree.task.TaskException;
-import dev.filigree.task.Tasks;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,16 +43,11 @@ public final class CompareRun {
 
   private static final int PROBE_STEPS = 3;
   private static final long WAIT_MILLIS = 1000;
-  private static final int FORMAT = 2; // part of every hash: raise it to make all cells anew
-  private static final int HASH_LENGTH = 12;
-  private static final String DIVERGED = "diverged";
 
   private final Engine engine;
   private final Path folder;
   private final CompareConfig plan;
   private final Progress progress;
-  private final String git = Experiment.git();
-  private final Map<String, String> examples = new HashMap<>(); // what they are, by task
   private String waitingFor = "";
   private final StopRequest stop = new StopRequest();
 
@@ -94,17 +77,6 @@ public final class CompareRun {
     stop.request();
   }
 
-  /** A cell and its folder, which has its hash in its name. */
-  private record Place(CompareCell cell, Path path) {
-    boolean trained() {
-      return RunFolder.exists(path) && RunFolder.open(path).result().isPresent() || hasDiverged();
-    }
-
-    boolean hasDiverged() {
-      return Files.exists(path.resolve(DIVERGED));
-    }
-  }
-
   /**
    * Do everything that has not been done.
    *
@@ -115,12 +87,12 @@ public final class CompareRun {
     List<CompareCell> cells = plan.cells();
     try {
       RunFolder text = text();
-      List<Place> places = places(cells, text);
-      hashExamples(text);
-      Map<Place, Double> costs = new LinkedHashMap<>();
-      begun.accept(estimate(places, text, costs));
-      work(places, text, costs);
-      return Optional.of(result(places));
+      List<CompareCellFolder> places = places(cells, text);
+      CompareSearches searches = new CompareSearches(engine, plan, text, progress, stop);
+      Map<CompareCellFolder, Double> costs = new LinkedHashMap<>();
+      begun.accept(estimate(places, text, searches, costs));
+      work(places, text, searches, costs);
+      return Optional.of(result(places, searches));
     } catch (EngineException.Cancelled _) {
       return Optional.empty();
     } catch (Stopped _) {
@@ -131,7 +103,7 @@ public final class CompareRun {
   /** Make the text that all cells read, or take what is there. */
   private RunFolder text() throws Stopped {
     String made = Json.write(plan.base().data()) + plan.base().model().vocabSize();
-    Path path = folder.resolve("text").resolve(hash(made));
+    Path path = folder.resolve("text").resolve(CompareCellFolder.hash(made));
     while (!stop.isRequested()) {
       Optional<WorkLock> lock = WorkLock.tryTake(path.resolveSibling(path.getFileName() + ".lock"));
       if (lock.isPresent()) {
@@ -147,9 +119,9 @@ public final class CompareRun {
   }
 
   /** Name the folder of every cell by all that its model comes from. */
-  private List<Place> places(List<CompareCell> cells, RunFolder text) {
+  private List<CompareCellFolder> places(List<CompareCell> cells, RunFolder text) {
     ObjectNode shared = Json.object();
-    shared.put("format", FORMAT);
+    shared.put("format", CompareCellFolder.FORMAT);
     shared.put("filigree", Experiment.version());
     for (String part : List.of("abi", "libtorch")) {
       shared.set(part, engine.info().build().path(part));
@@ -163,7 +135,7 @@ public final class CompareRun {
       }
     }
     Map<String, Path> paths = new LinkedHashMap<>();
-    List<Place> places = new ArrayList<>();
+    List<CompareCellFolder> places = new ArrayList<>();
     for (CompareCell cell : cells) {
       ObjectNode from = shared.deepCopy();
       ObjectNode config = (ObjectNode) Json.tree(cell.config());
@@ -178,30 +150,13 @@ public final class CompareRun {
               .resolve(
                   "%s-%d-%s"
                       .formatted(
-                          Json.tree(cell.kind()).asText(), cell.width(), hash(from.toString())));
+                          Json.tree(cell.kind()).asText(),
+                          cell.width(),
+                          CompareCellFolder.hash(from.toString())));
       paths.put(cell.name(), path);
-      places.add(new Place(cell, path));
+      places.add(new CompareCellFolder(cell, path));
     }
     return places;
-  }
-
-  /** Searches of other examples are other searches: a task may have changed. */
-  private void hashExamples(RunFolder text) {
-    progress.phase("making the examples of %d tasks".formatted(plan.tasks().size()));
-    Tokenizer tokenizer = Tokenizer.load(text.tokenizer());
-    int longest = plan.base().model().blockSize();
-    for (String task : plan.tasks()) {
-      ExampleBuilder builder = new ExampleBuilder(Tasks.named(task), tokenizer, longest);
-      try {
-        examples.put(task, Json.write(TaskExamples.hashes(builder, plan.base().prune())));
-      } catch (TaskException e) {
-        examples.put(task, e.getMessage());
-      }
-    }
-  }
-
-  private static String hash(String text) {
-    return Hashes.hex(text.getBytes(StandardCharsets.UTF_8)).substring(0, HASH_LENGTH);
   }
 
   /**
@@ -209,30 +164,34 @@ public final class CompareRun {
    *
    * @param costs filled with the seconds of every cell
    */
-  private Estimate estimate(List<Place> places, RunFolder text, Map<Place, Double> costs)
+  private Estimate estimate(
+      List<CompareCellFolder> places,
+      RunFolder text,
+      CompareSearches searches,
+      Map<CompareCellFolder, Double> costs)
       throws Stopped {
     progress.phase("timing a few steps of every model");
     double train = 0;
     double search = 0;
     int open = 0;
-    double each = searchSeconds(places);
-    for (Place place : places) {
+    double each = searchSeconds(places, searches);
+    for (CompareCellFolder place : places) {
       stop.check();
-      int searches = openSearches(place);
+      int left = searches.open(place);
       boolean trained = place.trained();
       double own = trained ? 0 : OVERHEAD * remaining(place) * stepSeconds(place.cell(), text);
-      costs.put(place, own + each * searches);
+      costs.put(place, own + each * left);
       train += own;
-      search += each * searches;
-      open += trained && searches == 0 ? 0 : 1;
+      search += each * left;
+      open += trained && left == 0 ? 0 : 1;
     }
     return new Estimate(open, places.size(), train, search);
   }
 
   /** Mean time of the searches that were made, as far as any was. */
-  private double searchSeconds(List<Place> places) {
+  private double searchSeconds(List<CompareCellFolder> places, CompareSearches searches) {
     return places.stream()
-        .flatMap(place -> plan.tasks().stream().map(task -> read(place, task)))
+        .flatMap(place -> plan.tasks().stream().map(task -> searches.read(place, task)))
         .flatMap(Optional::stream)
         .filter(search -> search.outcome() == Outcome.SEARCHED)
         .mapToDouble(Search::seconds)
@@ -240,7 +199,7 @@ public final class CompareRun {
         .orElse(SEARCH_SECONDS);
   }
 
-  private static long remaining(Place place) {
+  private static long remaining(CompareCellFolder place) {
     long done = 0;
     if (RunFolder.exists(place.path())) {
       List<Checkpoints.Checkpoint> all = RunFolder.open(place.path()).checkpoints().all();
@@ -260,21 +219,19 @@ public final class CompareRun {
     }
   }
 
-  private int openSearches(Place place) {
-    if (place.hasDiverged()) {
-      return 0;
-    }
-    return (int) plan.tasks().stream().filter(task -> read(place, task).isEmpty()).count();
-  }
-
   /** Take cell after cell until all are done, here or by others. */
-  private void work(List<Place> places, RunFolder text, Map<Place, Double> costs) throws Stopped {
-    List<Place> open = new ArrayList<>(places);
+  private void work(
+      List<CompareCellFolder> places,
+      RunFolder text,
+      CompareSearches searches,
+      Map<CompareCellFolder, Double> costs)
+      throws Stopped {
+    List<CompareCellFolder> open = new ArrayList<>(places);
     while (!open.isEmpty()) {
       boolean worked = false;
-      for (Place place : List.copyOf(open)) {
+      for (CompareCellFolder place : List.copyOf(open)) {
         stop.check();
-        if (place.trained() && openSearches(place) == 0) {
+        if (place.trained() && searches.open(place) == 0) {
           open.remove(place);
           continue;
         }
@@ -291,8 +248,8 @@ public final class CompareRun {
               "model %d of %d: %s"
                   .formatted(places.indexOf(place) + 1, places.size(), place.cell().name()));
           if (train(place, text, teacher(place, places))) {
-            search(place);
-            showCounted(place);
+            searches.search(place);
+            searches.showCounted(place);
           }
         }
         open.remove(place);
@@ -301,7 +258,7 @@ public final class CompareRun {
         progress.phase(
             "%d of %d models are done%s"
                 .formatted(
-                    done(places),
+                    done(places, searches),
                     places.size(),
                     open.isEmpty() ? "" : ", about %.0f minutes are left".formatted(left / 60)));
       }
@@ -311,18 +268,19 @@ public final class CompareRun {
     }
   }
 
-  private static boolean teacherIsTrained(Place place, List<Place> places) {
-    return teacher(place, places).map(Place::trained).orElse(true);
+  private static boolean teacherIsTrained(CompareCellFolder place, List<CompareCellFolder> places) {
+    return teacher(place, places).map(CompareCellFolder::trained).orElse(true);
   }
 
-  private static Optional<Place> teacher(Place place, List<Place> places) {
+  private static Optional<CompareCellFolder> teacher(
+      CompareCellFolder place, List<CompareCellFolder> places) {
     return places.stream()
         .filter(other -> other.cell().name().equals(place.cell().teacher()))
         .findFirst();
   }
 
-  private long done(List<Place> places) {
-    return places.stream().filter(place -> place.trained() && openSearches(place) == 0).count();
+  private long done(List<CompareCellFolder> places, CompareSearches searches) {
+    return places.stream().filter(place -> place.trained() && searches.open(place) == 0).count();
   }
 
   private void pause(String reason) {
@@ -343,13 +301,14 @@ public final class CompareRun {
    *
    * @return false when it has diverged
    */
-  private boolean train(Place place, RunFolder text, Optional<Place> teacher) throws Stopped {
+  private boolean train(
+      CompareCellFolder place, RunFolder text, Optional<CompareCellFolder> teacher) throws Stopped {
     if (place.trained()) {
       return !place.hasDiverged();
     }
-    if (teacher.filter(Place::hasDiverged).isPresent()) {
+    if (teacher.filter(CompareCellFolder::hasDiverged).isPresent()) {
       String reason = "its teacher, %s, has diverged".formatted(teacher.get().cell().name());
-      write(place.path().resolve(DIVERGED), reason + "\n");
+      place.markDiverged(reason);
       return false;
     }
     boolean fresh =
@@ -371,153 +330,18 @@ public final class CompareRun {
       }
       return true;
     } catch (TrainRun.DivergedException e) {
-      write(place.path().resolve(DIVERGED), e.getCause().getMessage() + "\n");
+      place.markDiverged(e.getCause().getMessage());
       progress.phase(place.cell().name() + " has diverged: " + e.getCause().getMessage());
       return false;
     }
   }
 
-  /** Find the circuits that have not been looked for. */
-  private void search(Place place) throws Stopped {
-    List<String> open = plan.tasks().stream().filter(task -> read(place, task).isEmpty()).toList();
-    if (open.isEmpty()) {
-      return;
-    }
-    RunFolder run = RunFolder.open(place.path());
-    try (CircuitSearch search =
-            CircuitSearch.open(
-                engine, run, place.cell().config(), List.of(), OptionalLong.empty(), progress);
-        StopRequest.Part _ = stop.begin(search::cancel)) {
-      for (String task : open) {
-        stop.check();
-        write(file(place, task), Json.tree(find(search, place, task)).toPrettyString() + "\n");
-      }
-    } catch (EngineException.Cancelled _) {
-      throw new Stopped();
-    }
-  }
-
-  /** Make the circuits of the run those that count: another plan may have left its own there. */
-  private void showCounted(Place place) {
-    if (place.hasDiverged()) {
-      return;
-    }
-    RunFolder run = RunFolder.open(place.path());
-    try {
-      for (String task : plan.tasks()) {
-        Path counted = circuitFile(place, task);
-        Path shown = run.circuit(task);
-        if (Files.exists(counted)
-            && (!Files.exists(shown) || Files.mismatch(counted, shown) >= 0)) {
-          AtomicFile.write(shown, Files.readAllBytes(counted));
-          run.forgetEvidence(task);
-        }
-      }
-    } catch (IOException e) {
-      throw new RunException("cannot write to " + run.path() + ": " + e.getMessage(), e);
-    }
-  }
-
-  /**
-   * Search the circuits of a task. The one that counts is searched alone, in every model alike, and
-   * kept beside the figures; those of the curve come in a search of their own.
-   */
-  private Search find(CircuitSearch search, Place place, String task) {
-    long begin = System.nanoTime();
-    try {
-      List<Circuit> circuits =
-          new ArrayList<>(search.find(task, List.of(plan.target()), plan.target()));
-      circuits.getFirst().write(circuitFile(place, task));
-      List<Double> curve = plan.curveOf(place.cell());
-      if (!curve.isEmpty()) {
-        circuits.addAll(search.find(task, curve, plan.target()));
-      }
-      Circuit.Losses losses = circuits.getFirst().losses();
-      return new Search(
-          task,
-          Outcome.SEARCHED,
-          losses.validation().model().loss(),
-          losses.last().model().loss(),
-          (System.nanoTime() - begin) / 1e9,
-          git,
-          circuits.stream().map(CompareRun::point).toList());
-    } catch (PruneRun.NotLearntException e) {
-      progress.phase(e.getMessage());
-      return new Search(
-          task,
-          Outcome.NOT_LEARNT,
-          e.model().validation().loss(),
-          e.model().last().loss(),
-          (System.nanoTime() - begin) / 1e9,
-          git,
-          List.of());
-    } catch (TaskException e) {
-      progress.phase(e.getMessage());
-      double seconds = (System.nanoTime() - begin) / 1e9;
-      return new Search(task, Outcome.IMPOSSIBLE, null, null, seconds, git, List.of());
-    } catch (IOException e) {
-      throw new RunException("cannot write to " + place.path() + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static Point point(Circuit circuit) {
-    return new Point(
-        circuit.targetLoss(),
-        circuit.reached(),
-        circuit.counts().nodes(),
-        circuit.counts().edges(),
-        circuit.counts().weights(),
-        circuit.counts().extendedEdges(),
-        circuit.losses().validation().circuit().loss(),
-        circuit.losses().last().circuit().loss());
-  }
-
-  /** A search; its name says how it was made, so another one is never taken for it. */
-  private Path file(Place place, String task) {
-    return place.path().resolve("searches").resolve(searchName(place, task) + ".json");
-  }
-
-  /** The circuit of the search that counts. */
-  private Path circuitFile(Place place, String task) {
-    return place.path().resolve("searches").resolve(searchName(place, task) + ".circuit.json");
-  }
-
-  private String searchName(Place place, String task) {
-    return task
-        + "-"
-        + hash(
-            "%d %d %d %s %s %s %s"
-                .formatted(
-                    FORMAT,
-                    Circuit.FORMAT,
-                    PruneMethod.VERSION,
-                    Experiment.version(),
-                    examples.get(task),
-                    plan.target() + " " + plan.curveOf(place.cell()),
-                    Json.write(place.cell().config().prune())));
-  }
-
-  /** Return a search that was made in this very way. */
-  private Optional<Search> read(Place place, String task) {
-    Path file = file(place, task);
-    if (!Files.exists(file)) {
-      return Optional.empty();
-    }
-    try {
-      Search search = Json.read(Files.readString(file), Search.class);
-      boolean complete =
-          search.outcome() != Outcome.SEARCHED || Files.exists(circuitFile(place, task));
-      return complete ? Optional.of(search) : Optional.empty();
-    } catch (IOException | IllegalArgumentException e) {
-      throw new RunException("cannot read " + file + ": " + e.getMessage(), e);
-    }
-  }
-
-  private CompareResult result(List<Place> places) throws Stopped {
+  private CompareResult result(List<CompareCellFolder> places, CompareSearches searches)
+      throws Stopped {
     List<CompareCellResult> models = new ArrayList<>();
     double seconds = 0;
-    for (Place place : places) {
-      CompareCellResult model = result(place);
+    for (CompareCellFolder place : places) {
+      CompareCellResult model = result(place, searches);
       models.add(model);
       seconds += model.seconds();
       seconds += model.searches().stream().mapToDouble(Search::seconds).sum();
@@ -527,8 +351,8 @@ public final class CompareRun {
       Optional<WorkLock> lock = WorkLock.tryTake(folder.resolve(FILE + ".lock"));
       if (lock.isPresent()) {
         try (WorkLock _ = lock.get()) {
-          places.forEach(this::showCounted);
-          write(folder.resolve(FILE), Json.tree(result).toPrettyString() + "\n");
+          places.forEach(searches::showCounted);
+          CompareCellFolder.write(folder.resolve(FILE), Json.tree(result).toPrettyString() + "\n");
           return result;
         }
       }
@@ -537,7 +361,7 @@ public final class CompareRun {
     throw new Stopped();
   }
 
-  private CompareCellResult result(Place place) {
+  private CompareCellResult result(CompareCellFolder place, CompareSearches searches) {
     CompareCell cell = place.cell();
     Optional<RunFolder> run = // not begun, for want of a teacher
         RunFolder.exists(place.path())
@@ -553,29 +377,13 @@ public final class CompareRun {
         cell.variant(),
         folder.relativize(place.path()).toString(),
         run.map(one -> one.manifest().path("git").textValue()).orElse(null),
-        trained.isPresent() ? null : diverged(place),
+        trained.isPresent() ? null : place.whyDiverged(),
         trained.map(RunFolder.Result::elapsedTokens).orElse(0L),
         trained.map(RunFolder.Result::testXent).orElse(null),
         run.map(one -> RunSummary.of(folder, one).nonzeros()).orElse(0L),
         trained.map(RunFolder.Result::seconds).orElse(0.0),
         trained.isPresent()
-            ? plan.tasks().stream().map(task -> read(place, task).orElseThrow()).toList()
+            ? plan.tasks().stream().map(task -> searches.read(place, task).orElseThrow()).toList()
             : List.of());
-  }
-
-  private static String diverged(Place place) {
-    try {
-      return Files.readString(place.path().resolve(DIVERGED)).strip();
-    } catch (IOException e) {
-      throw new RunException("cannot read " + place.path() + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static void write(Path file, String text) {
-    try {
-      AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new RunException("cannot write " + file + ": " + e.getMessage(), e);
-    }
   }
 }
