@@ -128,8 +128,7 @@ function taskTable() {
 }
 
 function reason(s) {
-  const gate = s.evidence && s.evidence.checks.gate;
-  return gate && gate.passed === false
+  return s.summary.gate === false
     ? 'the whole model does not do the task'
     : s.impossible ? 'this vocabulary cannot express the task'
       : 'none was looked for';

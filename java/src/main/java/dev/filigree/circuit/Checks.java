@@ -134,19 +134,20 @@ public record Checks(
    */
   public record Gate(
       Loss validation, @JsonProperty("final") Loss last, double limit, boolean passed) {
-    /**
-     * Judge a model.
-     *
-     * @param validation its loss there, with an interval
-     * @param last the same on the final examples
-     */
-    public static Gate of(Scores model, Loss validation, Loss last) {
-      return new Gate(validation, last, GATE_LIMIT, admits(model, GATE_LIMIT));
+    /** Judge a model by its losses. */
+    public static Gate of(Loss validation, Loss last) {
+      return new Gate(
+          validation, last, GATE_LIMIT, admits(validation.mean(), last.mean(), GATE_LIMIT));
     }
 
     /** Whether a model does a task: up to a loss, on both sets of examples. */
+    public static boolean admits(double validation, double last, double limit) {
+      return validation <= limit && last <= limit;
+    }
+
+    /** The same of a model's scores. */
     public static boolean admits(Scores model, double limit) {
-      return model.validation().loss() <= limit && model.last().loss() <= limit;
+      return admits(model.validation().loss(), model.last().loss(), limit);
     }
 
     /**

@@ -242,7 +242,7 @@ public record Circuit(
     return Json.tree(this).toPrettyString() + "\n";
   }
 
-  /** SHA-256 of the file, in hex, with which evidence names the circuit that it is about. */
+  /** SHA-256 of {@link #toJson}, in hex, with which evidence names the circuit that it is about. */
   public String hash() {
     return Hashes.hex(toJson().getBytes(StandardCharsets.UTF_8));
   }

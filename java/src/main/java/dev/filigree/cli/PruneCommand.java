@@ -178,8 +178,8 @@ final class PruneCommand implements Callable<Integer> {
           unlearnt ? search.prune(task, Double.POSITIVE_INFINITY) : search.prune(task);
       return new Outcome(task, experiment.folder().circuit(task), List.of(circuit), null);
     }
-    double least = unlearnt ? Double.POSITIVE_INFINITY : Collections.min(targets);
-    List<Circuit> circuits = search.curve(task, targets, least);
+    double modelLimit = unlearnt ? Double.POSITIVE_INFINITY : Collections.min(targets);
+    List<Circuit> circuits = search.curve(task, targets, modelLimit);
     return new Outcome(task, experiment.folder().curve(task), circuits, null);
   }
 

@@ -110,24 +110,11 @@ public final class CheckRun {
       CircuitMask mask = search.mask(circuit, run.searchOf(circuit));
       return Drift.of(
           circuit,
-          recorded(circuit),
+          search.folder().evidenceAbout(circuit).orElse(null),
           now,
           search.model().edges(mask.keep()).size(),
           circuit.edges().size() - mask.edges().size(),
           lossTolerance);
-    }
-
-    /** The evidence of the run, if it can be read and is about this circuit as it was found. */
-    private Evidence recorded(Circuit circuit) {
-      try {
-        return search
-            .folder()
-            .readEvidence(circuit.task())
-            .filter(evidence -> evidence.isAbout(circuit, circuit.source()))
-            .orElse(null);
-      } catch (RunException _) {
-        return null; // of an older version, or damaged
-      }
     }
 
     @Override

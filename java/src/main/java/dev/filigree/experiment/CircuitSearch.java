@@ -112,34 +112,34 @@ public final class CircuitSearch implements AutoCloseable {
   /**
    * The same for a model that does the task up to a loss.
    *
-   * @param least the model does the task if its own losses are at most this, or the gate's limit;
-   *     nats per sequence
+   * @param modelLimit the model does the task if its own losses are at most this, or the gate's
+   *     limit; nats per sequence
    */
-  public Circuit prune(String task, double least) {
-    return new PruneRun(this).runAndWrite(task(task), least);
+  public Circuit prune(String task, double modelLimit) {
+    return new PruneRun(this).runAndWrite(task(task), modelLimit);
   }
 
   /**
    * Find a circuit of a task for each of several targets in one search, and write {@code
    * curves/<task>.json}.
    *
-   * @param least as for {@link #prune(String, double)}
+   * @param modelLimit as for {@link #prune(String, double)}
    * @return in the order of the targets
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
-  public List<Circuit> curve(String task, List<Double> targets, double least) {
-    return new PruneRun(this).runAndWrite(task(task), targets, least);
+  public List<Circuit> curve(String task, List<Double> targets, double modelLimit) {
+    return new PruneRun(this).runAndWrite(task(task), targets, modelLimit);
   }
 
   /**
    * Find a circuit of a task for each of several targets in one search, and write nothing.
    *
-   * @param least the model does the task if its own loss is at most this, or the gate's limit
+   * @param modelLimit the model does the task if its own loss is at most this, or the gate's limit
    * @return in the order of the targets
    * @throws PruneRun.NotLearntException when the whole model does not do the task
    */
-  List<Circuit> find(String task, List<Double> targets, double least) {
-    return new PruneRun(this).run(task(task), targets, least);
+  List<Circuit> find(String task, List<Double> targets, double modelLimit) {
+    return new PruneRun(this).run(task(task), targets, modelLimit);
   }
 
   /**

@@ -64,7 +64,11 @@ final class EvidenceRun {
       } else {
         requireSame(circuit, source);
         requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
-        Optional<Evidence> recorded = recorded(circuit, source, effort);
+        Optional<Evidence> recorded =
+            session
+                .folder()
+                .evidenceAbout(circuit)
+                .filter(there -> effort == Effort.QUICK || there.checks().seeds() != null);
         if (recorded.isPresent()) {
           session.phase("taking the evidence of %s that is there", circuit);
           return recorded.get();
@@ -75,21 +79,6 @@ final class EvidenceRun {
       return evidence;
     } catch (IOException e) {
       throw new RunException("cannot write the evidence: " + e.getMessage(), e);
-    }
-  }
-
-  /** The evidence that is there, if it is about this circuit in this model and asked as much. */
-  private Optional<Evidence> recorded(Circuit circuit, Source source, Effort effort) {
-    try {
-      return session
-          .folder()
-          .readEvidence(circuit.task())
-          .filter(
-              evidence ->
-                  evidence.isAbout(circuit, source)
-                      && (effort == Effort.QUICK || evidence.checks().seeds() != null));
-    } catch (RunException _) {
-      return Optional.empty(); // of an older version, or damaged: it is written anew
     }
   }
 
@@ -133,7 +122,7 @@ final class EvidenceRun {
   private Evidence withoutCircuit(Task task, Source source, TaskExamples examples) {
     TaskStats fit = model.calibrate(examples.train());
     Scores whole = session.whole(examples, fit);
-    Gate gate = gate(whole, examples, fit.calibration(), model.differences(examples.last()));
+    Gate gate = gate(examples, fit.calibration(), model.differences(examples.last()));
     if (gate.passed()) {
       throw new RunException(
           "there is no circuit of %s yet; ./filigree prune --task %s finds it"
@@ -142,11 +131,9 @@ final class EvidenceRun {
     return Evidence.gateFailed(task.name(), source, whole, gate);
   }
 
-  private Gate gate(Scores whole, TaskExamples examples, Calibration fit, float[] ofLast) {
+  private Gate gate(TaskExamples examples, Calibration fit, float[] ofLast) {
     return Gate.of(
-        whole,
-        Loss.of(fit.losses(model.differences(examples.validation()))),
-        Loss.of(fit.losses(ofLast)));
+        Loss.of(fit.losses(model.differences(examples.validation()))), Loss.of(fit.losses(ofLast)));
   }
 
   private void requireSame(Circuit circuit, Source now) {
@@ -227,7 +214,7 @@ final class EvidenceRun {
       InterventionChecks interventions = new InterventionChecks(session, subject, slices);
       Checks checks =
           new Checks(
-              gate(whole, examples, fit.calibration(), ofModel),
+              gate(examples, fit.calibration(), ofModel),
               Final.of(last, whole),
               Sufficient.of(circuit.targetLoss(), validation, last, whole),
               interventions.necessary(),

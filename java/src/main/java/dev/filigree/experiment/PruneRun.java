@@ -78,14 +78,15 @@ public final class PruneRun {
   /**
    * Find a circuit for each of several targets in one search.
    *
-   * @param least the model does the task if its own losses are at most this, or the gate's limit
+   * @param modelLimit the model does the task if its own losses are at most this, or the gate's
+   *     limit
    * @return in the order of the targets; none is written to a file
    * @throws NotLearntException when the whole model does not do the task
    */
-  List<Circuit> run(Task task, List<Double> targets, double least) {
+  List<Circuit> run(Task task, List<Double> targets, double modelLimit) {
     try (TaskExamples examples = session.examples(task, search)) {
       Evidence.Scores whole = session.whole(examples);
-      double limit = Checks.Gate.limitOfSearch(least);
+      double limit = Checks.Gate.limitOfSearch(modelLimit);
       if (!Checks.Gate.admits(whole, limit)) {
         throw notLearnt(task, whole, limit);
       }
@@ -105,10 +106,11 @@ public final class PruneRun {
   /**
    * Find the circuit and write it.
    *
-   * @param least the model does the task if its own losses are at most this, or the gate's limit
+   * @param modelLimit the model does the task if its own losses are at most this, or the gate's
+   *     limit
    */
-  Circuit runAndWrite(Task task, double least) {
-    Circuit circuit = run(task, List.of(search.targetLoss()), least).getFirst();
+  Circuit runAndWrite(Task task, double modelLimit) {
+    Circuit circuit = run(task, List.of(search.targetLoss()), modelLimit).getFirst();
     try {
       session.folder().forgetEvidence(task.name());
       circuit.write(session.folder().circuit(task.name()));
@@ -119,8 +121,8 @@ public final class PruneRun {
   }
 
   /** Find a circuit for each target and write them. */
-  List<Circuit> runAndWrite(Task task, List<Double> targets, double least) {
-    List<Circuit> circuits = run(task, targets, least);
+  List<Circuit> runAndWrite(Task task, List<Double> targets, double modelLimit) {
+    List<Circuit> circuits = run(task, targets, modelLimit);
     ObjectNode curve = Json.object();
     curve.put("format", CURVE_FORMAT).put("task", task.name()).set("circuits", Json.tree(circuits));
     try {
@@ -334,7 +336,7 @@ public final class PruneRun {
         ("the model of step %,d has not learnt %s: its own two-way loss is %.3f nats on validation"
              + " and %.3f on final examples (guessing is 0.693); a model does a task with at most"
              + " %.3f on both. Train longer or on more text, or ask for less with --set"
-             + " prune.target_loss=...")
+             + " prune.target_loss=...; --unlearnt searches all the same")
             .formatted(
                 session.checkpoint().step(),
                 task.name(),

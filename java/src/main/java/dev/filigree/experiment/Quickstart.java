@@ -165,7 +165,7 @@ public final class Quickstart {
 
   private Side side(CircuitSearch search, RunFolder run, String task) {
     try {
-      Optional<Evidence> checked = run.readEvidence(task);
+      Optional<Evidence> checked = run.currentEvidence(task);
       if (checked.isPresent()) {
         return Side.of(checked.get());
       }

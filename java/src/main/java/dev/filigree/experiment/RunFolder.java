@@ -227,6 +227,30 @@ public final class RunFolder {
     return read(evidence(task), Evidence::read);
   }
 
+  /**
+   * Return the evidence for a circuit as it was found; empty when there is none, when it is about
+   * another circuit, and when it cannot be read: of an older version, or damaged.
+   */
+  public Optional<Evidence> evidenceAbout(Circuit circuit) {
+    try {
+      return readEvidence(circuit.task())
+          .filter(evidence -> evidence.isAbout(circuit, circuit.source()));
+    } catch (RunException _) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Return what is known of a task: the evidence for its circuit, or, without a circuit, that the
+   * model does not do it.
+   *
+   * @throws RunException when a file is damaged
+   */
+  public Optional<Evidence> currentEvidence(String task) {
+    Optional<Circuit> circuit = readCircuit(task);
+    return circuit.isPresent() ? evidenceAbout(circuit.get()) : readEvidence(task);
+  }
+
   /** Remove the evidence for the circuit of a task, where there is any: it is about another one. */
   public void forgetEvidence(String task) {
     try {

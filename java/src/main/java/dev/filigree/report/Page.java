@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.circuit.Checks;
+import dev.filigree.circuit.Checks.Gate;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Grade;
@@ -172,7 +173,7 @@ record Page(
 
   private static Side side(String label, RunFolder run, String task, boolean impossible) {
     Circuit circuit = run.readCircuit(task).orElse(null);
-    Evidence evidence = run.readEvidence(task).orElse(null);
+    Evidence evidence = run.currentEvidence(task).orElse(null);
     Summary summary;
     if (evidence != null) {
       summary = summary(evidence);
@@ -206,9 +207,14 @@ record Page(
   }
 
   private static Summary summary(Circuit circuit) {
+    Circuit.Losses losses = circuit.losses();
+    // Found by prune --unlearnt, or for a loose target.
+    boolean learnt =
+        Gate.admits(
+            losses.validation().model().loss(), losses.last().model().loss(), Checks.GATE_LIMIT);
     return new Summary(
-        circuit.losses().last().model().loss(),
-        null,
+        losses.last().model().loss(),
+        learnt ? null : false,
         circuit.losses().validation().circuit().loss(),
         circuit.losses().last().circuit().loss(),
         circuit.counts().nodes(),

@@ -143,7 +143,7 @@ class DriftTest {
         source(),
         scores,
         new Checks(
-            Gate.of(scores, loss(model), loss(model)),
+            Gate.of(loss(model), loss(model)),
             Final.of(loss(loss), scores),
             Sufficient.of(0.1, loss(loss), loss(loss), scores),
             Necessary.of(loss(without), List.of(model), List.of(), model),

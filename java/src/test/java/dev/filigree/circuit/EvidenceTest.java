@@ -293,7 +293,7 @@ class EvidenceTest {
   }
 
   private static Gate gate(double validation, double last) {
-    return Gate.of(scores(validation, last), loss(validation), loss(last));
+    return Gate.of(loss(validation), loss(last));
   }
 
   private static Loss loss(double mean) {

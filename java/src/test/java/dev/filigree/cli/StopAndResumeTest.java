@@ -100,8 +100,8 @@ class StopAndResumeTest {
     ObjectNode tensors = (ObjectNode) Json.parse(new String(header, StandardCharsets.UTF_8));
     String metadata = tensors.remove("__metadata__").path("filigree_trainer").asText();
     ObjectNode state = (ObjectNode) Json.parse(metadata);
-    assertThat(state.remove("crossover").asDouble()).isPositive();
-    assertThat(state.remove("dense_crossover").asDouble()).isPositive();
+    assertThat(state.remove("crossover").asDouble()).isBetween(0.0, 1.0);
+    assertThat(state.remove("dense_crossover").asDouble()).isBetween(0.0, 1.0);
     return Map.of("tensors", tensors, "state", state, "values", bytes.slice());
   }
 

@@ -115,6 +115,27 @@ class ReportTest {
   }
 
   @Test
+  void evidenceOfAnotherCircuitIsNotShown() throws IOException {
+    Path circuit = folder.resolve("sparse/circuits/single_double_quote.json");
+    ObjectNode changed = (ObjectNode) Json.parse(Files.readString(circuit));
+    Files.writeString(circuit, changed.put("seed", 2).toPrettyString());
+    JsonNode side = data(Report.of(folder).html()).at("/tasks/0/sides/0");
+    assertThat(side.path("evidence").isNull()).isTrue();
+    assertThat(side.at("/summary/grade").isNull()).isTrue();
+  }
+
+  @Test
+  void circuitOfWhatTheModelDoesNotDoDoesNotCount() throws IOException {
+    Path circuit = folder.resolve("sparse/circuits/single_double_quote.json");
+    ObjectNode changed = (ObjectNode) Json.parse(Files.readString(circuit));
+    ((ObjectNode) changed.at("/losses/final/model")).put("loss", 0.6);
+    Files.writeString(circuit, changed.toPrettyString());
+    JsonNode summary = data(Report.of(folder).html()).at("/tasks/0/sides/0/summary");
+    assertThat(summary.path("gate").asBoolean(true)).isFalse();
+    assertThat(summary.path("edges").isNull()).isFalse();
+  }
+
+  @Test
   void circuitWithoutEvidenceIsShownUnchecked() throws IOException {
     Files.delete(folder.resolve("sparse/evidence/single_double_quote.json"));
     JsonNode summary = data(Report.of(folder).html()).at("/tasks/0/sides/0/summary");

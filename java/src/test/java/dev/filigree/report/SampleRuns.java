@@ -284,7 +284,7 @@ final class SampleRuns {
     }
     Checks checks =
         new Checks(
-            Gate.of(whole, loss(0.005), loss(0.042)),
+            Gate.of(loss(0.005), loss(0.042)),
             Final.of(loss(0.116), whole),
             Sufficient.of(0.1, loss(0.087), loss(0.116), whole),
             Necessary.of(loss(0.69), List.of(0.05, 0.08, 0.3), List.of(0.09), 0.042),
@@ -346,7 +346,7 @@ final class SampleRuns {
 
   private static void notLearnt(Path run, String task) throws IOException {
     Scores whole = scores(0.4, 0.5);
-    Evidence.gateFailed(task, source(run), whole, Gate.of(whole, loss(0.4), loss(0.5)))
+    Evidence.gateFailed(task, source(run), whole, Gate.of(loss(0.4), loss(0.5)))
         .write(run.resolve("evidence").resolve(task + ".json"));
   }
 
