@@ -186,7 +186,7 @@ FGK_API int64_t fgk_take_nonzeros_workspace(int64_t m, int64_t n);
  *  @param x [rows, k]. @param bias [n], or NULL. @param y [rows, n]. */
 FGK_API int32_t fgk_sparse_product(const void* x, int32_t x_type, int64_t rows, int64_t k, const fgk_lines* a,
                                    int64_t n, const float* bias, void* y, int32_t y_type, void* stream);
-/** Largest k that a sparse product takes. */
+/** Largest k that a sparse product takes on the current device: its shared memory bounds it. */
 FGK_API int64_t fgk_sparse_product_longest(int32_t x_type);
 
 /* ---- The optimizer (method 2.1.5 to 2.1.8). ---- */

@@ -110,10 +110,15 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const PartTimer timer(Part::kLoss);
         const auto saved = context->get_saved_variables();
-        // On a device, looking at the factor would make the host wait for it.
-        const bool is_one = gradients[0].is_cpu() && gradients[0].item<float>() == 1.0F;
-        const auto dlogits = is_one ? saved[0] : saved[0] * gradients[0];
-        auto dbias = is_one ? saved[1] : saved[1] * gradients[0];
+        // In place, for logits are as large as all else; going backward twice is an error then, which LibTorch reports.
+        // Mostly the factor is 1, which can be looked at where no device has to be waited for.
+        const auto& factor = gradients[0];
+        const auto& dlogits = saved[0];
+        auto dbias = saved[1];
+        if (!factor.is_cpu() || factor.item<float>() != 1.0F) {
+            dlogits.mul_(factor);
+            dbias = dbias * factor;
+        }
         const auto own_bias = context->saved_data["bias_gradient"].toTensor();
         if (own_bias.defined()) {
             own_bias.add_(dbias);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -37,31 +38,32 @@ inline float rounded(float x, std::int32_t type) {
 template <typename T>
 class Array {
 public:
-    Array() = default;
+    Array() : Array(0) {}
     /// @param fill what every byte is at first: 0xff makes NaN.
     explicit Array(std::size_t count, unsigned char fill = 0xff)
         : count_(count), memory_(count * sizeof(T) + 2 * kGuard) {
-        std::vector<unsigned char> bytes(memory_.size(), kGuardByte);
+        auto bytes = guards();
         std::fill_n(bytes.begin() + kGuard, count * sizeof(T), fill);
         memory_.write(bytes.data());
     }
     explicit Array(const std::vector<T>& values) : Array(values.size()) {
-        std::vector<unsigned char> bytes(memory_.size(), kGuardByte);
+        auto bytes = guards();
         if (!values.empty()) std::memcpy(bytes.data() + kGuard, values.data(), values.size() * sizeof(T));
         memory_.write(bytes.data());
+    }
+    Array(Array&&) noexcept = default;
+    Array& operator=(Array&&) noexcept = default;
+    Array(const Array&) = delete;  // owns its memory
+    Array& operator=(const Array&) = delete;
+    /// Also what no test looks at must have its guards.
+    ~Array() {
+        if (memory_.data() != nullptr) static_cast<void>(guarded_bytes());
     }
     [[nodiscard]] T* data() const { return reinterpret_cast<T*>(memory_.data() + kGuard); }
     [[nodiscard]] std::size_t size() const { return count_; }
     /// What is there now; a guard that has changed is a failure of the test.
     [[nodiscard]] std::vector<T> values() const {
-        std::vector<unsigned char> bytes(memory_.size());
-        memory_.read(bytes.data());
-        for (std::size_t i = 0; i < kGuard; ++i) {
-            if (bytes[i] != kGuardByte || bytes[bytes.size() - 1 - i] != kGuardByte) {
-                ADD_FAILURE() << "a kernel wrote " << kGuard - i << " bytes or less outside an array";
-                break;
-            }
-        }
+        const auto bytes = guarded_bytes();
         std::vector<T> values(count_);
         if (count_ > 0) std::memcpy(values.data(), bytes.data() + kGuard, count_ * sizeof(T));
         return values;
@@ -69,9 +71,30 @@ public:
 
 private:
     static constexpr std::size_t kGuard = 256;
-    static constexpr unsigned char kGuardByte = 0xa5;
+    // NaN in fp32 and in bf16, far outside as an index: what a kernel reads there shows in its results.
+    static constexpr unsigned char kGuardBytes[] = {0xe5, 0x7f};
+
+    /// All bytes of the memory as they are between untouched guards.
+    [[nodiscard]] std::vector<unsigned char> guards() const {
+        std::vector<unsigned char> bytes(memory_.size());
+        for (std::size_t i = 0; i < kGuard; ++i) {
+            bytes[i] = kGuardBytes[i % 2];
+            bytes[bytes.size() - kGuard + i] = kGuardBytes[i % 2];
+        }
+        return bytes;
+    }
+    [[nodiscard]] std::vector<unsigned char> guarded_bytes() const {
+        std::vector<unsigned char> bytes(memory_.size());
+        memory_.read(bytes.data());
+        const auto untouched = guards();
+        const auto begin = std::equal(bytes.begin(), bytes.begin() + kGuard, untouched.begin());
+        const auto end = std::equal(bytes.end() - kGuard, bytes.end(), untouched.end() - kGuard);
+        if (!begin || !end) ADD_FAILURE() << "a kernel wrote " << (begin ? "behind" : "before") << " an array";
+        return bytes;
+    }
+
     std::size_t count_ = 0;
-    Memory memory_{2 * kGuard};
+    Memory memory_;
 };
 
 /// Floats in memory as fp32 or bf16.

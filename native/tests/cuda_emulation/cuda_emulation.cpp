@@ -233,13 +233,23 @@ const std::byte* exchange(unsigned mask, const void* value, std::size_t size) {
 
 }  // namespace filigree::emulation
 
+cudaError_t cudaGetDevice(int* index) {
+    *index = 0;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int index) {
+    if (index != 0) return cudaErrorInvalidDevice;
+    if (attribute != cudaDevAttrMaxSharedMemoryPerBlockOptin) return cudaErrorInvalidValue;
+    *value = static_cast<int>(filigree::emulation::kMostShared);
+    return cudaSuccess;
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
     if (index != 0) return cudaErrorInvalidDevice;
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "emulated on the host");
     properties->major = 9;
     properties->multiProcessorCount = 1;
-    properties->sharedMemPerBlockOptin = 227 * 1024;
+    properties->sharedMemPerBlockOptin = filigree::emulation::kMostShared;
     return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {

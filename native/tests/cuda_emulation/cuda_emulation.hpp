@@ -139,6 +139,9 @@ struct cudaDeviceProp {
     int major, minor, multiProcessorCount, l2CacheSize;
     std::size_t totalGlobalMem, sharedMemPerBlockOptin;
 };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97 };
+cudaError_t cudaGetDevice(int* index);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int index);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
