@@ -8,6 +8,7 @@ module dev.filigree {
   requires java.xml;
   requires jtokkit;
   requires me.tongfei.progressbar;
+  requires org.apache.commons.statistics.distribution;
   requires org.apache.commons.text;
   requires org.slf4j;
 
