@@ -3,11 +3,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/minimum.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -108,12 +110,38 @@ TEST(ActivationSparsity, KeepsAtMostItsFractionAtEverySite) {
     }
 }
 
+/// The plans' sums differ by roundings, so a node may be chosen by one alone where it is as near to the threshold.
+TEST(ActivationSparsity, BothPlansKeepTheSameNodesUpToRounding) {
+    const at::NoGradGuard no_grad;
+    const auto config = parse_model_config(wide_model_json().dump());
+    const auto record = [&](Plan plan) {
+        Model model(config, ModelInit{1, true, {Precision::kFp32, plan}}, test_device());
+        Recorder recorder;
+        static_cast<void>(forward(model.context(), random_batch(model, 4, 128), &recorder));
+        return recorder.sites;
+    };
+    const auto fast = record(Plan::kFast);
+    const auto reference = record(Plan::kReference);
+    ASSERT_EQ(fast.size(), reference.size());
+    for (std::size_t i = 0; i < fast.size(); ++i) {
+        const auto& a = fast[i].second;
+        const auto& b = reference[i].second;
+        const auto differ = a.ne(0).logical_xor(b.ne(0));
+        if (!differ.any().item<bool>()) continue;
+        const auto smallest = [](const at::Tensor& x) {
+            return x.abs().masked_fill(x.eq(0), std::numeric_limits<float>::infinity()).amin(-1, /*keepdim=*/true);
+        };
+        const auto above = ((a - b).abs() / at::minimum(smallest(a), smallest(b))).masked_select(differ) - 1.0;
+        EXPECT_LE(above.max().item<double>(), 4.0 * 1.2e-7) << fast[i].first;
+    }
+}
+
 TEST(Bf16Precision, StaysNearFp32AndKeepsFp32Results) {
     const at::NoGradGuard no_grad;
     auto config = small_model_json();
     config["afrac"] = nullptr;  // a different top-k choice would be a difference of kind, not of rounding
     const auto exact = make_model(config);
-    Model rounded(parse_model_config(config.dump()), ModelInit{1, false, {Precision::kBf16}}, at::kCPU);
+    Model rounded(parse_model_config(config.dump()), ModelInit{1, false, {Precision::kBf16}}, test_device());
     const auto tokens = random_batch(*exact, 2, 17);
     const auto expected = forward(exact->context(), tokens, nullptr);
     const auto actual = forward(rounded.context(), tokens, nullptr);

@@ -50,6 +50,14 @@ inline nlohmann::json small_model_json() {
             {"sink", true}};
 }
 
+/// So wide and long that threads share the work, and that rows and vectors are of the length of a model in use.
+inline nlohmann::json wide_model_json() {
+    auto config = small_model_json();
+    config.update(
+        {{"block_size", 128}, {"vocab_size", 1024}, {"n_head", 16}, {"d_head", 16}, {"d_model", 256}, {"d_mlp", 1024}});
+    return config;
+}
+
 inline nlohmann::json small_train_json() {
     return {
         {"steps", 20},
