@@ -16,6 +16,8 @@ PLAIN = {"C1": 3700, "C2": 490, "C3": 410, "C4": 4200}
 MOST_SECONDS = 20
 LEAST_RATIO = 10
 
+MOST_MEMORY = 2  # times that of parameters, moments and activations
+
 MOST_BRIDGE = 0.01  # of a C1 step
 MOST_DOWNCALL = 15  # nanoseconds
 
@@ -80,8 +82,13 @@ def missed(result):
             if precision == "fp32" and case["reference_tokens_per_s"] < plain:
                 lines.append(f"{name}: the reference does {case['reference_tokens_per_s']:.0f} tokens/s, "
                              f"plain PyTorch {PLAIN[name]}")
-    if "memory" in result and not result["memory"]["growth"]["passed"]:
-        lines.append(f"memory grows: {result['memory']['growth']}")
+    for growth in result.get("memory", {}).get("growth", []):
+        if not growth["passed"]:
+            lines.append(f"memory grows: {growth}")
+    for peak in result.get("memory", {}).get("peaks", []):
+        if peak["plan"] == "fast" and peak["ratio"] > MOST_MEMORY:
+            lines.append(f"{peak['name']} takes {peak['ratio']:.2f} times the memory of parameters and activations, "
+                         f"not at most {MOST_MEMORY}")
     downcall = find(result, "BoundaryBenchmark.downcall")
     if downcall and downcall["score"] >= MOST_DOWNCALL:
         lines.append(f"an empty downcall takes {downcall['score']:.1f} ns, not less than {MOST_DOWNCALL}")
@@ -150,9 +157,15 @@ def step_tables(cases, precision):
             for case in cases
         ],
     )
+    for case in cases:
+        if case.get("run_s"):
+            yield (
+                f"All steps of the preset would take {case['run_s']:.0f} s by the fast plan and "
+                f"{case['reference_run_s']:.0f} s by the reference plan.\n"
+            )
     yield (
-        "Milliseconds of each part of a step, and its floor (operations at the measured fp32 rate, bytes at the\n"
-        "measured bandwidth); what has no floor is work that an ideal step would not do.\n"
+        "Milliseconds of each part of a step, and its floor (operations at the measured rates, bytes at the measured\n"
+        "bandwidth); what has no floor is work that an ideal step would not do.\n"
     )
     parts = list(cases[0]["parts"])
     yield table(
@@ -209,9 +222,9 @@ def memory_tables(memory):
             for peak in memory["peaks"]
         ],
     )
-    growth = memory["growth"]
-    verdict = "no growth" if growth["passed"] else "**memory grows**"
-    yield f"{growth['steps']:,} steps of a small model: {1e-6 * growth['growth_bytes']:+.1f} MB, {verdict}.\n"
+    for growth in memory["growth"]:
+        verdict = "no growth" if growth["passed"] else "**memory grows**"
+        yield f"{growth['steps']:,} steps of {growth['name']}: {1e-6 * growth['growth_bytes']:+.1f} MB, {verdict}.\n"
 
 
 def jmh_table(runs):

@@ -2,8 +2,8 @@
 // Times the ops of a training step under both plans, alternating in one process, forward and backward apart. One JSON
 // line per op and shape: median milliseconds of each plan, their ratio, and the fraction of the roofline that the fast
 // plan reaches: the time of its bytes (inputs and outputs, each counted once) at the measured memory bandwidth, or of
-// its operations (multiply-adds of nonzeros) at the measured rate, whichever is longer, over the shortest time taken.
-// What stays in the caches exceeds it.
+// its operations (multiply-adds of nonzeros; of all numbers in bf16, where factors may be rounded and that takes less)
+// at the measured rate, whichever is longer, over the shortest time taken. What stays in the caches exceeds it.
 //   bench_ops [repeats]
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "core/memory_cache.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/adam.hpp"
 #include "ops/attention.hpp"
@@ -67,21 +68,31 @@ void measure_once(const Op& op, const std::vector<at::Tensor>& values, const at:
 /// What an op cannot do without.
 struct Work {
     double bytes = 0.0;
-    double multiply_adds = 0.0;
+    double multiply_adds = 0.0;  ///< of nonzeros, in fp32
+    /// Of zeros too, with factors in bf16: the other way where the op may round them, else 0.
+    double bf16_multiply_adds = 0.0;
 };
+
+/// @return seconds.
+double least_time(const Work& work) {
+    static const auto rates = ops::measure_machine_rates();
+    auto operations = 2.0 * work.multiply_adds / rates.flops;
+    if (work.bf16_multiply_adds > 0.0) {
+        operations = std::min(operations, 2.0 * work.bf16_multiply_adds / rates.bf16_flops);
+    }
+    return std::max(work.bytes / rates.bytes, operations);
+}
 
 void print(const std::string& shape, const std::string& op, const char* direction, const std::vector<double>& fast,
            const std::vector<double>& reference, const Work& work) {
-    static const auto rates = ops::measure_machine_rates();
-    const auto roof = std::max(work.bytes / rates.bytes, 2.0 * work.multiply_adds / rates.flops);
     std::printf(R"({"shape":"%s","op":"%s","direction":"%s","ms":%.3f,"reference_ms":%.3f,"ratio":%.2f,)"
                 R"("least_ms":%.3f,"least_reference_ms":%.3f,"least_ratio":%.2f,"gb_per_s":%.1f,"gflops":%.1f,)"
                 R"("of_roofline":%.2f,"isa":"%s","threads":%d})"
                 "\n",
                 shape.c_str(), op.c_str(), direction, median(fast), median(reference), median(reference) / median(fast),
                 least(fast), least(reference), least(reference) / least(fast), work.bytes / least(fast) * 1e-6,
-                2.0 * work.multiply_adds / least(fast) * 1e-6, 1e3 * roof / least(fast), kernels::kernels().isa,
-                at::get_num_threads());
+                2.0 * work.multiply_adds / least(fast) * 1e-6, 1e3 * least_time(work) / least(fast),
+                kernels::kernels().isa, at::get_num_threads());
 }
 
 /// An op of autograd, both ways.
@@ -89,7 +100,7 @@ void report(const std::string& shape, const std::string& name, const Op& op, con
             const at::Tensor& dy, const Work& forward, const Work& backward, int repeats) {
     Times fast;
     Times reference;
-    for (int i = -1; i < repeats; ++i) {  // the first pair warms caches and allocators up
+    for (int i = -1; i < repeats; ++i) {  // the first pair warms caches up and fills the memory cache
         if (i == 0) {
             fast = Times();
             reference = Times();
@@ -134,7 +145,7 @@ at::Tensor thinned(at::IntArrayRef shape, double nonzero) { return at::randn(sha
 void run_products(const Shape& s, int repeats) {
     const auto N = s.B * s.T;
     const auto product = [&](const std::string& name, std::int64_t m, std::int64_t n, double active, double kept,
-                             bool by_weight) {
+                             bool by_weight, Precision precision = Precision::kFp32) {
         const auto w = thinned({m, n}, kept);
         const auto form = std::make_shared<ops::SparseMatrix>();
         static_cast<void>(form->assign(w, w.numel()));
@@ -142,18 +153,25 @@ void run_products(const Shape& s, int repeats) {
         const auto used = by_weight ? kept : active;
         const auto x_and_y = 4.0 * static_cast<double>(N * (m + n));
         const auto weight = 4.0 * static_cast<double>(m * n);
+        const auto may_round = precision == Precision::kBf16 ? 1.0 : 0.0;
         report(
             s.name, name,
             [&](const auto& in, Plan plan) {
-                return ops::linear(in[0], in[1], at::Tensor(), {Precision::kFp32, plan}, by_weight ? form : nullptr);
+                // The reference is always fp32.
+                const auto used_precision = plan == Plan::kFast ? precision : Precision::kFp32;
+                return ops::linear(in[0], in[1], at::Tensor(), {used_precision, plan}, by_weight ? form : nullptr);
             },
-            {thinned({N, n}, active), w}, thinned({N, m}, active), {x_and_y + weight * kept, all * used},
-            {x_and_y + 4.0 * static_cast<double>(N * n) + weight, all * (used + active)}, repeats);
+            {thinned({N, n}, active), w}, thinned({N, m}, active),
+            {x_and_y + weight * kept, all * used, may_round * all},
+            {x_and_y + 4.0 * static_cast<double>(N * n) + weight, all * (used + active), 2.0 * may_round * all},
+            repeats);
     };
     product("linear_sparse_weight", s.m, s.d, kActive, kKept, true);
     product("linear_thinned_input", s.m, s.d, kActive, 1.0, false);
     product("unembedding", s.V, s.d, 1.0, kKept, true);
     product("unembedding_dense", s.V, s.d, 1.0, 1.0, false);
+    product("linear_thinned_input_bf16", s.m, s.d, kActive, 1.0, false, Precision::kBf16);
+    product("unembedding_dense_bf16", s.V, s.d, 1.0, 1.0, false, Precision::kBf16);
 }
 
 /// What happens to the weights of an MLP's first matrix after the backward pass.
@@ -260,6 +278,9 @@ int main(int argc, char** argv) {
     }
     const filigree::Shape c1 = {"C1", 32, 128, 256, 1024, 16, 1024};
     const filigree::Shape tiny = {"tiny", 8, 128, 128, 512, 8, 1024};
+    // As in training, memory is kept from one repeat to the next.
+    filigree::MemoryCache memory;
+    const filigree::MemoryCache::Scope scope(memory);
     for (const auto& shape : {c1, tiny}) {
         filigree::run_sites(shape, repeats);
         filigree::run_products(shape, repeats);

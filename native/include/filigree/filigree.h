@@ -221,8 +221,9 @@ FG_API fg_status fg_runtime_init(const char* config_json);
 FG_API fg_status fg_runtime_info(fg_buffer** out_json);
 
 /**
- * Measure what the machine can do at best with the runtime's threads, in about a fifth of a second, as JSON: "flops"
- * (fp32 operations per second out of the caches), "bytes" (read from memory per second).
+ * Measure what the machine can do at best with the runtime's threads, in about half a second, as JSON: "flops" (fp32
+ * operations per second out of the caches), "bf16_flops" (the same with factors in bf16), "bytes" (read or copied in
+ * memory per second).
  */
 FG_API fg_status fg_runtime_measure(fg_buffer** out_json);
 

@@ -132,7 +132,8 @@ fg_status fg_runtime_measure(fg_buffer** out_json) {
         require_started();
         require(out_json, "out_json");
         const auto rates = ops::measure_machine_rates();
-        const nlohmann::ordered_json measured = {{"flops", rates.flops}, {"bytes", rates.bytes}};
+        const nlohmann::ordered_json measured = {
+            {"flops", rates.flops}, {"bf16_flops", rates.bf16_flops}, {"bytes", rates.bytes}};
         *out_json = make_json_buffer(measured.dump());
     });
 }

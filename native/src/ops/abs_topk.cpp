@@ -3,14 +3,12 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
-#include <ATen/ops/amin.h>
-#include <ATen/ops/sum.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/topk.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include <tuple>
-
-#include "ops/keep_largest.hpp"
 
 namespace filigree::ops {
 
@@ -18,12 +16,12 @@ at::Tensor abs_topk(const at::Tensor& x, std::int64_t k) {
     at::Tensor keep;  // bool [..., n]
     {
         const at::NoGradGuard no_grad;
-        const auto magnitude = x.abs().view(at::kInt);  // bits of floats >= 0 are in the order of the floats
-        const auto largest = std::get<0>(at::topk(magnitude, k, -1, /*largest=*/true, /*sorted=*/false));  // [..., k]
-        keep = magnitude >= largest.amin(-1, /*keepdim=*/true);
-        if (keep.sum().item<std::int64_t>() != largest.numel()) {
-            keep = keep_largest(magnitude, k, -1);  // some row has equals on both sides of its threshold
-        }
+        const auto n = x.size(-1);
+        const auto place = at::arange(n - 1, -1, -1, x.options().dtype(at::kLong));
+        // Bits of floats >= 0 are in the order of the floats. With the place below them no two are equal.
+        const auto order = x.abs().view(at::kInt).to(at::kLong).mul_(n).add_(place);
+        const auto kept = std::get<1>(at::topk(order, k, -1, /*largest=*/true, /*sorted=*/false));  // [..., k]
+        keep = at::zeros(x.sizes(), x.options().dtype(at::kBool)).scatter_(-1, kept, true);
     }
     return x * keep;
 }

@@ -5,12 +5,13 @@ namespace filigree::ops {
 
 /// What the machine can do at best, with all threads of LibTorch's pool.
 struct MachineRates {
-    double flops =
-        0.0;  ///< fp32 operations per second, two to a multiply-add, with all operands in the first-level cache
-    double bytes = 0.0;  ///< per second, reading memory far larger than the caches
+    /// Operations per second, two to a multiply-add, with all operands in the first-level cache.
+    double flops = 0.0;
+    double bf16_flops = 0.0;  ///< the same with factors in bf16, sums in fp32
+    double bytes = 0.0;       ///< per second, reading or copying memory far larger than the caches
 };
 
-/// Measure, in about a fifth of a second.
+/// Measure, in about half a second.
 [[nodiscard]] MachineRates measure_machine_rates();
 
 }  // namespace filigree::ops

@@ -21,12 +21,15 @@ import picocli.CommandLine.Spec;
     name = "memory",
     description =
         "Measure the most memory that training a case takes, against 16 bytes a parameter and one"
-            + " number for each activation; or, with --growth-steps, what steps of a small model"
-            + " leave behind, which fails above 8 MiB.",
+            + " number for each activation; or, with --growth-steps, what steps of the case, or of"
+            + " nano, leave behind, which fails above 8 MiB.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
-    footer = {"  filigree bench memory --case C2", "  filigree bench memory --growth-steps 1000"})
+    footer = {
+      "  filigree bench memory --case C2",
+      "  filigree bench memory --case C1 --growth-steps 1000"
+    })
 final class BenchMemoryCommand implements Callable<Integer> {
   /** 1,000 steps that leave one page each behind are still below. */
   private static final long MOST_GROWTH = 8L << 20;
@@ -35,8 +38,11 @@ final class BenchMemoryCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--case", paramLabel = "CASE", description = "C1 (default), C2, C3, C4 or R.")
-  private StepBench.Case one = StepBench.Case.C1;
+  @Option(
+      names = "--case",
+      paramLabel = "CASE",
+      description = "C1 (default of the peak), C2, C3, C4 or R.")
+  private StepBench.Case one;
 
   @Option(
       names = "--reference",
@@ -59,9 +65,11 @@ final class BenchMemoryCommand implements Callable<Integer> {
     }
     try (Engine engine = Engine.open(new EngineOptions("cpu", 0))) {
       MemoryBench bench = new MemoryBench(engine);
-      return growthSteps == null
-          ? peak(bench.peak(one, reference ? Plan.REFERENCE : Plan.FAST, STEPS))
-          : growth(bench.growth(growthSteps));
+      if (growthSteps == null) {
+        StepBench.Case measured = one == null ? StepBench.Case.C1 : one;
+        return peak(bench.peak(measured, reference ? Plan.REFERENCE : Plan.FAST, STEPS));
+      }
+      return growth(one == null ? bench.growth(growthSteps) : bench.growth(one, growthSteps));
     }
   }
 
@@ -90,8 +98,11 @@ final class BenchMemoryCommand implements Callable<Integer> {
       out.println(((ObjectNode) Json.tree(growth)).put("passed", passed));
     } else {
       out.printf(
-          "%,d steps: %+.1f MB, %s%n",
-          growth.steps(), 1e-6 * growth.growthBytes(), passed ? "no growth" : "memory grows");
+          "%s, %,d steps: %+.1f MB, %s%n",
+          growth.name(),
+          growth.steps(),
+          1e-6 * growth.growthBytes(),
+          passed ? "no growth" : "memory grows");
     }
     return passed ? ExitCodes.OK : ExitCodes.FAILED;
   }

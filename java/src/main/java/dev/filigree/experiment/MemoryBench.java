@@ -53,10 +53,11 @@ public final class MemoryBench {
   /**
    * What many steps leave behind.
    *
+   * @param name of the case or preset
    * @param steps that were done after the first hundred
    * @param growthBytes resident after them, less what was before; may be negative
    */
-  public record Growth(long steps, long growthBytes) {}
+  public record Growth(String name, long steps, long growthBytes) {}
 
   public MemoryBench(Engine engine) {
     this.engine = engine;
@@ -98,16 +99,25 @@ public final class MemoryBench {
   /** Measure what steps of a small model leave behind. */
   public Growth growth(long steps) {
     RunConfig nano = Presets.NANO.config();
-    TrainConfig train = nano.train().withSteps(SETTLING_STEPS + steps);
-    try (RandomText text = new RandomText(nano.model().vocabSize());
-        Model model = engine.createModel(nano.model(), nano.init());
+    return growth(Presets.NANO.key(), nano.model(), nano.train(), steps);
+  }
+
+  /** Measure what steps of a case leave behind. */
+  public Growth growth(StepBench.Case one, long steps) {
+    return growth(one.name(), one.model(), one.train(SETTLING_STEPS), steps);
+  }
+
+  private Growth growth(String name, ModelConfig config, TrainConfig some, long steps) {
+    TrainConfig train = some.withSteps(SETTLING_STEPS + steps);
+    try (RandomText text = new RandomText(config.vocabSize());
+        Model model = engine.createModel(config, StepBench.init(Precision.FP32, Plan.FAST));
         Trainer trainer = model.trainer(train, text.streams())) {
       trainer.step(SETTLING_STEPS);
       long before = status("VmRSS");
       for (long done = 0; done < steps; done += CHUNK) {
         trainer.step(Math.min(CHUNK, steps - done));
       }
-      return new Growth(steps, status("VmRSS") - before);
+      return new Growth(name, steps, status("VmRSS") - before);
     }
   }
 

@@ -14,6 +14,7 @@ import dev.filigree.Trainer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
 
 /** Times steps of the fast plan against those of the reference plan. */
@@ -129,8 +130,10 @@ public final class StepBench {
    * @param tokensPerSecond of the fast plan
    * @param referenceTokensPerSecond of the reference plan
    * @param stepSeconds median step of the fast plan; of R the mean
-   * @param floorSeconds least time the step's operations and memory traffic could take, in fp32; of
-   *     R the mean over its steps
+   * @param floorSeconds least time the step's operations and memory traffic could take; of R the
+   *     mean over its steps
+   * @param runSeconds of R: that of all steps of the preset; else null
+   * @param referenceRunSeconds the same by the reference plan
    * @param coresBusy processor seconds in a second of the fast plan's steps, the JVM's included
    * @param crossover nonzero fraction up to which a matrix is multiplied by its nonzeros
    * @param denseCrossover the same for the unembedding, whose inputs are dense
@@ -148,6 +151,8 @@ public final class StepBench {
       @JsonProperty("reference_tokens_per_s") double referenceTokensPerSecond,
       @JsonProperty("step_s") double stepSeconds,
       @JsonProperty("floor_s") double floorSeconds,
+      @JsonProperty("run_s") Double runSeconds,
+      @JsonProperty("reference_run_s") Double referenceRunSeconds,
       @JsonProperty("cores_busy") double coresBusy,
       double crossover,
       @JsonProperty("dense_crossover") double denseCrossover,
@@ -217,6 +222,8 @@ public final class StepBench {
         tokens / plain,
         step,
         floors.values().stream().mapToDouble(f -> f).sum(),
+        one == Case.R ? step * Presets.TINY.config().train().steps() : null,
+        one == Case.R ? plain * Presets.TINY.config().train().steps() : null,
         difference(before, after, "cpu_seconds") / difference(before, after, "seconds"),
         after.path("crossover").asDouble(),
         after.path("dense_crossover").asDouble(),
@@ -247,9 +254,10 @@ public final class StepBench {
   }
 
   /**
-   * The least seconds of each part of an exact fp32 step on this machine: multiply-adds of the
-   * nonzeros at the measured rate, and one passage of every array that does not fit the caches at
-   * the measured bandwidth.
+   * The least seconds of each part of an exact step on this machine: multiply-adds of the nonzeros
+   * at the measured fp32 rate, or of zeros too at the measured rate of bf16 where factors may be
+   * rounded and that takes less; and one passage of every array that does not fit the caches at the
+   * measured bandwidth.
    *
    * @param kept fraction of the block matrices' weights at each of the steps to average over
    */
@@ -260,37 +268,52 @@ public final class StepBench {
         config.nLayer() * (4.0 * config.nHead() * config.dHead() * d + 2.0 * config.dMlp() * d);
     double unembedding = config.vocabSize() * d;
     double active = config.afrac() == null ? 1 : config.afrac();
+    JsonNode rates = engine.measure();
+    double multiplyAdd = 2 / rates.get("flops").asDouble();
+    double rounded =
+        precision == Precision.BF16
+            ? 2 / rates.get("bf16_flops").asDouble()
+            : Double.POSITIVE_INFINITY;
+    double passage = 4 / rates.get("bytes").asDouble();
+    // Seconds of a multiply-add of a dense product of which a fraction is not zero.
+    DoubleUnaryOperator either = fraction -> Math.min(fraction * multiplyAdd, rounded);
     // y and dx by the nonzeros of the weights, or of the activations where those are fewer; dw by
     // those of dy, which AbsTopK leaves except at the logits.
-    double ofBlocks = mean(Arrays.stream(kept).map(k -> Math.min(k, active)).toArray());
+    double ofBlocks =
+        mean(Arrays.stream(kept).map(k -> either.applyAsDouble(Math.min(k, active))).toArray());
     // Other tensors are as far on their way from 1 to their own fraction as the block matrices.
     double last = train.sparsity().fractions().matrix();
     double own = train.sparsity().fractions().unembedding();
-    double ofUnembedding =
-        mean(
-            Arrays.stream(kept)
-                .map(k -> last == 1 ? own : own + (1 - own) * (k - last) / (1 - last))
-                .toArray());
-    double products = rows * (ofBlocks * blocks + ofUnembedding * unembedding);
-    double weightGradients = rows * (active * blocks + unembedding);
+    double[] unembeddings =
+        Arrays.stream(kept)
+            .map(k -> last == 1 ? own : own + (1 - own) * (k - last) / (1 - last))
+            .toArray();
     // Scores and values over half the square, forward, and twice that and the scores again
     // backward.
     double attention =
         config.nLayer() * rows * train.seqLen() / 2.0 * config.nHead() * config.dHead() * 7;
     double parameters = blocks + 2 * unembedding + (double) config.vocabSize() * config.vocabSize();
-    JsonNode rates = engine.measure();
-    double multiplyAdd = 2 / rates.get("flops").asDouble();
-    double passage = 4 / rates.get("bytes").asDouble();
     Map<String, Double> floors = new LinkedHashMap<>();
-    floors.put("products", products * multiplyAdd);
-    floors.put("input_gradients", products * multiplyAdd);
-    floors.put("weight_gradients", weightGradients * multiplyAdd);
+    // Logits are never rounded.
+    floors.put(
+        "products", rows * (blocks * ofBlocks + unembedding * mean(unembeddings) * multiplyAdd));
+    floors.put(
+        "input_gradients",
+        rows
+            * (blocks * ofBlocks
+                + unembedding * mean(Arrays.stream(unembeddings).map(either).toArray())));
+    // Every gradient is written at least.
+    floors.put(
+        "weight_gradients",
+        Math.max(
+            rows * (blocks * either.applyAsDouble(active) + unembedding * either.applyAsDouble(1)),
+            parameters * passage));
     // Written, read and the same back.
     floors.put("sites", 4.0 * rows * config.nodes() * passage);
     floors.put("attention", attention * multiplyAdd);
     floors.put("loss", 4.0 * rows * config.vocabSize() * passage);
-    // The gradient written and read; four arrays read and written; two reads and one write.
-    floors.put("gradient_norm", 2 * parameters * passage);
+    // One read; four arrays read and written; two reads and one write.
+    floors.put("gradient_norm", parameters * passage);
     floors.put("adam", 8 * parameters * passage);
     floors.put("projection", 3 * parameters * passage);
     return floors;
