@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/keep_largest.hpp"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
-#include <ATen/ops/amin.h>
-#include <ATen/ops/cumsum.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/logical_not.h>
-#include <ATen/ops/sum.h>
 #include <ATen/ops/topk.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -27,12 +25,16 @@ at::Tensor keep_largest(const at::Tensor& scores, std::int64_t k, std::int64_t d
     if (k <= 0) {
         return at::full_like(scores, 0, scores.options().dtype(at::kBool));
     }
-    const auto largest = std::get<0>(at::topk(scores, k, dim, /*largest=*/true, /*sorted=*/false));
-    const auto threshold = largest.amin(dim, /*keepdim=*/true);
-    const auto above = scores > threshold;
-    const auto tied = scores == threshold;
-    const auto room = k - above.sum(dim, /*keepdim=*/true);
-    return above | (tied & (tied.cumsum(dim) <= room));
+    const auto last = scores.dim() - 1;
+    if (dim >= 0 && dim != last) {  // lines in one piece are read several times as fast
+        return keep_largest(scores.transpose(dim, last).contiguous(), k, -1).transpose(dim, last);
+    }
+    // Bits of floats >= 0 are in the order of the floats. With the place below them no two are equal.
+    const auto n = scores.size(-1);
+    const auto place = at::arange(n - 1, -1, -1, scores.options().dtype(at::kLong));
+    const auto order = scores.view(at::kInt).to(at::kLong).mul_(n).add_(place);
+    const auto kept = std::get<1>(at::topk(order, k, -1, /*largest=*/true, /*sorted=*/false));
+    return at::zeros(scores.sizes(), scores.options().dtype(at::kBool)).scatter_(-1, kept, true);
 }
 
 void project(const at::Tensor& weight, std::int64_t k, AliveAxis axis, std::int64_t minimum_alive) {
