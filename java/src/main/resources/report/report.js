@@ -252,10 +252,10 @@ function checks(task) {
         + ' at random are not missed.',
       'necessary', c => [c.passed,
         `loss ${interval(c.loss)} without the circuit, ${decimal(c.threshold, 2)} or more expected; `
-        + (c.random_mean === null ? 'there are not as many other nodes to compare with'
-          : `${decimal(c.random_mean, 3)} without random nodes (mean of ${count(c.random.length)} draws), `
-            + `within ${decimal(c.random_margin, 2)} of the model’s ${decimal(c.model, 3)} expected`)
-        + (c.live_mean === null ? '' : `; ${decimal(c.live_mean, 3)} without random live nodes`)]),
+        + (c.random === null ? 'there are not as many other nodes to compare with'
+          : `${interval(c.random.loss)} without random nodes (${count(c.random.draws.length)} draws), `
+            + `within ${decimal(c.random_margin, 2)} of the model’s ${interval(c.model)} expected`)
+        + (c.live === null ? '' : `; ${interval(c.live.loss)} without random live nodes`)]),
       block('Resampled', 'The circuit still answers when everything outside it says, not its mean, but what it says on'
         + ' another example.',
       'resample', c => [c.passed, `loss ${interval(c.loss)}, limit ${decimal(c.limit, 3)}`]),
@@ -270,18 +270,19 @@ function checks(task) {
           + `the same answer to ${rate(c.agreement)} of ${count(c.sequences)} prompts, correlation ${decimal(c.correlation, 3)}; `
           + (c.wrong_agreement === null ? 'the model gets none wrong'
             : `to ${rate(c.wrong_agreement)} of the ${count(c.wrong_sequences)} that the model gets wrong, `
+              + `where they diverge by ${interval(c.wrong_divergence)}, `
               + (c.wrong_correlation === null ? 'too few for a correlation' : `correlation ${decimal(c.wrong_correlation, 3)}`))]),
       block('Relaxed', 'Giving back a part of what was taken away does not upset the circuit.',
-        'relaxation', c => [c.passed, `loss ${c.steps.map(t => `${decimal(t.mean, 3)} with ${rate(t.share)}`).join(', ')} of`
+        'relaxation', c => [c.passed, `loss ${c.steps.map(t => `${interval(t.loss)} with ${rate(t.share)}`).join(', ')} of`
           + ` the other nodes; limit ${decimal(c.limit, 3)}`]),
       block('Seeds agree', 'Searches that begin elsewhere find the same nodes.',
         'seeds', c => [c.passed, `${count(c.found.length)} searches kept ${c.found.map(f => count(f.nodes)).join(', ')} nodes; `
           + `any two share ${rate(c.agreement)} of what either kept, ${rate(c.threshold)} expected`]),
       block('Untrained', 'In a model with random weights the same search finds nothing that does the task.',
-        'random_init', c => [c.passed, `${count(c.nodes)} nodes and ${count(c.edges)} edges with a loss of ${interval(c.final)}; `
+        'random_init', c => [c.passed, `${count(c.nodes)} nodes and ${count(c.edges)} edges${c.reached ? '' : ', short of its target,'} with a loss of ${interval(c.final)}; `
           + `above ${decimal(c.limit, 3)} expected`]),
       block('Misled', 'The circuit foretells what misleading prompts do to the whole model.',
-        'variants', c => [c.passed, c.variants.length === 0 ? 'this task has no such prompts'
+        'variants', c => [c.passed === null ? undefined : c.passed, c.variants.length === 0 ? 'this task has no such prompts'
           : c.variants.map(v => `${words(v.name)}, probability of the right answer, circuit and model: `
             + v.levels.map(l => `${visible(l.label)} ${decimal(l.circuit.mean, 2)} and ${decimal(l.model.mean, 2)}`).join('; ')).join('. ')]),
       block('Two-valued', 'How well the circuit does when each node may say one of two things only. No verdict.',

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import dev.filigree.Calibration;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.circuit.Grade.Verdict;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -95,8 +96,17 @@ public record Checks(
     all.put("relaxation", verdict(relaxation == null ? null : relaxation.passed()));
     all.put("seeds", verdict(seeds == null ? null : seeds.passed()));
     all.put("random_init", verdict(randomInit == null ? null : randomInit.passed()));
-    all.put("variants", verdict(variants == null ? null : variants.passed()));
+    all.put(
+        "variants",
+        variants != null && variants.passed() == null
+            ? Verdict.NOT_APPLICABLE
+            : verdict(variants == null ? null : variants.passed()));
     return all;
+  }
+
+  /** Whether the costly ones were run too. */
+  public boolean isFull() {
+    return seeds != null;
   }
 
   Verdict verdict(String name) {
@@ -133,9 +143,9 @@ public record Checks(
    * @param limit highest of either
    */
   public record Gate(
-      Loss validation, @JsonProperty("final") Loss last, double limit, boolean passed) {
+      Estimate validation, @JsonProperty("final") Estimate last, double limit, boolean passed) {
     /** Judge a model by its losses. */
-    public static Gate of(Loss validation, Loss last) {
+    public static Gate of(Estimate validation, Estimate last) {
       return new Gate(
           validation, last, GATE_LIMIT, admits(validation.mean(), last.mean(), GATE_LIMIT));
     }
@@ -167,9 +177,9 @@ public record Checks(
    * @param limit what that may be: {@link #GATE_LIMIT}, or the whole model's loss + {@link
    *     #FINAL_MARGIN} where that is more
    */
-  public record Final(Loss loss, double limit, boolean passed) {
+  public record Final(Estimate loss, double limit, boolean passed) {
     /** Judge a circuit. */
-    public static Final of(Loss loss, Scores model) {
+    public static Final of(Estimate loss, Scores model) {
       double limit = finalLimit(model);
       return new Final(loss, limit, loss.mean() <= limit);
     }
@@ -185,12 +195,12 @@ public record Checks(
    */
   public record Sufficient(
       double target,
-      Loss validation,
-      @JsonProperty("final") Loss last,
+      Estimate validation,
+      @JsonProperty("final") Estimate last,
       double limit,
       boolean passed) {
     /** Judge a circuit. */
-    public static Sufficient of(double target, Loss validation, Loss last, Scores model) {
+    public static Sufficient of(double target, Estimate validation, Estimate last, Scores model) {
       double limit = finalLimit(model);
       return new Sufficient(
           target,
@@ -207,69 +217,79 @@ public record Checks(
    *
    * @param loss of the whole model with only the circuit mean-ablated
    * @param threshold what that must reach
-   * @param random losses with as many nodes from outside the circuit ablated instead, one per draw,
-   *     each on a part of the examples
-   * @param randomMean of these losses; null without draws
-   * @param randomMargin how far that may be from the whole model's loss, either way
+   * @param random losses with as many nodes from outside the circuit ablated instead, each draw on
+   *     a part of the examples; null where there are not as many
+   * @param randomMargin how far their mean may be from the whole model's loss, either way
    * @param live the same with nodes that are live: a harder comparison, as most nodes of a sparse
    *     model are dead; reported, not judged
-   * @param liveMean of these losses; null without draws
    * @param model loss of the whole model, on the same parts
    * @param passed false too when fewer nodes lie outside the circuit than in it, so that there is
    *     nothing to compare with
    */
   public record Necessary(
-      Loss loss,
+      Estimate loss,
       double threshold,
-      List<Double> random,
-      Double randomMean,
+      Draws random,
       double randomMargin,
-      List<Double> live,
-      Double liveMean,
-      double model,
+      Draws live,
+      Estimate model,
       boolean passed) {
-    public Necessary {
-      random = List.copyOf(random);
-      live = List.copyOf(live);
-    }
-
     /** Judge a circuit. */
-    public static Necessary of(Loss loss, List<Double> random, List<Double> live, double model) {
-      Double mean = mean(random);
+    public static Necessary of(Estimate loss, Draws random, Draws live, Estimate model) {
       return new Necessary(
           loss,
           NECESSARY_LOSS,
           random,
-          mean,
           RANDOM_MARGIN,
           live,
-          mean(live),
           model,
-          loss.mean() >= NECESSARY_LOSS && mean != null && Math.abs(mean - model) <= RANDOM_MARGIN);
+          loss.mean() >= NECESSARY_LOSS
+              && random != null
+              && Math.abs(random.loss().mean() - model.mean()) <= RANDOM_MARGIN);
     }
   }
 
-  static Double mean(List<Double> values) {
-    return values.isEmpty()
-        ? null
-        : values.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
+  /**
+   * Losses of several draws of nodes or examples.
+   *
+   * @param loss over the examples of all draws
+   * @param draws mean of each draw
+   */
+  public record Draws(Estimate loss, List<Double> draws) {
+    public Draws {
+      draws = List.copyOf(draws);
+    }
+
+    /**
+     * Summarise.
+     *
+     * @param ofDraws the losses of each draw, two sequences per pair
+     * @return null without draws
+     */
+    public static Draws of(List<double[]> ofDraws) {
+      return ofDraws.isEmpty()
+          ? null
+          : new Draws(
+              Estimate.ofPairs(ofDraws.stream().flatMapToDouble(Arrays::stream).toArray()),
+              ofDraws.stream().map(draw -> Arrays.stream(draw).average().orElseThrow()).toList());
+    }
   }
 
   /**
    * Whether the circuit does the task when every other node says, instead of its mean, what it says
    * in the whole model on another example.
    *
-   * @param loss mean over the draws of those examples, calibrated anew
-   * @param draws the loss of each draw
+   * @param loss of every example, mean over the draws of others; calibrated anew
+   * @param draws the mean loss of each draw
    * @param limit that of {@link Final} + {@link #FINAL_MARGIN}
    */
-  public record Resample(Loss loss, List<Double> draws, double limit, boolean passed) {
+  public record Resample(Estimate loss, List<Double> draws, double limit, boolean passed) {
     public Resample {
       draws = List.copyOf(draws);
     }
 
     /** Judge a circuit. */
-    public static Resample of(Loss loss, List<Double> draws, Scores model) {
+    public static Resample of(Estimate loss, List<Double> draws, Scores model) {
       double limit = finalLimit(model) + FINAL_MARGIN;
       return new Resample(loss, draws, limit, loss.mean() <= limit);
     }
@@ -295,10 +315,11 @@ public record Checks(
       double threshold,
       Double randomFlipped,
       double randomLimit,
-      Loss loss,
+      Estimate loss,
       boolean passed) {
     /** Judge a circuit. */
-    public static Interchange of(double flipped, int sequences, Double randomFlipped, Loss loss) {
+    public static Interchange of(
+        double flipped, int sequences, Double randomFlipped, Estimate loss) {
       return new Interchange(
           flipped,
           sequences,
@@ -324,7 +345,8 @@ public record Checks(
    * @param agreement share of the sequences that both answer alike
    * @param wrongAgreement the same over those that the whole model gets wrong; null without any
    * @param divergence Kullback-Leibler, of the circuit's two-way answer from the model's; nats
-   * @param limit what its mean may be
+   * @param wrongDivergence the same over those that the whole model gets wrong; null without any
+   * @param limit what the mean of the first may be
    * @param differences of every sequence
    */
   public record Faithful(
@@ -334,7 +356,8 @@ public record Checks(
       int wrongSequences,
       double agreement,
       Double wrongAgreement,
-      Loss divergence,
+      Estimate divergence,
+      Estimate wrongDivergence,
       double limit,
       boolean passed,
       List<Difference> differences) {
@@ -356,7 +379,12 @@ public record Checks(
               .filter(i -> !Calibration.isRight(i, differences.get(i).model()))
               .mapToObj(differences::get)
               .toList();
-      Loss divergence = Loss.of(differences.stream().mapToDouble(Difference::divergence).toArray());
+      Estimate divergence =
+          Estimate.ofPairs(differences.stream().mapToDouble(Difference::divergence).toArray());
+      Estimate wrongDivergence =
+          wrong.isEmpty()
+              ? null
+              : Estimate.of(wrong.stream().mapToDouble(Difference::divergence).toArray());
       return new Faithful(
           correlation(differences),
           differences.size(),
@@ -365,6 +393,7 @@ public record Checks(
           agreement(differences).orElseThrow(),
           wrong.isEmpty() ? null : Double.valueOf(agreement(wrong).orElseThrow()),
           divergence,
+          wrongDivergence,
           FAITHFUL_DIVERGENCE,
           divergence.mean() <= FAITHFUL_DIVERGENCE,
           differences);
@@ -426,19 +455,20 @@ public record Checks(
     /** Judge a circuit. */
     public static Relaxation of(List<Step> steps, Scores model) {
       double limit = finalLimit(model);
-      return new Relaxation(steps, limit, steps.stream().allMatch(step -> step.mean() <= limit));
+      return new Relaxation(
+          steps, limit, steps.stream().allMatch(step -> step.loss().mean() <= limit));
     }
 
     /**
      * One share.
      *
      * @param share of the nodes outside the circuit that run
-     * @param losses one per draw of them, each with a calibration of its own
-     * @param mean of these
+     * @param loss over the examples of all draws of these nodes
+     * @param draws the mean loss of each draw, with a calibration of its own
      */
-    public record Step(double share, List<Double> losses, double mean) {
+    public record Step(double share, Estimate loss, List<Double> draws) {
       public Step {
-        losses = List.copyOf(losses);
+        draws = List.copyOf(draws);
       }
     }
   }
@@ -462,12 +492,13 @@ public record Checks(
    * One node.
    *
    * @param node flat index
-   * @param circuit rise of the circuit's loss without it; null for a node that is not in it
+   * @param circuit rise of the circuit's loss without it, example by example; null for a node that
+   *     is not in it
    * @param model rise of the whole model's loss without it
    */
   @JsonFormat(shape = JsonFormat.Shape.ARRAY)
   @JsonPropertyOrder({"node", "circuit", "model"})
-  public record NodeDelta(int node, Double circuit, double model) {}
+  public record NodeDelta(int node, Estimate circuit, Estimate model) {}
 
   /**
    * Whether searches that differ in their seed alone find the same nodes.
@@ -489,7 +520,7 @@ public record Checks(
      * @param jaccard nodes in common with the circuit at hand, over nodes in either
      * @param loss on final examples
      */
-    public record Found(long seed, int nodes, double jaccard, double loss) {}
+    public record Found(long seed, int nodes, double jaccard, Estimate loss) {}
   }
 
   /**
@@ -501,22 +532,43 @@ public record Checks(
    * @param last on final examples
    * @param nodes kept
    * @param edges between them
+   * @param reached whether the search came to its target; a search that does not keeps every node
+   *     that is live
    * @param limit of the loss on final examples; at or below it the search has found a circuit where
    *     there is nothing to find
    */
   public record RandomInit(
-      double modelLoss,
-      Loss validation,
-      @JsonProperty("final") Loss last,
+      Estimate modelLoss,
+      Estimate validation,
+      @JsonProperty("final") Estimate last,
       int nodes,
       int edges,
+      boolean reached,
       double limit,
       boolean passed) {
-    /** Judge a search. */
+    /**
+     * Judge a search.
+     *
+     * @param target loss that it was to come to
+     */
     public static RandomInit of(
-        double modelLoss, Loss validation, Loss last, int nodes, int edges, Scores model) {
+        Estimate modelLoss,
+        Estimate validation,
+        Estimate last,
+        int nodes,
+        int edges,
+        double target,
+        Scores model) {
       double limit = finalLimit(model);
-      return new RandomInit(modelLoss, validation, last, nodes, edges, limit, last.mean() > limit);
+      return new RandomInit(
+          modelLoss,
+          validation,
+          last,
+          nodes,
+          edges,
+          reaches(validation.mean(), target),
+          limit,
+          last.mean() > limit);
     }
   }
 
@@ -526,7 +578,7 @@ public record Checks(
    * @param loss of the binarised circuit, calibrated anew
    * @param levels of every node, in the circuit's order
    */
-  public record Binarised(Loss loss, List<Levels> levels) {
+  public record Binarised(Estimate loss, List<Levels> levels) {
     public Binarised {
       levels = List.copyOf(levels);
     }
@@ -540,16 +592,21 @@ public record Checks(
   /**
    * Whether the circuit foretells what misleading prompts do to the whole model.
    *
-   * @param variants of the task; none for most tasks, which then pass
+   * @param variants of the task; most tasks have none
+   * @param passed null without any
    */
-  public record Variants(List<Outcome> variants, boolean passed) {
+  public record Variants(List<Outcome> variants, Boolean passed) {
     public Variants {
       variants = List.copyOf(variants);
     }
 
     /** Judge a circuit. */
     public static Variants of(List<Outcome> variants) {
-      return new Variants(variants, variants.stream().allMatch(Outcome::confirmed));
+      return new Variants(
+          variants,
+          variants.isEmpty()
+              ? null
+              : Boolean.valueOf(variants.stream().allMatch(Outcome::confirmed)));
     }
 
     /**
@@ -598,6 +655,6 @@ public record Checks(
      * @param circuit the prediction
      * @param model what came of it
      */
-    public record Level(String label, int amount, int pairs, Loss circuit, Loss model) {}
+    public record Level(String label, int amount, int pairs, Estimate circuit, Estimate model) {}
   }
 }

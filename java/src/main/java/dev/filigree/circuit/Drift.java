@@ -26,6 +26,9 @@ public record Drift(
     List<Item> items,
     boolean drifted,
     Evidence evidence) {
+  /** Before the name of a check. */
+  public static final String CHECK = "check:";
+
   /** How much a loss may rise, nats per sequence. */
   public static final double LOSS_TOLERANCE = 0.10;
 
@@ -39,23 +42,49 @@ public record Drift(
     items = List.copyOf(items);
   }
 
+  /** One comparison. */
+  public sealed interface Item {
+    /** Name of a number, or of a check with {@link Drift#CHECK} before it. */
+    String name();
+
+    /** Whether it is worse than it may be. */
+    boolean drifted();
+
+    /** The comparison in a sentence. */
+    String message();
+
+    /** Whether one side of it is missing now. */
+    default boolean notRun() {
+      return false;
+    }
+  }
+
   /**
-   * One comparison.
+   * A number that may move.
    *
-   * @param name of a check, "check:" before it, or of a number
    * @param recorded what it was; null where that is not known
    * @param now what it is; null where it cannot be said
-   * @param tolerance how far it may move for the worse; null for a check, which may not fail
+   * @param tolerance how far it may move for the worse; of edges the share that may be gone
    * @param drifted whether it moved further
-   * @param message in a sentence
    */
-  public record Item(
-      String name,
-      String recorded,
-      String now,
-      Double tolerance,
-      boolean drifted,
-      String message) {}
+  public record Change(
+      String name, Number recorded, Number now, double tolerance, boolean drifted, String message)
+      implements Item {}
+
+  /**
+   * What a check says.
+   *
+   * @param recorded what it said; null where it was not run
+   * @param now what it says; null where it was run then and is not now
+   * @param drifted whether it passed and fails
+   */
+  public record Judgement(
+      String name, Verdict recorded, Verdict now, boolean drifted, String message) implements Item {
+    @Override
+    public boolean notRun() {
+      return now == null;
+    }
+  }
 
   /**
    * Compare.
@@ -116,10 +145,10 @@ public record Drift(
 
   private static Item rise(String name, double recorded, double now, double tolerance) {
     boolean drifted = !(now <= recorded + tolerance);
-    return new Item(
+    return new Change(
         name,
-        number(recorded),
-        number(now),
+        recorded,
+        now,
         tolerance,
         drifted,
         "%s was %.3f and is %.3f (it may rise by %.2f)".formatted(name, recorded, now, tolerance));
@@ -127,10 +156,10 @@ public record Drift(
 
   private static Item fall(String name, Double recorded, Double now) {
     boolean drifted = recorded != null && (now == null || now < recorded - SHARE_TOLERANCE);
-    return new Item(
+    return new Change(
         name,
-        recorded == null ? null : number(recorded),
-        now == null ? null : number(now),
+        recorded,
+        now,
         SHARE_TOLERANCE,
         drifted,
         "%s was %s and is %s (it may fall by %.2f)"
@@ -138,10 +167,10 @@ public record Drift(
   }
 
   private static Item edges(int recorded, int lost) {
-    return new Item(
+    return new Change(
         "edges",
-        Integer.toString(recorded),
-        Integer.toString(recorded - lost),
+        recorded,
+        recorded - lost,
         EDGE_TOLERANCE,
         lost > EDGE_TOLERANCE * recorded,
         "of %,d edges %,d are zero now (up to %.0f%% may be)"
@@ -162,30 +191,30 @@ public record Drift(
               // Without recorded evidence the absolute limits hold of the checks every circuit has.
               boolean expected =
                   was == Verdict.PASSED || before == null && Grade.D.needs().contains(name);
-              if (verdict != Verdict.NOT_RUN) {
+              if (spoke(was) || spoke(verdict)) {
                 items.add(
-                    new Item(
-                        "check:" + name,
-                        was == Verdict.NOT_RUN ? null : word(was),
-                        word(verdict),
-                        null,
+                    new Judgement(
+                        CHECK + name,
+                        spoke(was) ? was : null,
+                        spoke(verdict) ? verdict : null,
                         expected && verdict == Verdict.FAILED,
-                        "%s: %s, recorded: %s"
-                            .formatted(
-                                name,
-                                word(verdict),
-                                was == Verdict.NOT_RUN ? "nothing" : word(was))));
+                        "%s: %s, recorded: %s".formatted(name, word(verdict), word(was))));
               }
             });
     return items;
   }
 
-  private static String word(Verdict verdict) {
-    return verdict == Verdict.PASSED ? "passed" : "failed";
+  private static boolean spoke(Verdict verdict) {
+    return verdict == Verdict.PASSED || verdict == Verdict.FAILED;
   }
 
-  private static String number(double value) {
-    return Double.toString(value);
+  private static String word(Verdict verdict) {
+    return switch (verdict) {
+      case PASSED -> "passed";
+      case FAILED -> "failed";
+      case NOT_APPLICABLE -> "does not apply";
+      case NOT_RUN -> "not run";
+    };
   }
 
   private static String text(Double value) {

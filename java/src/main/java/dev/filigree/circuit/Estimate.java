@@ -1,47 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.circuit;
 
+import dev.filigree.statistics.Bootstrap;
 import java.util.Arrays;
-import java.util.SplittableRandom;
 
 /**
  * A mean over examples, and how far it can be trusted: the ends of its bootstrapped 95% interval.
  *
- * @param mean over the sequences
- * @param low 2.5% of the means of resampled examples are below it
- * @param high 2.5% are above it
+ * @param mean of a loss, a divergence or a probability
+ * @param low end of the interval
+ * @param high end
  */
-public record Loss(double mean, double low, double high) {
+public record Estimate(double mean, double low, double high) {
   private static final int DRAWS = 1000;
-  private static final double TAIL = 0.025;
-  private static final long SEED = 1;
+
+  /**
+   * Summarise independent values. The same values give the same interval.
+   *
+   * @param values at least one; the interval of one is that value
+   */
+  public static Estimate of(double[] values) {
+    double mean = Arrays.stream(values).average().orElseThrow();
+    if (values.length == 1) {
+      return new Estimate(mean, mean, mean);
+    }
+    Bootstrap.Interval interval = Bootstrap.interval(values, DRAWS);
+    return new Estimate(mean, interval.low(), interval.high());
+  }
 
   /**
    * Summarise a value of every sequence. Pairs are drawn with replacement, not sequences: the two
-   * members of a pair are no independent examples. The same values give the same interval.
+   * members of a pair are no independent examples.
    *
    * @param ofSequences two per pair
    */
-  public static Loss of(double[] ofSequences) {
-    int pairs = ofSequences.length / 2;
-    double[] ofPairs = new double[pairs];
-    for (int i = 0; i < pairs; i++) {
-      ofPairs[i] = (ofSequences[2 * i] + ofSequences[2 * i + 1]) / 2;
-    }
-    SplittableRandom random = new SplittableRandom(SEED);
-    double[] means = new double[DRAWS];
-    for (int draw = 0; draw < DRAWS; draw++) {
-      double sum = 0;
-      for (int i = 0; i < pairs; i++) {
-        sum += ofPairs[random.nextInt(pairs)];
-      }
-      means[draw] = sum / pairs;
-    }
-    Arrays.sort(means);
-    return new Loss(
-        Arrays.stream(ofPairs).average().orElseThrow(),
-        means[(int) (TAIL * DRAWS)],
-        means[DRAWS - 1 - (int) (TAIL * DRAWS)]);
+  public static Estimate ofPairs(double[] ofSequences) {
+    double[] ofPairs = new double[ofSequences.length / 2];
+    Arrays.setAll(ofPairs, i -> (ofSequences[2 * i] + ofSequences[2 * i + 1]) / 2);
+    return of(ofPairs);
   }
 
   /** Return it for people: the mean, and the interval in brackets. */

@@ -3,6 +3,7 @@ package dev.filigree.circuit;
 
 import dev.filigree.circuit.Checks.Ablations;
 import dev.filigree.circuit.Checks.Binarised;
+import dev.filigree.circuit.Checks.Draws;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Interchange;
 import dev.filigree.circuit.Checks.Necessary;
@@ -113,19 +114,19 @@ final class EvidenceTable {
             + " %.2f; guessing is 0.693); without as many others it is %s to be within"
             + " %.2f of the model's; without as many live ones %s for comparison.",
         evidence.nodes(),
-        check.model(),
+        check.model().mean(),
         check.loss().text(),
         check.threshold(),
-        draws(check.randomMean(), check.random()),
+        draws(check.random()),
         check.randomMargin(),
-        draws(check.liveMean(), check.live()));
+        draws(check.live()));
   }
 
-  private static String draws(Double mean, List<Double> losses) {
-    return mean == null
+  private static String draws(Draws draws) {
+    return draws == null
         ? "not known, for lack of nodes,"
-        : "%.3f, the mean of %d draws up to %.3f,"
-            .formatted(mean, losses.size(), Collections.max(losses));
+        : "%s, over %d draws up to %.3f,"
+            .formatted(draws.loss().text(), draws.draws().size(), Collections.max(draws.draws()));
   }
 
   private void resample(Resample check) {
@@ -156,7 +157,7 @@ final class EvidenceTable {
     line(
         "      Circuit and model give the same answer to %.1f%% of %,d prompts; their answers"
             + " diverge by %s nats (at most %.2f) and correlate by %s; over the %,d that the model"
-            + " gets wrong: same answer %s, correlation %s.",
+            + " gets wrong: same answer %s, divergence %s, correlation %s.",
         100 * check.agreement(),
         check.sequences(),
         check.divergence().text(),
@@ -166,6 +167,7 @@ final class EvidenceTable {
         check.wrongAgreement() == null
             ? "cannot be said"
             : "%.1f%%".formatted(100 * check.wrongAgreement()),
+        check.wrongDivergence() == null ? "cannot be said" : check.wrongDivergence().text(),
         correlation(check.wrongCorrelation()));
   }
 
@@ -177,9 +179,7 @@ final class EvidenceTable {
             .map(step -> "%.0f%%".formatted(100 * step.share()))
             .collect(Collectors.joining(", ")),
         check.limit(),
-        check.steps().stream()
-            .map(step -> "%.3f".formatted(step.mean()))
-            .collect(Collectors.joining(", ")));
+        check.steps().stream().map(step -> step.loss().text()).collect(Collectors.joining(", ")));
   }
 
   private void seeds(Seeds check) {
@@ -198,15 +198,20 @@ final class EvidenceTable {
   private void randomInit(RandomInit check) {
     check("random_init", check.passed());
     line(
-        "      In an untrained model the same search keeps %,d nodes and %,d edges, whose loss is"
-            + " %s on final examples (it should be above %.3f).",
-        check.nodes(), check.edges(), check.last().text(), check.limit());
+        "      In an untrained model, whose loss is %s, the same search keeps %,d nodes and %,d"
+            + " edges%s; their loss is %s on final examples (it should be above %.3f).",
+        check.modelLoss().text(),
+        check.nodes(),
+        check.edges(),
+        check.reached() ? "" : ", all that are live, since it does not come to its target",
+        check.last().text(),
+        check.limit());
   }
 
   private void variants(Variants check) {
-    check("variants", check.passed());
+    line("  %-11s %s", "variants", check.passed() == null ? "-" : answer(check.passed()));
     if (check.variants().isEmpty()) {
-      line("      This task has none.");
+      line("      This task has none, so nothing hangs on it.");
     }
     for (Variants.Outcome outcome : check.variants()) {
       line(
@@ -238,9 +243,9 @@ final class EvidenceTable {
     return nodes.isEmpty()
         ? "none"
         : nodes.stream()
-            .sorted(Comparator.comparing(delta -> -delta.model()))
+            .sorted(Comparator.comparing(delta -> -delta.model().mean()))
             .limit(MOST_NODES)
-            .map(delta -> "%d by %+.3f".formatted(delta.node(), delta.model()))
+            .map(delta -> "%d by %+.3f".formatted(delta.node(), delta.model().mean()))
             .collect(Collectors.joining(", "));
   }
 
@@ -252,7 +257,11 @@ final class EvidenceTable {
   }
 
   private void check(String name, boolean passed) {
-    line("  %-11s %s", name, passed ? "yes" : "NO");
+    line("  %-11s %s", name, answer(passed));
+  }
+
+  private static String answer(boolean passed) {
+    return passed ? "yes" : "NO";
   }
 
   private static String correlation(Double value) {

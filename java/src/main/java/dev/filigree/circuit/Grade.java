@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.circuit;
 
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * How far a circuit can be trusted: the highest grade of which it has passed every check, and those
@@ -20,6 +22,8 @@ public enum Grade {
   /** It explains nothing: the model does not do the task, or the circuit does not. */
   F(List.of());
 
+  private static final Set<Verdict> ALLOWED = EnumSet.of(Verdict.PASSED, Verdict.NOT_APPLICABLE);
+
   private final List<String> needs;
 
   Grade(List<String> needs) {
@@ -35,7 +39,7 @@ public enum Grade {
   public static Grade of(Checks checks) {
     Grade reached = F;
     for (Grade grade : List.of(D, C, B, A)) {
-      if (!grade.needs.stream().allMatch(name -> checks.verdict(name) == Verdict.PASSED)) {
+      if (!grade.needs.stream().allMatch(name -> ALLOWED.contains(checks.verdict(name)))) {
         return reached;
       }
       reached = grade;
@@ -47,6 +51,8 @@ public enum Grade {
   public enum Verdict {
     PASSED,
     FAILED,
+    /** It asks nothing of this task, and so stands in the way of no grade. */
+    NOT_APPLICABLE,
     /** It was not run, or there is no circuit to run it on. */
     NOT_RUN
   }

@@ -20,7 +20,7 @@ import java.util.List;
  * @param nodes what every node of the circuit says
  * @param heads where the heads of the circuit look, and what they bring
  * @param edges what every edge of the circuit passes on
- * @param readout how what the circuit writes speaks for the answers
+ * @param readout what the logits of the answers are made of
  */
 public record Trace(
     String task,
@@ -34,14 +34,13 @@ public record Trace(
     List<Activity> nodes,
     List<Head> heads,
     List<Passage> edges,
-    List<Readout> readout) {
+    Readout readout) {
   public Trace {
     tokens = List.copyOf(tokens);
     writes = List.copyOf(writes);
     nodes = List.copyOf(nodes);
     heads = List.copyOf(heads);
     edges = List.copyOf(edges);
-    readout = List.copyOf(readout);
   }
 
   /** One token of the prompt, and its number in the vocabulary. */
@@ -146,14 +145,39 @@ public record Trace(
       int source, int target, float weight, int position, double passed, double circuitDelta) {}
 
   /**
-   * One channel that the circuit writes, where the answer is read.
+   * The circuit's logit of a less that of b where the answer is read, and its parts, which add up
+   * to it; in logits, before calibration.
+   *
+   * @param difference of the two logits
+   * @param scale one over what the last norm divides by
+   * @param channels what the circuit's nodes write, less their means, the most first
+   * @param embedding what the last token and its position say without passing through any node
+   * @param means what all nodes that write say on average
+   * @param bias of the logits
+   * @param bigram what the table of pairs says after the last token, 0 in a model without one
+   */
+  public record Readout(
+      double difference,
+      double scale,
+      List<Channel> channels,
+      double embedding,
+      double means,
+      double bias,
+      double bigram) {
+    public Readout {
+      channels = List.copyOf(channels);
+    }
+  }
+
+  /**
+   * One channel that the circuit writes.
    *
    * @param channel of the residual stream
    * @param written by nodes of the circuit, less their means
    * @param weight unembedding of a less that of b, with the gain of the last norm
-   * @param push written * weight, before the last norm
+   * @param push written * weight * scale
    */
-  public record Readout(int channel, double written, double weight, double push) {}
+  public record Channel(int channel, double written, double weight, double push) {}
 
   /** Return the story for people. */
   public String describe() {

@@ -2,6 +2,7 @@
 package dev.filigree.circuit;
 
 import dev.filigree.circuit.Trace.Activity;
+import dev.filigree.circuit.Trace.Channel;
 import dev.filigree.circuit.Trace.Head;
 import dev.filigree.circuit.Trace.Look;
 import dev.filigree.circuit.Trace.Move;
@@ -169,20 +170,29 @@ final class TraceStory {
   }
 
   private void readout() {
-    if (trace.readout().isEmpty()) {
-      return;
-    }
+    Readout readout = trace.readout();
     line("");
-    line("What speaks for the answers, at %s", at(last()));
-    for (Readout part : trace.readout().subList(0, Math.min(MOST, trace.readout().size()))) {
+    line(
+        "What speaks for the answers, at %s: in logits before calibration %+.3f, which is",
+        at(last()), readout.difference());
+    List<Channel> channels = readout.channels();
+    for (Channel part : channels.subList(0, Math.min(MOST, channels.size()))) {
       line(
-          "  channel %d: the circuit wrote %+.3f, times %+.3f: %+.3f for %s",
-          part.channel(),
-          part.written(),
-          part.weight(),
-          Math.abs(part.push()),
-          quoted(part.push() >= 0 ? trace.answers().a() : trace.answers().b()));
+          "  %+8.3f  channel %d: the circuit wrote %+.3f, times %+.3f over the norm",
+          part.push(), part.channel(), part.written(), part.weight());
     }
+    if (channels.size() > MOST) {
+      line(
+          "  %+8.3f  %,d more channels that the circuit wrote",
+          channels.stream().skip(MOST).mapToDouble(Channel::push).sum(), channels.size() - MOST);
+    }
+    line("  %+8.3f  the token %s itself, and its place", readout.embedding(), at(last()));
+    line("  %+8.3f  what all nodes write on average", readout.means());
+    line("  %+8.3f  the bias of the logits", readout.bias());
+    line("  %+8.3f  the table of pairs of tokens", readout.bigram());
+    line(
+        "  (above 0 for %s, below for %s)",
+        quoted(trace.answers().a()), quoted(trace.answers().b()));
   }
 
   private void importance() {
@@ -199,6 +209,7 @@ final class TraceStory {
                     "%d.%s %s".formatted(node.layer(), node.kind(), name(node)),
                     node.circuitDelta(),
                     node.modelDelta()));
+    more(trace.nodes().size());
     line(
         "  (calibrated logits; above 0 the node speaks for %s, below for %s)",
         quoted(trace.answers().a()), quoted(trace.answers().b()));
@@ -215,6 +226,13 @@ final class TraceStory {
         .sorted(Comparator.comparing(edge -> -Math.abs(edge.circuitDelta())))
         .limit(MOST)
         .forEach(this::edge);
+    more(trace.edges().size());
+  }
+
+  private void more(int all) {
+    if (all > MOST) {
+      line("  and %,d more that matter less; --json has them all", all - MOST);
+    }
   }
 
   private void edge(Passage edge) {

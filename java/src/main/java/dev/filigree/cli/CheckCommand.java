@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -155,9 +156,9 @@ final class CheckCommand implements Callable<Integer> {
           "%-22s %-8s %16s %16s %14s  %s%n",
           drift.task(),
           drift.drifted() ? "DRIFTED" : "holds",
-          change(drift, "model_loss"),
-          change(drift, "loss_final"),
-          item(drift, "edges").recorded() + " -> " + item(drift, "edges").now(),
+          change(drift, "model_loss", "%.3f -> %.3f"),
+          change(drift, "loss_final", "%.3f -> %.3f"),
+          change(drift, "edges", "%.0f -> %.0f"),
           drift.evidence().grade());
     }
     failed.forEach(suite -> out.printf("%-22s cannot be checked%n", suite.name()));
@@ -166,18 +167,27 @@ final class CheckCommand implements Callable<Integer> {
         out.printf("%n%s drifted:%n", drift.task());
         drift.beyond().forEach(item -> out.printf("  %s%n", item.message()));
       }
+      if (drift.items().stream().anyMatch(Drift.Item::notRun)) {
+        out.printf(
+            "%n%s: not run, but recorded: %s%n",
+            drift.task(),
+            drift.items().stream()
+                .filter(Drift.Item::notRun)
+                .map(item -> item.name().substring(Drift.CHECK.length()))
+                .collect(Collectors.joining(", ")));
+      }
     }
     failed.forEach(suite -> out.printf("%n%s: %s%n", suite.name(), suite.error()));
     out.flush();
   }
 
-  private static String change(Drift drift, String name) {
-    Drift.Item item = item(drift, name);
-    return "%.3f -> %.3f"
-        .formatted(Double.parseDouble(item.recorded()), Double.parseDouble(item.now()));
-  }
-
-  private static Drift.Item item(Drift drift, String name) {
-    return drift.items().stream().filter(i -> i.name().equals(name)).findFirst().orElseThrow();
+  private static String change(Drift drift, String name, String format) {
+    Drift.Change change =
+        drift.items().stream()
+            .filter(item -> item.name().equals(name))
+            .map(Drift.Change.class::cast)
+            .findFirst()
+            .orElseThrow();
+    return format.formatted(change.recorded().doubleValue(), change.now().doubleValue());
   }
 }

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
     description =
         "Check circuits: does the circuit alone do the task, does the model fail without it and"
             + " only without it, does it stand other interventions, does it answer as the model"
-            + " does? Graded, written to evidence/<task>.json in the run folder and printed.",
+            + " does? Graded, written to evidence/<task>.json in the run folder and printed. A"
+            + " circuit that is not there yet is looked for first.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
@@ -48,7 +49,7 @@ import picocli.CommandLine.Spec;
       "2:The command line is wrong.",
       "3:The model has not learnt a task, or a circuit has grade D or F.",
       "5:The run folder, its checkpoint or a circuit cannot be used, others are checked first; or"
-          + " there is no circuit.",
+          + " no task is named and none has a circuit.",
       "6:The native core or the device is missing; see filigree doctor."
     })
 final class EvidenceCommand implements Callable<Integer> {

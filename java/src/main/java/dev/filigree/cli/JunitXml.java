@@ -62,13 +62,17 @@ final class JunitXml {
     xml.writeAttribute("tests", Integer.toString(drift == null ? 1 : drift.items().size()));
     xml.writeAttribute("failures", Integer.toString(drift == null ? 0 : drift.beyond().size()));
     xml.writeAttribute("errors", drift == null ? "1" : "0");
-    xml.writeAttribute("skipped", "0");
+    xml.writeAttribute(
+        "skipped",
+        Long.toString(
+            drift == null ? 0 : drift.items().stream().filter(Drift.Item::notRun).count()));
     xml.writeAttribute("time", String.format(Locale.ROOT, "%.3f", suite.seconds()));
     if (drift == null) {
       testCase(xml, suite, "check", "error", suite.error());
     } else {
       for (Drift.Item item : drift.items()) {
-        testCase(xml, suite, item.name(), item.drifted() ? "failure" : null, item.message());
+        String outcome = item.drifted() ? "failure" : item.notRun() ? "skipped" : null;
+        testCase(xml, suite, item.name(), outcome, item.message());
       }
     }
     xml.writeEndElement();
@@ -77,7 +81,8 @@ final class JunitXml {
   /**
    * Write one case.
    *
-   * @param outcome element that says what is wrong; null for nothing
+   * @param outcome element that says what became of it: failure, skipped or error; null when it
+   *     passed
    */
   private static void testCase(
       XMLStreamWriter xml, Suite suite, String name, String outcome, String message)
@@ -87,7 +92,9 @@ final class JunitXml {
     xml.writeAttribute("name", name);
     if (outcome != null) {
       xml.writeStartElement(outcome);
-      xml.writeAttribute("type", outcome.equals("failure") ? "drift" : "unusable");
+      if (!outcome.equals("skipped")) {
+        xml.writeAttribute("type", outcome.equals("failure") ? "drift" : "unusable");
+      }
       xml.writeAttribute("message", message);
       xml.writeEndElement();
     }

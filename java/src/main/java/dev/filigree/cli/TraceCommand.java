@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
     description =
         "Tell how the circuit of a task gets from the tokens of a prompt to the answer: which token"
             + " wrote which channel, which head moved what from where, which neuron fired, what"
-            + " matters. The prompt need not look like those of the task.",
+            + " matters. The prompt need not look like those of the task. A circuit that is not"
+            + " there yet is looked for first.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",
@@ -34,7 +35,8 @@ import picocli.CommandLine.Spec;
       "0:Done.",
       "1:Something else failed, memory for example.",
       "2:The command line is wrong, or an answer is not one token.",
-      "5:The run folder, its checkpoint or the circuit cannot be used; or there is no circuit.",
+      "3:There is no circuit, since the model has not learnt the task.",
+      "5:The run folder, its checkpoint or the circuit cannot be used.",
       "6:The native core or the device is missing; see filigree doctor."
     })
 final class TraceCommand implements Callable<Integer> {

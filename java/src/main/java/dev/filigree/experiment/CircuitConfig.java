@@ -69,6 +69,32 @@ public record CircuitConfig(
       kFactors = List.copyOf(kFactors);
     }
 
+    Fast withMasks(PruneConfig other) {
+      return new Fast(
+          other,
+          kFactors,
+          margin,
+          attributionPairs,
+          candidateFactor,
+          selectionPairs,
+          rankingPairs,
+          exactParts,
+          edges);
+    }
+
+    Fast withMargin(double other) {
+      return new Fast(
+          masks,
+          kFactors,
+          other,
+          attributionPairs,
+          candidateFactor,
+          selectionPairs,
+          rankingPairs,
+          exactParts,
+          edges);
+    }
+
     FastPruneConfig config(PruneOptions options, List<Double> targets) {
       return new FastPruneConfig(
           masks,
@@ -113,12 +139,17 @@ public record CircuitConfig(
   }
 
   CircuitConfig withMethod(PruneMethod method) {
-    return with(method, seed, fast.masks(), published);
+    return with(method, seed, fast, published);
   }
 
   /** The published method with so many runs. */
   CircuitConfig withRuns(int runs) {
-    return with(method, seed, fast.masks(), new Published(runs, published.masks()));
+    return with(method, seed, fast, new Published(runs, published.masks()));
+  }
+
+  /** The fast method with another part of the target to aim at. */
+  CircuitConfig withMargin(double margin) {
+    return with(method, seed, fast.withMargin(margin), published);
   }
 
   /** Other masks, on the same examples. */
@@ -126,17 +157,16 @@ public record CircuitConfig(
     return with(
         method,
         this.seed,
-        fast.masks().withSeed(seed),
+        fast.withMasks(fast.masks().withSeed(seed)),
         new Published(published.runs(), published.masks().withSeed(seed)));
   }
 
   CircuitConfig withSeed(long seed) {
     CircuitConfig masks = withMaskSeed(seed);
-    return masks.with(method, seed, masks.fast.masks(), masks.published);
+    return masks.with(method, seed, masks.fast, masks.published);
   }
 
-  private CircuitConfig with(
-      PruneMethod method, long seed, PruneConfig fastMasks, Published published) {
+  private CircuitConfig with(PruneMethod method, long seed, Fast fast, Published published) {
     return new CircuitConfig(
         targetLoss,
         trainPairs,
@@ -147,16 +177,7 @@ public record CircuitConfig(
         method,
         options,
         tokens,
-        new Fast(
-            fastMasks,
-            fast.kFactors(),
-            fast.margin(),
-            fast.attributionPairs(),
-            fast.candidateFactor(),
-            fast.selectionPairs(),
-            fast.rankingPairs(),
-            fast.exactParts(),
-            fast.edges()),
+        fast,
         published);
   }
 }

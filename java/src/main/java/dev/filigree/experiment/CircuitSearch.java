@@ -144,24 +144,25 @@ public final class CircuitSearch implements AutoCloseable {
 
   /**
    * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
-   * evidence/<task>.json}. Without a circuit that says that the model does not do the task.
-   * Evidence that is there for this very circuit, model and examples is taken as it is; {@link
-   * RunFolder#forgetEvidence} asks anew.
+   * evidence/<task>.json}. A circuit that is not there is looked for first; the evidence of a model
+   * that does not do the task says so. Evidence that is there for this very circuit, model and
+   * examples is taken as it is; {@link RunFolder#forgetEvidence} asks anew.
    *
    * @param effort how much is asked
-   * @throws RunException when there is no circuit though the model does the task, or the circuit is
-   *     one of another model, vocabulary or set of examples
+   * @throws RunException when the circuit is one of another model, vocabulary or set of examples
    */
   public Evidence evidence(String task, Effort effort) {
     return new EvidenceRun(this).run(task(task), effort);
   }
 
   /**
-   * Follow a prompt through the circuit of a task, as {@code circuits/<task>.json} has it.
+   * Follow a prompt through the circuit of a task, as {@code circuits/<task>.json} has it; one that
+   * is not there is looked for first.
    *
    * @param prompt text that ends where the answer comes; of a long one the end counts
    * @param answers the two answers, each one token; null for those of the task's examples
-   * @throws RunException when there is no circuit, or it is one of another model or vocabulary
+   * @throws RunException when the model does not do the task, or the circuit is one of another
+   *     model or vocabulary
    * @throws IllegalArgumentException when an answer is not one token
    */
   public Trace trace(String task, String prompt, List<String> answers) {

@@ -9,6 +9,7 @@ import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.DenseLadder.Pair;
 import dev.filigree.experiment.DenseLadder.Rung;
 import dev.filigree.experiment.DenseLadder.Size;
+import dev.filigree.statistics.Bootstrap;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -66,7 +67,7 @@ public record CompareResult(
     List<String> trendTasks,
     List<String> limits,
     double seconds) {
-  private static final int FEW_TASKS = 10;
+  private static final int FEW_TASKS = 5;
 
   public CompareResult {
     tasks = List.copyOf(tasks);
@@ -324,14 +325,14 @@ public record CompareResult(
           Bootstrap.geometricMean(nodes).orElse(null),
           compared ? ladder(plan.target()).place(model.loss()) : null,
           Bootstrap.geometricMean(edgeRatios).orElse(null),
-          Bootstrap.interval(edgeRatios).orElse(null),
+          Bootstrap.geometricInterval(edgeRatios).orElse(null),
           Bootstrap.geometricMean(nodeRatios).orElse(null),
-          Bootstrap.interval(nodeRatios).orElse(null),
+          Bootstrap.geometricInterval(nodeRatios).orElse(null),
           Bootstrap.geometricMean(weightRatios).orElse(null),
-          Bootstrap.interval(weightRatios).orElse(null),
+          Bootstrap.geometricInterval(weightRatios).orElse(null),
           ratios.size(),
           Bootstrap.geometricMean(trend).orElse(null),
-          Bootstrap.interval(trend).orElse(null));
+          Bootstrap.geometricInterval(trend).orElse(null));
     }
 
     private TaskRow row(String task, CompareCellResult model) {
@@ -401,10 +402,16 @@ public record CompareResult(
       Search search = dense.search(task).orElseThrow();
       return Optional.of(
           search.outcome() == Outcome.NOT_LEARNT
-              ? name + " does not do it"
+              ? name + " does not do it" + losses(search)
               : search.at(plan.target()).isPresent()
                   ? "the circuit of " + name + " has no edge"
                   : "no circuit of " + name + " reaches the loss");
+    }
+
+    /** Why a model is said not to do a task. */
+    private static String losses(Search search) {
+      return " (%.3f on validation, %.3f on final examples)"
+          .formatted(search.modelLoss(), search.modelLossFinal());
     }
 
     private static Optional<String> missing(
@@ -415,7 +422,8 @@ public record CompareResult(
       Outcome outcome = model.search(task).map(Search::outcome).orElseThrow();
       return switch (outcome) {
         case IMPOSSIBLE -> Optional.of("the vocabulary cannot express it");
-        case NOT_LEARNT -> Optional.of("the sparse model does not do it");
+        case NOT_LEARNT ->
+            Optional.of("the sparse model does not do it" + losses(model.search(task).get()));
         case SEARCHED -> {
           if (own.isEmpty()) {
             yield Optional.of("no circuit of the sparse model reaches the loss");
@@ -504,8 +512,9 @@ public record CompareResult(
                   counted == rows.size() ? "all" : "the table says why the others do not"));
       if (counted > 0 && counted < FEW_TASKS) {
         limits.add(
-            "With fewer than %d tasks an interval from resampling is too narrow."
-                .formatted(FEW_TASKS));
+            "With fewer than %d tasks an interval from resampling is too narrow: it cannot be wider"
+                    .formatted(FEW_TASKS)
+                + " than what was found.");
       }
       againstTheBetter(middle.model(), counted).ifPresent(limits::add);
       limits.add(

@@ -8,7 +8,6 @@ import dev.filigree.CircuitMask;
 import dev.filigree.Examples;
 import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
-import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Checks.Binarised;
 import dev.filigree.circuit.Checks.Levels;
@@ -16,14 +15,13 @@ import dev.filigree.circuit.Checks.RandomInit;
 import dev.filigree.circuit.Checks.Seeds;
 import dev.filigree.circuit.Checks.Variants;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Loss;
 import dev.filigree.task.Task;
 import dev.filigree.task.Variant;
 import dev.filigree.task.Variant.LevelExamples;
 import dev.filigree.task.Variant.Member;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /** Questions that take minutes a circuit and are asked when all are: {@link Effort#FULL}. */
@@ -65,10 +63,10 @@ final class CostlyChecks {
    *
    * @param last loss of the circuit on final examples
    */
-  Seeds seeds(Loss last) {
+  Seeds seeds(Estimate last) {
     List<boolean[]> found = new ArrayList<>(List.of(mask.keep()));
     List<Seeds.Found> rows = new ArrayList<>();
-    rows.add(new Seeds.Found(search.maskSeed(), circuit.nodes().size(), 1, last.mean()));
+    rows.add(new Seeds.Found(search.maskSeed(), circuit.nodes().size(), 1, last));
     for (int i = 1; i < SEEDS; i++) {
       long seed = search.maskSeed() + i * SEED_STRIDE;
       FoundCircuit other =
@@ -81,9 +79,8 @@ final class CostlyChecks {
               seed,
               other.nodes(),
               jaccard(mask.keep(), other.keep()),
-              Arrays.stream(other.calibration().losses(model.differences(examples.last(), kept)))
-                  .average()
-                  .orElseThrow()));
+              Estimate.ofPairs(
+                  other.calibration().losses(model.differences(examples.last(), kept)))));
     }
     double sum = 0;
     int pairs = 0;
@@ -116,13 +113,14 @@ final class CostlyChecks {
       FoundCircuit found = PruneRun.find(untrained, search, others, means, session.progress());
       CircuitMask mask = found.mask(means, search.options().frozenNorms());
       Calibration fit = found.calibration();
-      TaskStats ofModel = untrained.calibrate(others.train());
+      Calibration ofModel = untrained.calibrate(others.train()).calibration();
       return RandomInit.of(
-          untrained.evaluate(others.last(), null, ofModel.scale(), ofModel.shift()).loss(),
-          Loss.of(fit.losses(untrained.differences(others.validation(), mask))),
-          Loss.of(fit.losses(untrained.differences(others.last(), mask))),
+          Estimate.ofPairs(ofModel.losses(untrained.differences(others.last()))),
+          Estimate.ofPairs(fit.losses(untrained.differences(others.validation(), mask))),
+          Estimate.ofPairs(fit.losses(untrained.differences(others.last(), mask))),
           found.nodes(),
           found.edges().size(),
+          search.targetLoss(),
           whole);
     }
   }
@@ -136,7 +134,7 @@ final class CostlyChecks {
     BinaryLevels levels = model.binarise(examples.train(), mask, calibration, BINARISATION);
     Calibration fit = model.fit(model.differences(examples.validation(), mask, levels));
     return new Binarised(
-        Loss.of(fit.losses(model.differences(examples.last(), mask, levels))),
+        Estimate.ofPairs(fit.losses(model.differences(examples.last(), mask, levels))),
         circuit.nodes().stream()
             .map(
                 node ->
@@ -180,13 +178,14 @@ final class CostlyChecks {
   }
 
   /** Probability of the right answer of one member of every pair. */
-  private static Loss rightness(float[] differences, Calibration calibration, Member member) {
-    double[] twice = new double[differences.length]; // both places of a pair hold its one value
-    for (int pair = 0; pair < differences.length / 2; pair++) {
-      double a = calibration.probability(differences[2 * pair]);
-      double b = 1 - calibration.probability(differences[2 * pair + 1]);
-      Arrays.fill(twice, 2 * pair, 2 * pair + 2, member == Member.A ? a : b);
+  private static Estimate rightness(float[] differences, Calibration calibration, Member member) {
+    double[] ofPairs = new double[differences.length / 2];
+    for (int pair = 0; pair < ofPairs.length; pair++) {
+      ofPairs[pair] =
+          member == Member.A
+              ? calibration.probability(differences[2 * pair])
+              : 1 - calibration.probability(differences[2 * pair + 1]);
     }
-    return Loss.of(twice);
+    return Estimate.of(ofPairs);
   }
 }

@@ -17,13 +17,13 @@ import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Node;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
+import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Answers;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
 import dev.filigree.circuit.LiveNodes;
-import dev.filigree.circuit.Loss;
 import dev.filigree.json.Json;
 import dev.filigree.task.Example;
 import dev.filigree.task.Task;
@@ -51,35 +51,53 @@ final class EvidenceRun {
 
   /**
    * Check the circuit of a task and write {@code evidence/<task>.json}, or take what is there when
-   * it answers the same question.
+   * it answers the same question. A circuit that is not there is looked for first.
    */
   Evidence run(Task task, Effort effort) {
-    Circuit circuit = session.folder().readCircuit(task.name()).orElse(null);
-    CircuitConfig search = circuit == null ? session.config().prune() : searchOf(circuit);
+    Optional<Circuit> circuit = session.folder().readCircuit(task.name());
+    return circuit.isPresent()
+        ? withCircuit(task, circuit.get(), effort)
+        : withoutCircuit(task, effort);
+  }
+
+  private Evidence withCircuit(Task task, Circuit circuit, Effort effort) {
+    CircuitConfig search = searchOf(circuit);
     try (TaskExamples examples = session.examples(task, search)) {
       Source source = session.source(examples);
-      Evidence evidence;
-      if (circuit == null) {
-        evidence = withoutCircuit(task, source, examples);
-      } else {
-        requireSame(circuit, source);
-        requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
-        Optional<Evidence> recorded =
-            session
-                .folder()
-                .evidenceAbout(circuit)
-                .filter(there -> effort == Effort.QUICK || there.checks().seeds() != null);
-        if (recorded.isPresent()) {
-          session.phase("taking the evidence of %s that is there", circuit);
-          return recorded.get();
-        }
-        evidence = check(task, circuit, search, source, examples, circuit.calibration(), effort);
+      requireSame(circuit, source);
+      requireSame(circuit, "another model", circuit.source().modelHash(), source.modelHash());
+      Optional<Evidence> recorded =
+          session
+              .folder()
+              .evidenceAbout(circuit)
+              .filter(there -> effort == Effort.QUICK || there.checks().isFull());
+      if (recorded.isPresent()) {
+        session.phase("taking the evidence of %s that is there", circuit);
+        return recorded.get();
       }
-      evidence.write(session.folder().evidence(task.name()));
-      return evidence;
+      return written(check(task, circuit, search, source, examples, circuit.calibration(), effort));
+    }
+  }
+
+  private Evidence withoutCircuit(Task task, Effort effort) {
+    try (TaskExamples examples = session.examples(task, session.config().prune())) {
+      TaskStats fit = model.calibrate(examples.train());
+      Gate gate = gate(examples, fit.calibration(), model.differences(examples.last()));
+      if (!gate.passed()) {
+        Scores whole = session.whole(examples, fit);
+        return written(Evidence.gateFailed(task.name(), session.source(examples), whole, gate));
+      }
+    }
+    return withCircuit(task, session.prune(task.name()), effort);
+  }
+
+  private Evidence written(Evidence evidence) {
+    try {
+      evidence.write(session.folder().evidence(evidence.task()));
     } catch (IOException e) {
       throw new RunException("cannot write the evidence: " + e.getMessage(), e);
     }
+    return evidence;
   }
 
   /**
@@ -119,21 +137,10 @@ final class EvidenceRun {
     }
   }
 
-  private Evidence withoutCircuit(Task task, Source source, TaskExamples examples) {
-    TaskStats fit = model.calibrate(examples.train());
-    Scores whole = session.whole(examples, fit);
-    Gate gate = gate(examples, fit.calibration(), model.differences(examples.last()));
-    if (gate.passed()) {
-      throw new RunException(
-          "there is no circuit of %s yet; ./filigree prune --task %s finds it"
-              .formatted(task.name(), task.name()));
-    }
-    return Evidence.gateFailed(task.name(), source, whole, gate);
-  }
-
   private Gate gate(TaskExamples examples, Calibration fit, float[] ofLast) {
     return Gate.of(
-        Loss.of(fit.losses(model.differences(examples.validation()))), Loss.of(fit.losses(ofLast)));
+        Estimate.ofPairs(fit.losses(model.differences(examples.validation()))),
+        Estimate.ofPairs(fit.losses(ofLast)));
   }
 
   private void requireSame(Circuit circuit, Source now) {
@@ -197,8 +204,9 @@ final class EvidenceRun {
     Scores whole = session.whole(examples, fit);
     float[] ofModel = model.differences(examples.last());
     float[] ofCircuit = model.differences(examples.last(), mask);
-    Loss validation = Loss.of(calibration.losses(model.differences(examples.validation(), mask)));
-    Loss last = Loss.of(calibration.losses(ofCircuit));
+    Estimate validation =
+        Estimate.ofPairs(calibration.losses(model.differences(examples.validation(), mask)));
+    Estimate last = Estimate.ofPairs(calibration.losses(ofCircuit));
     List<Difference> differences =
         IntStream.range(0, ofModel.length)
             .mapToObj(

@@ -236,8 +236,8 @@ public final class Experiment {
   }
 
   /**
-   * Check the circuits of several tasks, each in the checkpoint it was found in; a task without a
-   * circuit is looked at in the last one. Evidence that is there is taken as it is, see {@link
+   * Check the circuits of several tasks, each in the checkpoint it was found in; that of a task
+   * without one is looked for in the last one. Evidence that is there is taken as it is, see {@link
    * CircuitSearch#evidence}.
    *
    * @param tasks none for all that have a circuit
@@ -266,11 +266,7 @@ public final class Experiment {
     Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
     for (String task : tasks) {
       try {
-        OptionalLong step =
-            folder
-                .readCircuit(task(task).name())
-                .map(circuit -> OptionalLong.of(circuit.source().step()))
-                .orElse(OptionalLong.empty());
+        OptionalLong step = stepOf(task);
         byStep.computeIfAbsent(step, _ -> new ArrayList<>()).add(task);
       } catch (RunException | TaskException e) {
         failed.accept(task, e);
@@ -303,29 +299,23 @@ public final class Experiment {
   }
 
   /**
-   * Follow a prompt through the circuit of a task, in the checkpoint it was found in, see {@link
-   * CircuitSearch#trace}.
+   * Follow a prompt through the circuit of a task, in the checkpoint it was found in; without one
+   * in the last one. See {@link CircuitSearch#trace}.
    */
   public Trace trace(
       Engine engine, String task, String prompt, List<String> answers, Progress progress) {
-    Circuit circuit =
-        folder
-            .readCircuit(task(task).name())
-            .orElseThrow(
-                () ->
-                    new RunException(
-                        "there is no circuit of %s in %s; ./filigree prune --task %s finds it"
-                            .formatted(task, folder.path(), task)));
     try (CircuitSearch search =
-        CircuitSearch.open(
-            engine,
-            folder,
-            folder.config(),
-            own,
-            OptionalLong.of(circuit.source().step()),
-            progress)) {
+        CircuitSearch.open(engine, folder, folder.config(), own, stepOf(task), progress)) {
       return search.trace(task, prompt, answers);
     }
+  }
+
+  /** Step of the checkpoint that the circuit of a task was found in; empty without one. */
+  private OptionalLong stepOf(String task) {
+    return folder
+        .readCircuit(task(task).name())
+        .map(circuit -> OptionalLong.of(circuit.source().step()))
+        .orElse(OptionalLong.empty());
   }
 
   /** Version of the module; on a class path, where there are no modules, none is known. */

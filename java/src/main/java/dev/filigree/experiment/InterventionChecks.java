@@ -7,6 +7,7 @@ import dev.filigree.Edge;
 import dev.filigree.Examples;
 import dev.filigree.Model;
 import dev.filigree.circuit.Checks.Ablations;
+import dev.filigree.circuit.Checks.Draws;
 import dev.filigree.circuit.Checks.Interchange;
 import dev.filigree.circuit.Checks.Necessary;
 import dev.filigree.circuit.Checks.NodeDelta;
@@ -14,8 +15,8 @@ import dev.filigree.circuit.Checks.Relaxation;
 import dev.filigree.circuit.Checks.Resample;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Node;
+import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Loss;
 import dev.filigree.task.Example;
 import dev.filigree.task.ExampleSet;
 import java.util.ArrayList;
@@ -71,29 +72,26 @@ final class InterventionChecks {
     // The model is scored as the draws are: few examples cost it as much calibration as them.
     CircuitMask everything = mask.everything();
     return Necessary.of(
-        Loss.of(lossesOf(mask.inverted(), examples.validation(), examples.last())),
-        lossesWithout(i -> !inside[i], size, DRAWS, random),
-        lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random),
-        slices.all().stream()
-            .mapToDouble(slice -> meanLoss(everything, slice))
-            .average()
-            .orElseThrow());
+        Estimate.ofPairs(lossesOf(mask.inverted(), examples.validation(), examples.last())),
+        Draws.of(lossesWithout(i -> !inside[i], size, DRAWS, random)),
+        Draws.of(lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random)),
+        Draws.of(slices.all().stream().map(slice -> lossesOf(everything, slice)).toList()).loss());
   }
 
   /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
-  private List<Double> lossesWithout(
+  private List<double[]> lossesWithout(
       IntPredicate eligible, int size, int draws, RandomGenerator random) {
     int[] from = IntStream.range(0, mask.keep().length).filter(eligible).toArray();
-    List<Double> losses = new ArrayList<>();
+    List<double[]> losses = new ArrayList<>();
     for (int draw = 0; draw < draws && size <= from.length; draw++) {
       boolean[] ablated = draw(from, size, mask.keep().length, random);
-      losses.add(meanLoss(mask.withNodes(ablated).inverted(), slices.of(draw)));
+      losses.add(lossesOf(mask.withNodes(ablated).inverted(), slices.of(draw)));
     }
     return losses;
   }
 
-  private double meanLoss(CircuitMask mask, Slices.Slice slice) {
-    return mean(lossesOf(mask, slice.validation(), slice.last()));
+  private double[] lossesOf(CircuitMask mask, Slices.Slice slice) {
+    return lossesOf(mask, slice.validation(), slice.last());
   }
 
   /** Final losses of what is left of the model, calibrated anew on the validation examples. */
@@ -133,7 +131,7 @@ final class InterventionChecks {
       draws.add(mean(losses));
       Arrays.setAll(total, i -> total[i] + losses[i] / RESAMPLES);
     }
-    return Resample.of(Loss.of(total), draws, whole);
+    return Resample.of(Estimate.ofPairs(total), draws, whole);
   }
 
   /** For every sequence one of another pair that is no shorter, or else one of the longest. */
@@ -195,7 +193,7 @@ final class InterventionChecks {
         flipped(ofModel, swapped),
         Math.toIntExact(rightOnes(ofModel).count()),
         right == 0 ? null : Double.valueOf(followed / right),
-        Loss.of(fit.losses(againstOther)));
+        Estimate.ofPairs(fit.losses(againstOther)));
   }
 
   /** Differences when what the mask does not keep comes from the other member of the pair. */
@@ -226,7 +224,7 @@ final class InterventionChecks {
     Predicate<Edge> inCircuit = mask.joins();
     int drawn = 0;
     for (double share : RELAXED_SHARES) {
-      List<Double> losses = new ArrayList<>();
+      List<double[]> losses = new ArrayList<>();
       for (int draw = 0; draw < RELAXATIONS; draw++) {
         int size = (int) Math.round(share * outside.length);
         boolean[] keep = draw(outside, size, inside.length, random);
@@ -241,13 +239,12 @@ final class InterventionChecks {
                         !inside[edge.source()] || !inside[edge.target()] || inCircuit.test(edge))
                 .toList();
         losses.add(
-            meanLoss(
+            lossesOf(
                 mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()),
                 slices.of(drawn++)));
       }
-      steps.add(
-          new Relaxation.Step(
-              share, losses, losses.stream().mapToDouble(x -> x).average().orElseThrow()));
+      Draws all = Draws.of(losses);
+      steps.add(new Relaxation.Step(share, all.loss(), all.draws()));
     }
     return Relaxation.of(steps, whole);
   }
@@ -264,8 +261,8 @@ final class InterventionChecks {
     ExampleSet last = examples.lastSet();
     ExampleSet few = last.part(0, Math.min(ABLATION_PAIRS, last.pairs()));
     try (Examples sample = model.examples(few)) {
-      double ofCircuit = mean(calibration.losses(model.differences(sample, mask)));
-      double ofModel = mean(fit.losses(model.differences(sample)));
+      double[] ofCircuit = calibration.losses(model.differences(sample, mask));
+      double[] ofModel = fit.losses(model.differences(sample));
       List<NodeDelta> inside = new ArrayList<>();
       if (nodes.length > 0) {
         float[][] without = model.ablations(sample, mask, nodes);
@@ -274,8 +271,8 @@ final class InterventionChecks {
           inside.add(
               new NodeDelta(
                   nodes[i],
-                  mean(calibration.losses(without[i])) - ofCircuit,
-                  mean(fit.losses(modelWithout[i])) - ofModel));
+                  rise(calibration.losses(without[i]), ofCircuit),
+                  rise(fit.losses(modelWithout[i]), ofModel)));
         }
       }
       List<NodeDelta> others = null;
@@ -286,13 +283,19 @@ final class InterventionChecks {
         if (rest.length > 0) {
           float[][] without = model.ablations(sample, everything, rest);
           for (int i = 0; i < rest.length; i++) {
-            others.add(new NodeDelta(rest[i], null, mean(fit.losses(without[i])) - ofModel));
+            others.add(new NodeDelta(rest[i], null, rise(fit.losses(without[i]), ofModel)));
           }
         }
-        others.sort(Comparator.comparing(delta -> -delta.model()));
+        others.sort(Comparator.comparing(delta -> -delta.model().mean()));
         others = others.subList(0, Math.min(OTHERS, others.size()));
       }
       return new Ablations(2 * few.pairs(), inside, others);
     }
+  }
+
+  private static Estimate rise(double[] without, double[] with) {
+    double[] differences = new double[with.length];
+    Arrays.setAll(differences, i -> without[i] - with[i]);
+    return Estimate.ofPairs(differences);
   }
 }

@@ -5,6 +5,7 @@ import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
 import dev.filigree.Examples;
 import dev.filigree.Model;
+import dev.filigree.ModelInfo.Site;
 import dev.filigree.TokenMask;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Edge;
@@ -13,6 +14,7 @@ import dev.filigree.circuit.Trace;
 import dev.filigree.circuit.Trace.Activity;
 import dev.filigree.circuit.Trace.Answer;
 import dev.filigree.circuit.Trace.Answers;
+import dev.filigree.circuit.Trace.Channel;
 import dev.filigree.circuit.Trace.Head;
 import dev.filigree.circuit.Trace.Look;
 import dev.filigree.circuit.Trace.Move;
@@ -32,6 +34,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
@@ -54,10 +57,7 @@ final class TraceRun {
 
   Trace run(Task task, String prompt, List<String> answers) {
     Circuit circuit =
-        session
-            .folder()
-            .readCircuit(task.name())
-            .orElseThrow(() -> new RunException("there is no circuit of " + task.name()));
+        session.folder().readCircuit(task.name()).orElseGet(() -> session.prune(task.name()));
     CircuitConfig search = new EvidenceRun(session).searchOf(circuit);
     try (TaskExamples examples = session.examples(task, search)) {
       String hash = session.source(examples).modelHash();
@@ -168,7 +168,7 @@ final class TraceRun {
             activities,
             heads(example, activities, values),
             edges(example, values, calibration, ofCircuit),
-            readout(values));
+            readout(example, values));
       }
     }
 
@@ -361,29 +361,97 @@ final class TraceRun {
       return seen;
     }
 
-    private List<Readout> readout(float[][] values) {
+    private Readout readout(Examples example, float[][] values) {
       int d = session.config().model().dModel();
-      float[] head = model.readTensor("lm_head.weight");
-      float[] gain = model.readTensor("transformer.ln_f.weight");
-      Map<Integer, Double> written = new TreeMap<>();
+      int last = tokens.length - 1;
+      double[] written = new double[d]; // by the circuit, less the means
+      double[] means = new double[d]; // of all nodes that write
+      double[] embedded = new double[d];
+      float[] wte = model.readTensor("transformer.wte.weight");
+      float[] wpe = model.readTensor("transformer.wpe.weight");
+      for (int c = 0; c < d; c++) {
+        embedded[c] = (double) embedded(wte, tokens[last], c) + wpe[last * d + c];
+      }
+      for (Site site : writingSites()) {
+        for (int c = 0; c < d; c++) {
+          means[c] += mask.means()[site.offset() + c];
+        }
+      }
+      Set<Integer> channels = new TreeSet<>();
       for (int i = 0; i < nodes.size(); i++) {
         Node node = nodes.get(i);
         if (node.kind().endsWith("_out")) {
-          written.merge(
-              node.channel(), (double) values[i][tokens.length - 1] - node.mean(), Double::sum);
+          written[node.channel()] += values[i][last] - mask.means()[node.index()];
+          channels.add(node.channel());
         }
       }
-      List<Readout> parts = new ArrayList<>();
-      written.forEach(
-          (channel, value) -> {
-            double weight =
-                gain[channel] * (head[targets[0] * d + channel] - head[targets[1] * d + channel]);
-            if (weight != 0) {
-              parts.add(new Readout(channel, value, weight, value * weight));
-            }
-          });
-      parts.sort(Comparator.comparing(part -> -Math.abs(part.push())));
-      return parts;
+      double scale =
+          mask.frozenNorms()
+              ? inverseRms(residualOfModel(example, embedded))
+              : inverseRms(
+                  IntStream.range(0, d)
+                      .mapToDouble(c -> embedded[c] + means[c] + written[c])
+                      .toArray());
+      double[] weights = answerWeights(d);
+      List<Channel> parts =
+          channels.stream()
+              .filter(c -> weights[c] != 0)
+              .map(c -> new Channel(c, written[c], weights[c], written[c] * weights[c] * scale))
+              .sorted(Comparator.comparing(part -> -Math.abs(part.push())))
+              .toList();
+      return new Readout(
+          model.differences(example, mask)[0],
+          scale,
+          parts,
+          scale * product(embedded, weights),
+          scale * product(means, weights),
+          between(model.readTensor("final_logits_bias"), 0),
+          session.config().model().enableBigramTable()
+              ? between(
+                  model.readTensor("bigram_table"),
+                  tokens[last] * session.config().model().vocabSize())
+              : 0);
+    }
+
+    private List<Site> writingSites() {
+      return model.info().sites().stream().filter(site -> site.kind().endsWith("_out")).toList();
+    }
+
+    /** Unembedding of the first answer less that of the second, with the gain of the last norm. */
+    private double[] answerWeights(int d) {
+      float[] head = model.readTensor("lm_head.weight");
+      float[] gain = model.readTensor("transformer.ln_f.weight");
+      double[] weights = new double[d];
+      Arrays.setAll(
+          weights, c -> (double) gain[c] * (head[targets[0] * d + c] - head[targets[1] * d + c]));
+      return weights;
+    }
+
+    /** The residual stream of the whole model where the answer is read. */
+    private double[] residualOfModel(Examples example, double[] embedded) {
+      double[] residual = embedded.clone();
+      for (Site site : writingSites()) {
+        int[] indices = IntStream.range(site.offset(), site.offset() + site.width()).toArray();
+        float[][][] values = model.activations(example, mask.everything(), indices);
+        for (int c = 0; c < residual.length; c++) {
+          residual[c] += values[c][0][tokens.length - 1];
+        }
+      }
+      return residual;
+    }
+
+    private double between(float[] values, int from) {
+      return (double) values[from + targets[0]] - values[from + targets[1]];
+    }
+
+    private static double product(double[] a, double[] b) {
+      return IntStream.range(0, a.length).mapToDouble(i -> a[i] * b[i]).sum();
+    }
+
+    /** One over the root mean square, as the norms of a model have it (method 1.2). */
+    private static double inverseRms(double[] x) {
+      double squares = Arrays.stream(x).map(value -> value * value).average().orElseThrow();
+      return 1 / Math.sqrt(squares + Math.ulp(1.0f));
     }
   }
 }

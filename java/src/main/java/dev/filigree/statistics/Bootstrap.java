@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.filigree.experiment;
+package dev.filigree.statistics;
 
 import java.util.Arrays;
 import java.util.List;
@@ -9,59 +9,72 @@ import org.apache.commons.statistics.distribution.NormalDistribution;
 import org.apache.commons.statistics.distribution.TDistribution;
 
 /**
- * Geometric means, and how far they can be trusted. Ratios and sizes of circuits spread over
- * decades, so they are averaged by their logarithms.
+ * How far a mean can be trusted, from resamples with replacement. The same values give the same
+ * interval.
+ *
+ * <p>Intervals are expanded percentile intervals: resamples of few values differ by less than
+ * samples would, so the percentiles lie further out than those of the level (T. Hesterberg, What
+ * teachers should know about the bootstrap, 2015, section 3.3); of five values the plain ones would
+ * hold the mean 83 times in 100. No interval is wider than the values, which of four values is 87
+ * times in 100.
  */
-final class Bootstrap {
+public final class Bootstrap {
   /** How often an interval is to hold the true mean. */
-  static final double LEVEL = 0.95;
+  public static final double LEVEL = 0.95;
 
   private static final int DRAWS = 10_000;
   private static final long SEED = 1;
 
   private Bootstrap() {}
 
+  /** Ends of an interval. */
+  public record Interval(double low, double high) {}
+
   /**
-   * Return the geometric mean; empty without values.
+   * Return the interval of the mean.
+   *
+   * @param values at least two
+   * @param draws resamples
+   */
+  public static Interval interval(double[] values, int draws) {
+    int n = values.length;
+    SplittableRandom random = new SplittableRandom(SEED);
+    double[] means = new double[draws];
+    for (int draw = 0; draw < draws; draw++) {
+      double sum = 0;
+      for (int i = 0; i < n; i++) {
+        sum += values[random.nextInt(n)];
+      }
+      means[draw] = sum / n;
+    }
+    Arrays.sort(means);
+    double tail = tail(n);
+    return new Interval(quantile(means, tail), quantile(means, 1 - tail));
+  }
+
+  /**
+   * Return the geometric mean; empty without values. Ratios and sizes of circuits spread over
+   * decades, so they are averaged by their logarithms.
    *
    * @param values above 0
    */
-  static Optional<Double> geometricMean(List<Double> values) {
+  public static Optional<Double> geometricMean(List<Double> values) {
     return values.isEmpty()
         ? Optional.empty()
         : Optional.of(Math.exp(values.stream().mapToDouble(Math::log).average().orElseThrow()));
   }
 
   /**
-   * Return the two ends of the expanded percentile interval of the geometric mean, from resamples
-   * with replacement; empty with fewer than two values. The same values give the same interval.
-   *
-   * <p>Resamples of few values differ by less than samples would, so the percentiles lie further
-   * out than those of the level (T. Hesterberg, What teachers should know about the bootstrap,
-   * 2015, section 3.3); of five values the plain ones would hold the mean 83 times in 100. No
-   * interval is wider than the values, which of four values is 87 times in 100.
+   * Return the two ends of the interval of the geometric mean; empty with fewer than two values.
    *
    * @param values above 0
    */
-  static Optional<List<Double>> interval(List<Double> values) {
-    int n = values.size();
-    if (n < 2) {
+  public static Optional<List<Double>> geometricInterval(List<Double> values) {
+    if (values.size() < 2) {
       return Optional.empty();
     }
-    double[] logs = values.stream().mapToDouble(Math::log).toArray();
-    SplittableRandom random = new SplittableRandom(SEED);
-    double[] means = new double[DRAWS];
-    for (int draw = 0; draw < DRAWS; draw++) {
-      double sum = 0;
-      for (int i = 0; i < n; i++) {
-        sum += logs[random.nextInt(n)];
-      }
-      means[draw] = sum / n;
-    }
-    Arrays.sort(means);
-    double tail = tail(n);
-    return Optional.of(
-        List.of(Math.exp(quantile(means, tail)), Math.exp(quantile(means, 1 - tail))));
+    Interval logs = interval(values.stream().mapToDouble(Math::log).toArray(), DRAWS);
+    return Optional.of(List.of(Math.exp(logs.low()), Math.exp(logs.high())));
   }
 
   /** Share of the resampled means of n values that lies beyond either end of an interval. */

@@ -3,15 +3,18 @@ package dev.filigree.circuit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.Calibration;
 import dev.filigree.PruneOptions;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Draws;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Final;
 import dev.filigree.circuit.Checks.Gate;
 import dev.filigree.circuit.Checks.Interchange;
 import dev.filigree.circuit.Checks.Necessary;
+import dev.filigree.circuit.Checks.Seeds;
 import dev.filigree.circuit.Checks.Sufficient;
 import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Losses;
@@ -38,6 +41,18 @@ class DriftTest {
             "model_loss", "loss_validation", "loss_final", "correlation", "flipped", "edges")
         .contains("check:gate", "check:necessary")
         .doesNotContain("check:seeds");
+  }
+
+  @Test
+  void checkThatWasRecordedAndIsNotRunIsSaidToBeMissing() {
+    Item missing =
+        drift(withSeeds(BEFORE), BEFORE, 0).items().stream()
+            .filter(item -> item.name().equals("check:seeds"))
+            .findFirst()
+            .orElseThrow();
+    assertThat(missing.notRun()).isTrue();
+    assertThat(missing.drifted()).isFalse();
+    assertThat(missing.message()).isEqualTo("seeds: not run, recorded: passed");
   }
 
   @Test
@@ -84,8 +99,11 @@ class DriftTest {
 
   @Test
   void jsonNamesTheItems() {
-    assertThat(Json.tree(drift(BEFORE, BEFORE, 0)).at("/items/0/name").asText())
-        .isEqualTo("model_loss");
+    JsonNode items = Json.tree(drift(BEFORE, BEFORE, 0)).get("items");
+    assertThat(items.at("/0/name").asText()).isEqualTo("model_loss");
+    assertThat(items.at("/0/recorded").asDouble()).isEqualTo(0.02);
+    assertThat(items.at("/5/now").asInt()).isEqualTo(4);
+    assertThat(items.at("/6/now").asText()).isEqualTo("passed");
   }
 
   private static List<String> names(Drift drift) {
@@ -136,6 +154,26 @@ class DriftTest {
     return new Source("tiny", 2000, "aa", "bb", new SplitHashes("c", "d", "e"));
   }
 
+  private static Evidence withSeeds(Evidence evidence) {
+    Checks c = evidence.checks();
+    Checks checks =
+        new Checks(
+            c.gate(),
+            c.last(),
+            c.sufficient(),
+            c.necessary(),
+            c.resample(),
+            c.interchange(),
+            c.faithful(),
+            c.relaxation(),
+            c.ablations(),
+            new Seeds(List.of(), 0.6, 0.5, true),
+            c.randomInit(),
+            c.binarised(),
+            c.variants());
+    return Evidence.of(circuit(), evidence.source(), evidence.model(), checks, List.of());
+  }
+
   private static Evidence evidence(double model, double loss, double without, double flipped) {
     Scores scores = new Scores(stats(model), stats(model));
     return Evidence.of(
@@ -146,7 +184,7 @@ class DriftTest {
             Gate.of(loss(model), loss(model)),
             Final.of(loss(loss), scores),
             Sufficient.of(0.1, loss(loss), loss(loss), scores),
-            Necessary.of(loss(without), List.of(model), List.of(), model),
+            Necessary.of(loss(without), new Draws(loss(model), List.of(model)), null, loss(model)),
             null,
             Interchange.of(flipped, 9, 0.0, loss(0.1)),
             Faithful.of(
@@ -166,7 +204,7 @@ class DriftTest {
     return new TaskStats(100, 256, loss, loss, 1, 0.98, 1.3, 0.1);
   }
 
-  private static Loss loss(double mean) {
-    return new Loss(mean, mean, mean);
+  private static Estimate loss(double mean) {
+    return new Estimate(mean, mean, mean);
   }
 }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Ablations;
 import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Draws;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Final;
 import dev.filigree.circuit.Checks.Gate;
@@ -29,6 +30,7 @@ import dev.filigree.circuit.Evidence.Scores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -102,17 +104,17 @@ class EvidenceTest {
 
   @Test
   void necessaryCircuitIsMissedAndRandomNodesAreNot() {
-    assertThat(Necessary.of(loss(0.5), List.of(0.02, 0.11), List.of(), 0.02).passed()).isTrue();
-    assertThat(Necessary.of(loss(0.49), List.of(0.02), List.of(), 0.02).passed()).isFalse();
-    assertThat(Necessary.of(loss(0.7), List.of(0.02, 0.2), List.of(), 0.02).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.5), draws(0.02, 0.11), null, loss(0.02)).passed()).isTrue();
+    assertThat(Necessary.of(loss(0.49), draws(0.02), null, loss(0.02)).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.7), draws(0.02, 0.2), null, loss(0.02)).passed()).isFalse();
     // Nodes whose absence helps are no neutral comparison either.
-    assertThat(Necessary.of(loss(0.7), List.of(0.02), List.of(), 0.12).passed()).isFalse();
+    assertThat(Necessary.of(loss(0.7), draws(0.02), null, loss(0.12)).passed()).isFalse();
   }
 
   @Test
   void withoutNodesToCompareWithNothingIsNecessary() {
-    Necessary alone = Necessary.of(loss(0.7), List.of(), List.of(), 0.02);
-    assertThat(alone.randomMean()).isNull();
+    Necessary alone = Necessary.of(loss(0.7), null, null, loss(0.02));
+    assertThat(alone.random()).isNull();
     assertThat(alone.passed()).isFalse();
   }
 
@@ -147,7 +149,7 @@ class EvidenceTest {
         .contains(
             "0.090 [0.072, 0.108] on validation (asked for: 0.10) and 0.120 on final examples")
         .contains("necessary   NO")
-        .contains("without as many others it is 0.030, the mean of 2 draws up to 0.035,")
+        .contains("without as many others it is 0.030 [0.024, 0.036], over 2 draws up to 0.035,")
         .contains("faithful    yes")
         .contains("correlate by 0.99")
         .contains("turns 93.0% of 250 right answers")
@@ -157,7 +159,7 @@ class EvidenceTest {
   @Test
   void filesThatDoNotHangTogetherAreRefused() throws IOException {
     String text = evidence().toJson();
-    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 3", "\"format\" : 1")))
+    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 4", "\"format\" : 1")))
         .hasMessageContaining("format 1")
         .hasMessageContaining("filigree evidence");
     assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"necessary\" : {", "\"need\" : {")))
@@ -176,19 +178,19 @@ class EvidenceTest {
   @Test
   void gradeIsTheHighestOfWhichEveryCheckPassed() {
     Scores model = scores(0.01, 0.02);
-    Necessary needed = Necessary.of(loss(0.6), List.of(0.025), List.of(), 0.02);
+    Necessary needed = Necessary.of(loss(0.6), draws(0.025), null, loss(0.02));
     Seeds agreeing = new Seeds(List.of(), 0.6, 0.5, true);
-    RandomInit nothing = RandomInit.of(0.69, loss(0.6), loss(0.7), 9, 9, model);
+    RandomInit nothing = RandomInit.of(loss(0.69), loss(0.6), loss(0.7), 9, 9, 0.1, model);
     assertThat(Grade.of(checks(0.12, needed, 0.2, agreeing, nothing))).isEqualTo(Grade.A);
     // Not run is not passed.
     assertThat(Grade.of(checks(0.12, needed, 0.2, null, nothing))).isEqualTo(Grade.B);
     assertThat(Grade.of(checks(0.12, needed, 0.3, agreeing, nothing))).isEqualTo(Grade.C);
-    Necessary not = Necessary.of(loss(0.4), List.of(0.025), List.of(), 0.02);
+    Necessary not = Necessary.of(loss(0.4), draws(0.025), null, loss(0.02));
     // What a lower grade needs cannot be made up for.
     assertThat(Grade.of(checks(0.12, not, 0.2, agreeing, nothing))).isEqualTo(Grade.D);
     assertThat(Grade.of(checks(0.16, needed, 0.2, agreeing, nothing))).isEqualTo(Grade.F);
     // A search that finds as much in an untrained model is worth nothing.
-    RandomInit much = RandomInit.of(0.69, loss(0.1), loss(0.1), 9, 9, model);
+    RandomInit much = RandomInit.of(loss(0.69), loss(0.1), loss(0.1), 9, 9, 0.1, model);
     assertThat(Grade.of(checks(0.12, needed, 0.2, agreeing, much))).isEqualTo(Grade.B);
   }
 
@@ -220,19 +222,45 @@ class EvidenceTest {
     Variants.Level far = new Variants.Level("many", 50, 9, loss(0.2), loss(0.5));
     assertThat(Variants.Outcome.of("v", "d", "a", List.of(near, near)).confirmed()).isTrue();
     assertThat(Variants.Outcome.of("v", "d", "a", List.of(near, far)).confirmed()).isFalse();
-    assertThat(Variants.of(List.of()).passed()).isTrue();
+    assertThat(Variants.of(List.of(near, far).stream().map(EvidenceTest::alone).toList()).passed())
+        .isFalse();
+    assertThat(Variants.of(List.of()).passed()).isNull();
   }
 
   @Test
   void intervalHoldsTheMeanAndComesFromPairs() {
     double[] values = IntStream.range(0, 200).mapToDouble(i -> i / 2 % 10).toArray();
-    Loss loss = Loss.of(values);
+    Estimate loss = Estimate.ofPairs(values);
     assertThat(loss.mean()).isCloseTo(4.5, within(1e-12));
     // 100 pairs of standard deviation 2.87: the mean has one of 0.287.
     assertThat(loss.low()).isCloseTo(4.5 - 1.96 * 0.287, within(0.1));
     assertThat(loss.high()).isCloseTo(4.5 + 1.96 * 0.287, within(0.1));
-    assertThat(Loss.of(values)).isEqualTo(loss);
-    assertThat(Loss.of(new double[] {1, 3})).isEqualTo(new Loss(2, 2, 2));
+    assertThat(Estimate.ofPairs(values)).isEqualTo(loss);
+    assertThat(Estimate.ofPairs(new double[] {1, 3})).isEqualTo(new Estimate(2, 2, 2));
+  }
+
+  @Test
+  void drawsArePooled() {
+    Draws draws = Draws.of(List.of(new double[] {1, 3}, new double[] {2, 4, 6, 8}));
+    assertThat(draws.draws()).containsExactly(2.0, 5.0);
+    assertThat(draws.loss().mean()).isEqualTo(4); // of the pairs 2, 3 and 7
+    assertThat(Draws.of(List.of())).isNull();
+  }
+
+  @Test
+  void whatDoesNotApplyStandsInTheWayOfNoGrade() {
+    Scores model = scores(0.01, 0.02);
+    Checks full =
+        checks(
+            0.12,
+            Necessary.of(loss(0.6), draws(0.025), null, loss(0.02)),
+            0.2,
+            new Seeds(List.of(), 0.6, 0.5, true),
+            RandomInit.of(loss(0.69), loss(0.6), loss(0.7), 9, 9, 0.1, model));
+    assertThat(full.verdict("variants")).isEqualTo(Grade.Verdict.NOT_APPLICABLE);
+    assertThat(full.isFull()).isTrue();
+    assertThat(full.randomInit().reached()).isFalse();
+    assertThat(Grade.of(full)).isEqualTo(Grade.A);
   }
 
   private static Evidence evidence() {
@@ -253,7 +281,7 @@ class EvidenceTest {
         model,
         checks(
             0.12,
-            Necessary.of(loss(0.3), List.of(0.025, 0.035), List.of(0.03), 0.02),
+            Necessary.of(loss(0.3), draws(0.025, 0.035), draws(0.03), loss(0.02)),
             0.2,
             null,
             null),
@@ -280,8 +308,8 @@ class EvidenceTest {
         Resample.of(loss(resampled), List.of(resampled), model),
         Interchange.of(0.93, 250, 0.02, loss(0.2)),
         Faithful.of(points(2, 1.5, -2, -1.5, 1, 1, -1, -0.5)),
-        Relaxation.of(List.of(new Relaxation.Step(0.5, List.of(0.1), 0.1)), model),
-        new Ablations(32, List.of(new NodeDelta(7, 0.4, 0.02)), null),
+        Relaxation.of(List.of(new Relaxation.Step(0.5, loss(0.1), List.of(0.1))), model),
+        new Ablations(32, List.of(new NodeDelta(7, loss(0.4), loss(0.02))), null),
         seeds,
         randomInit,
         null,
@@ -296,8 +324,18 @@ class EvidenceTest {
     return Gate.of(loss(validation), loss(last));
   }
 
-  private static Loss loss(double mean) {
-    return new Loss(mean, 0.8 * mean, 1.2 * mean);
+  private static Variants.Outcome alone(Variants.Level level) {
+    return Variants.Outcome.of("v", "d", "a", List.of(level));
+  }
+
+  private static Draws draws(Double... means) {
+    return new Draws(
+        loss(Arrays.stream(means).mapToDouble(mean -> mean).average().orElseThrow()),
+        List.of(means));
+  }
+
+  private static Estimate loss(double mean) {
+    return new Estimate(mean, 0.8 * mean, 1.2 * mean);
   }
 
   private static Scores scores(double validation, double last) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.filigree.circuit.Trace.Activity;
 import dev.filigree.circuit.Trace.Answer;
 import dev.filigree.circuit.Trace.Answers;
+import dev.filigree.circuit.Trace.Channel;
 import dev.filigree.circuit.Trace.Head;
 import dev.filigree.circuit.Trace.Look;
 import dev.filigree.circuit.Trace.Move;
@@ -41,7 +42,7 @@ class TraceTest {
                   0.125,
                   List.of(new Move(2, 1.25, 1, 1.125)))),
           List.of(new Passage(1, 2, 0.5f, 1, 1.2, 0.75)),
-          List.of(new Readout(26, -1, 2, -2)));
+          new Readout(-1.1, 0.5, List.of(new Channel(26, -1, 2, -1)), 0.25, -0.5, 0.125, 0.025));
 
   @Test
   void storyGoesFromTheTokensToTheAnswer() {
@@ -58,7 +59,10 @@ class TraceTest {
                 + " elsewhere 0.03")
         .contains("it brings +1.250 through value 35 of head 2, most of it (+1.125) from 1 `(\"`")
         .contains("neuron 9 stays at its mean +0.500")
-        .contains("channel 26: the circuit wrote -1.000, times +2.000: +2.000 for `\")\\n`")
+        .contains("in logits before calibration -1.100, which is")
+        .contains("  -1.000  channel 26: the circuit wrote -1.000, times +2.000 over the norm")
+        .contains("  +0.250  the token 2 `\\n` itself, and its place")
+        .contains("  +0.025  the table of pairs of tokens")
         .containsPattern("0\\.attn_in 83 +\\+4\\.000 +\\+3\\.000")
         .containsPattern(
             "0\\.attn_in 83 -> 0\\.attn_v 35 of head 2 +\\+0\\.750; passes \\+1\\.200 at 1");

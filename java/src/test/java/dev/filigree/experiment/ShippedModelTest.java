@@ -5,8 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.filigree.Engine;
+import dev.filigree.Model;
+import dev.filigree.TaskStats;
+import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
+import dev.filigree.circuit.Drift;
+import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence;
+import dev.filigree.circuit.LiveNodes;
 import dev.filigree.circuit.Trace;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
@@ -68,6 +74,7 @@ class ShippedModelTest {
   void saysHowItWasMade() {
     assertThat(shipped.folder().manifest().path("git").asText()).matches("[0-9a-f]{40}");
     assertThat(shipped.folder().manifest().path("preset").asText()).isEqualTo("small");
+    assertThat(shipped.folder().config()).isEqualTo(Presets.SMALL.config());
     assertThat(shipped.folder().result()).isPresent();
   }
 
@@ -104,6 +111,96 @@ class ShippedModelTest {
   }
 
   @Test
+  void everyCircuitComesToItsRecordedLossAgain() {
+    try (CircuitSearch search = shipped.circuits(engine, Progress.SILENT)) {
+      for (Evidence evidence : recorded) {
+        Circuit circuit = shipped.folder().readCircuit(evidence.task()).orElseThrow();
+        CircuitConfig how = new EvidenceRun(search).searchOf(circuit);
+        try (TaskExamples examples = search.examples(search.task(evidence.task()), how)) {
+          float[] differences =
+              search.model().differences(examples.last(), search.mask(circuit, how));
+          assertThat(Estimate.ofPairs(circuit.calibration().losses(differences)).mean())
+              .as(evidence.task())
+              .isCloseTo(evidence.lossFinal(), within(ROUNDING));
+        }
+      }
+    }
+  }
+
+  @Test
+  void circuitForetellsVariantsAndDoesWithTwoValues() {
+    String task = "bracket_counting";
+    try (CircuitSearch search = shipped.circuits(engine, Progress.SILENT)) {
+      Circuit circuit = shipped.folder().readCircuit(task).orElseThrow();
+      CircuitConfig how = new EvidenceRun(search).searchOf(circuit);
+      try (TaskExamples examples = search.examples(search.task(task), how)) {
+        TaskStats fit = search.model().calibrate(examples.train());
+        CostlyChecks costly =
+            new CostlyChecks(
+                search,
+                new Subject(
+                    search.task(task),
+                    circuit,
+                    how,
+                    examples,
+                    search.mask(circuit, how),
+                    circuit.calibration(),
+                    fit.calibration(),
+                    search.whole(examples, fit),
+                    LiveNodes.of(search.model(), search.means(how))));
+        Checks.Variants variants = costly.variants();
+        assertThat(variants.variants()).hasSize(search.task(task).variants().size()).isNotEmpty();
+        assertThat(variants.passed()).isNotNull();
+        // The first level is the ordinary prompt, which both answer rightly.
+        assertThat(variants.variants())
+            .allSatisfy(
+                variant -> {
+                  assertThat(variant.levels().getFirst().circuit().mean()).isGreaterThan(0.8);
+                  assertThat(variant.levels().getFirst().model().mean()).isGreaterThan(0.8);
+                });
+        Checks.Binarised binarised = costly.binarised();
+        assertThat(binarised.levels())
+            .extracting(Checks.Levels::node)
+            .containsExactlyElementsOf(circuit.nodes().stream().map(Circuit.Node::index).toList());
+        assertThat(binarised.loss().mean()).isLessThan(0.693);
+      }
+    }
+  }
+
+  @Test
+  void checkSeesThatAnEdgeOfTheCircuitIsGone(@TempDir Path folder) throws IOException {
+    Path circuits = shipped.folder().circuit(TASK);
+    Circuit circuit = Circuit.read(circuits);
+    // What the first layer's attention writes, which this circuit is made of.
+    Checkpoints.Checkpoint own = shipped.folder().checkpoints().last();
+    Path damaged =
+        new Checkpoints(folder)
+            .write(
+                own.step(),
+                to -> {
+                  try (Model model =
+                      engine.loadModel(own.path(), shipped.folder().config().init().execution())) {
+                    String tensor = "transformer.h.0.attn.c_proj.weight";
+                    model.writeTensor(tensor, new float[model.readTensor(tensor).length]);
+                    model.save(to);
+                  }
+                })
+            .path();
+    assertThat(circuit.nodes()).anyMatch(node -> node.layer() == 0);
+    Drift drift = check(circuits, damaged);
+    assertThat(drift.drifted()).isTrue();
+    assertThat(drift.beyond()).extracting(Drift.Item::name).contains("edges", "loss_final");
+    assertThat(check(circuits, own.path()).beyond()).isEmpty();
+  }
+
+  private static Drift check(Path circuit, Path checkpoint) {
+    CheckRun run = CheckRun.of(shipped.folder().path(), checkpoint.toString());
+    try (CheckRun.Session session = run.open(engine, List.of(), Progress.SILENT)) {
+      return session.check(circuit, Effort.QUICK, Drift.LOSS_TOLERANCE);
+    }
+  }
+
+  @Test
   void predictsTextAsItsRecordSays() {
     EvalRun.Result result = shipped.evaluate(engine, OptionalLong.empty());
     assertThat(result.loss())
@@ -117,6 +214,19 @@ class ShippedModelTest {
     assertThat(trace.nodes()).isNotEmpty();
     assertThat(trace.edges()).isNotEmpty();
     assertThat(trace.edges()).anyMatch(edge -> Math.abs(edge.circuitDelta()) > 0.1);
+  }
+
+  @Test
+  void partsOfTheReadoutAddUpToTheLogits() {
+    Trace.Readout readout = shipped.trace(engine, TASK, "print('abc").readout();
+    assertThat(readout.channels()).isNotEmpty();
+    assertThat(
+            readout.channels().stream().mapToDouble(Trace.Channel::push).sum()
+                + readout.embedding()
+                + readout.means()
+                + readout.bias()
+                + readout.bigram())
+        .isCloseTo(readout.difference(), within(1e-4 * (1 + Math.abs(readout.difference()))));
   }
 
   @Test

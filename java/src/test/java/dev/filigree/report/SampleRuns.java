@@ -9,6 +9,7 @@ import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Checks.Ablations;
 import dev.filigree.circuit.Checks.Binarised;
 import dev.filigree.circuit.Checks.Difference;
+import dev.filigree.circuit.Checks.Draws;
 import dev.filigree.circuit.Checks.Faithful;
 import dev.filigree.circuit.Checks.Final;
 import dev.filigree.circuit.Checks.Gate;
@@ -30,12 +31,12 @@ import dev.filigree.circuit.Circuit.Pair;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Circuit.SplitHashes;
 import dev.filigree.circuit.Circuit.TokenWeight;
+import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Answers;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.circuit.Loss;
 import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Comparison.Pretraining;
 import dev.filigree.experiment.Comparison.Side;
@@ -258,8 +259,8 @@ final class SampleRuns {
     return weights;
   }
 
-  private static Loss loss(double mean) {
-    return new Loss(mean, 0.8 * mean, 1.3 * mean);
+  private static Estimate loss(double mean) {
+    return new Estimate(mean, 0.8 * mean, 1.3 * mean);
   }
 
   private static Scores scores(double validation, double last) {
@@ -287,28 +288,36 @@ final class SampleRuns {
             Gate.of(loss(0.005), loss(0.042)),
             Final.of(loss(0.116), whole),
             Sufficient.of(0.1, loss(0.087), loss(0.116), whole),
-            Necessary.of(loss(0.69), List.of(0.05, 0.08, 0.3), List.of(0.09), 0.042),
+            Necessary.of(
+                loss(0.69),
+                new Draws(loss(0.143), List.of(0.05, 0.08, 0.3)),
+                new Draws(loss(0.09), List.of(0.09)),
+                loss(0.042)),
             Resample.of(loss(0.31), List.of(0.3, 0.32), whole),
             Interchange.of(0.93, 250, 0.02, loss(0.2)),
             Faithful.of(differences),
             Relaxation.of(
                 List.of(
-                    new Relaxation.Step(0.25, List.of(0.1, 0.12), 0.11),
-                    new Relaxation.Step(0.75, List.of(0.05, 0.07), 0.06)),
+                    new Relaxation.Step(0.25, loss(0.11), List.of(0.1, 0.12)),
+                    new Relaxation.Step(0.75, loss(0.06), List.of(0.05, 0.07))),
                 whole),
             new Ablations(
                 32,
-                List.of(new NodeDelta(1000, 0.4, 0.02), new NodeDelta(1064, 0.1, -0.001)),
-                List.of(new NodeDelta(5, null, 0.3))),
+                List.of(
+                    new NodeDelta(1000, loss(0.4), loss(0.02)),
+                    new NodeDelta(1064, loss(0.1), loss(-0.001))),
+                List.of(new NodeDelta(5, null, loss(0.3)))),
             task.startsWith("single")
                 ? new Seeds(
-                    List.of(new Seeds.Found(1, nodes, 1, 0.116), new Seeds.Found(2, 30, 0.6, 0.1)),
+                    List.of(
+                        new Seeds.Found(1, nodes, 1, loss(0.116)),
+                        new Seeds.Found(2, 30, 0.6, loss(0.1))),
                     0.6,
                     0.5,
                     true)
                 : null,
             task.startsWith("single")
-                ? RandomInit.of(0.69, loss(0.6), loss(0.7), 900, 4000, whole)
+                ? RandomInit.of(loss(0.69), loss(0.6), loss(0.7), 900, 4000, 0.1, whole)
                 : null,
             task.startsWith("single") ? new Binarised(loss(0.3), List.of()) : null,
             task.startsWith("single")

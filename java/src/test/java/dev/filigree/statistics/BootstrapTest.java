@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.filigree.experiment;
+package dev.filigree.statistics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -24,17 +24,17 @@ class BootstrapTest {
 
   @Test
   void equalValuesLeaveNothingToDoubt() {
-    List<Double> interval = Bootstrap.interval(List.of(5.0, 5.0, 5.0)).orElseThrow();
+    List<Double> interval = Bootstrap.geometricInterval(List.of(5.0, 5.0, 5.0)).orElseThrow();
     assertThat(interval.getFirst()).isCloseTo(5, within(1e-12));
     assertThat(interval.getLast()).isCloseTo(5, within(1e-12));
-    assertThat(Bootstrap.interval(List.of(5.0))).isEmpty();
-    assertThat(Bootstrap.interval(List.of())).isEmpty();
+    assertThat(Bootstrap.geometricInterval(List.of(5.0))).isEmpty();
+    assertThat(Bootstrap.geometricInterval(List.of())).isEmpty();
   }
 
   @Test
   void twoValuesResampleToTheirEndsAndTheirMean() {
     // A quarter of the resamples is {1, 1} and a quarter {100, 100}: far more than a tail.
-    List<Double> interval = Bootstrap.interval(List.of(1.0, 100.0)).orElseThrow();
+    List<Double> interval = Bootstrap.geometricInterval(List.of(1.0, 100.0)).orElseThrow();
     assertThat(interval.getFirst()).isCloseTo(1, within(1e-9));
     assertThat(interval.getLast()).isCloseTo(100, within(1e-9));
   }
@@ -42,14 +42,15 @@ class BootstrapTest {
   @Test
   void theSameValuesGiveTheSameInterval() {
     List<Double> values = List.of(3.0, 17.0, 8.0, 30.0, 12.0, 9.5);
-    assertThat(Bootstrap.interval(values)).isEqualTo(Bootstrap.interval(values));
+    assertThat(Bootstrap.geometricInterval(values)).isEqualTo(Bootstrap.geometricInterval(values));
   }
 
   @Test
   void scalingTheValuesScalesTheInterval() {
     List<Double> values = List.of(3.0, 17.0, 8.0, 30.0, 12.0, 9.5);
-    List<Double> once = Bootstrap.interval(values).orElseThrow();
-    List<Double> ten = Bootstrap.interval(values.stream().map(v -> 10 * v).toList()).orElseThrow();
+    List<Double> once = Bootstrap.geometricInterval(values).orElseThrow();
+    List<Double> ten =
+        Bootstrap.geometricInterval(values.stream().map(v -> 10 * v).toList()).orElseThrow();
     assertThat(ten.getFirst() / once.getFirst()).isCloseTo(10, within(1e-9));
     assertThat(ten.getLast() / once.getLast()).isCloseTo(10, within(1e-9));
   }
@@ -59,13 +60,14 @@ class BootstrapTest {
     double five = Math.exp(5);
     // Of resamples of five values 0.03% have one of them five times, 0.7% four times or more, 5.8%
     // three times or more; 0.1% are cut off either end.
-    assertThat(Bootstrap.interval(List.of(1.0, 1.0, 1.0, 1.0, five)).orElseThrow().getLast())
+    assertThat(
+            Bootstrap.geometricInterval(List.of(1.0, 1.0, 1.0, 1.0, five)).orElseThrow().getLast())
         .isCloseTo(Math.exp(4), within(1e-9));
     // Of ten values 1.3% have one of them four times or more and 0.15% five times; 0.9% are cut
     // off.
     List<Double> ten = new ArrayList<>(Collections.nCopies(9, 1.0));
     ten.add(five);
-    assertThat(Bootstrap.interval(ten).orElseThrow().getLast())
+    assertThat(Bootstrap.geometricInterval(ten).orElseThrow().getLast())
         .isCloseTo(Math.exp(2), within(1e-9));
   }
 
@@ -81,7 +83,7 @@ class BootstrapTest {
       for (int i = 0; i < n; i++) {
         values.add(Math.exp(Math.log(16) + 0.8 * random.nextGaussian()));
       }
-      List<Double> interval = Bootstrap.interval(values).orElseThrow();
+      List<Double> interval = Bootstrap.geometricInterval(values).orElseThrow();
       held += interval.getFirst() <= 16 && 16 <= interval.getLast() ? 1 : 0;
     }
     assertThat(held / (double) trials).isBetween(0.90, 0.98);
