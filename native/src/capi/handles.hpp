@@ -141,18 +141,28 @@ template <typename Handle, typename Object>
     return Registry<Handle>::instance().add(std::move(object));
 }
 
-/// A model for the length of a call, whose tensors take their memory from those that the call has let go.
+/// A model for the length of a call, whose tensors take their memory from those that this call and earlier ones of the
+/// thread have let go.
 class Occupied {
 public:
     /// @throws FG_INVALID_STATE when another thread holds it.
     explicit Occupied(Model& model) : lock_(model.in_use(), std::try_to_lock) {
         FG_EXPECTS(lock_.owns_lock(), FG_INVALID_STATE, "the model is in use by another thread");
     }
+    Occupied(const Occupied&) = delete;  // ends once
+    Occupied& operator=(const Occupied&) = delete;
+    ~Occupied() { memory().trim(kKept); }
 
 private:
+    static constexpr std::size_t kKept = std::size_t{256} << 20;  // bytes, from one call to the next
+
+    static MemoryCache& memory() {
+        thread_local MemoryCache cache;
+        return cache;
+    }
+
     std::unique_lock<std::mutex> lock_;
-    MemoryCache memory_;
-    MemoryCache::Scope scope_{memory_};
+    MemoryCache::Scope scope_{memory()};
 };
 
 /// A buffer of JSON text.

@@ -5,6 +5,7 @@
 #include <c10/core/impl/alloc_cpu.h>
 
 #include <bit>
+#include <iterator>
 #include <limits>
 #include <new>
 
@@ -88,9 +89,14 @@ namespace {
 
 }  // namespace
 
-MemoryCache::~MemoryCache() {
-    for (const auto& [size, block] : free_) {
-        c10::free_cpu(block);
+MemoryCache::~MemoryCache() { trim(0); }
+
+void MemoryCache::trim(std::size_t most) {
+    for (auto bytes = free_bytes(); bytes > most;) {
+        const auto largest = std::prev(free_.end());
+        bytes -= largest->first;
+        c10::free_cpu(largest->second);
+        free_.erase(largest);
     }
 }
 

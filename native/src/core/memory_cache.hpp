@@ -23,6 +23,8 @@ public:
 
     /// Bytes of the blocks that no tensor has.
     [[nodiscard]] std::size_t free_bytes() const;
+    /// Let go of such blocks, the largest first, until they are at most so many bytes.
+    void trim(std::size_t most);
 
     /// While it lives, large tensors on the CPU that this thread makes take their memory from the cache, and those that
     /// it lets go leave theirs there. Scopes nest; the innermost counts. A cache is in the scope of one thread at a

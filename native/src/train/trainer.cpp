@@ -482,6 +482,7 @@ at::Tensor Trainer::next_batch() const {
 
 Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) {
     const bool on_device = backend() == ops::Backend::kCuda;
+    const MemoryCache::Scope memory(memory_);  // of every tensor that ends here
     Progress progress;
     std::int64_t done = 0;
     at::Tensor tokens;
@@ -489,7 +490,6 @@ Progress Trainer::run(std::int64_t n, const std::function<at::Tensor()>& batch) 
     const auto start = std::chrono::steady_clock::now();
     const auto computed_before = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
     const Profile::Scope scope(profile_);
-    const MemoryCache::Scope memory(memory_);
     for (; done < n && !finished(); ++done) {
         model_->check_cancelled();
         tokens = batch();

@@ -586,6 +586,23 @@ TEST_F(Status, CancelBeforehandStopsTheNextCallOnly) {
     EXPECT_EQ(fg_model_loss(model_, tokens_.data(), tokens_.size(), 4, 0, &eval), FG_OK);
 }
 
+TEST_F(Status, CallAfterCallTakesNoMemoryFromTheSystem) {
+    const auto pages_taken = [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return usage.ru_minflt;
+    };
+    const std::vector<std::uint16_t> text(std::size_t{1} << 16, 3);
+    const auto evaluate = [&] {
+        auto eval = sized<fg_eval_stats>();
+        ASSERT_OK(fg_model_loss(model_, text.data(), text.size(), text.size() / TEST_BLOCK, 0, &eval));
+    };
+    for (int i = 0; i < 3; ++i) evaluate();
+    const auto before = pages_taken();
+    for (int i = 0; i < 10; ++i) evaluate();
+    EXPECT_LE(pages_taken() - before, 100) << "the logits of one call alone have 4,096 pages";
+}
+
 TEST_F(Status, DifferentModelsRunInParallel) {
     fg_model* other = nullptr;
     ASSERT_OK(fg_model_create(TEST_MODEL, TEST_INIT, "cpu", &other));

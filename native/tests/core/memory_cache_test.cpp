@@ -55,6 +55,23 @@ TEST(MemoryCache, OfTheInnermostScopeCounts) {
     EXPECT_GT(outer.free_bytes(), 0);
 }
 
+TEST(MemoryCache, TrimsTheLargestFirst) {
+    MemoryCache cache;
+    const MemoryCache::Scope scope(cache);
+    {
+        const auto small = at::empty({kLarge}, at::kFloat);
+        const auto large = at::empty({8 * kLarge}, at::kFloat);
+    }
+    const auto all = cache.free_bytes();
+    cache.trim(all);
+    EXPECT_EQ(cache.free_bytes(), all);
+    cache.trim(all - 1);
+    EXPECT_GE(cache.free_bytes(), 4 * kLarge);
+    EXPECT_LT(cache.free_bytes(), 8 * 4 * kLarge);
+    cache.trim(0);
+    EXPECT_EQ(cache.free_bytes(), 0);
+}
+
 TEST(MemoryCache, TensorsOutliveItAndEndAnywhere) {
     at::Tensor kept;
     at::Tensor moved;
