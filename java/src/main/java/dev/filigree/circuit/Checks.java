@@ -105,7 +105,7 @@ public record Checks(
   }
 
   /** Whether the costly ones were run too. */
-  public boolean isFull() {
+  public boolean withCostly() {
     return seeds != null;
   }
 

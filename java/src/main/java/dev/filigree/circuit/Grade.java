@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.circuit;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -49,11 +50,15 @@ public enum Grade {
 
   /** What a check said. */
   public enum Verdict {
+    @JsonProperty("passed")
     PASSED,
+    @JsonProperty("failed")
     FAILED,
     /** It asks nothing of this task, and so stands in the way of no grade. */
+    @JsonProperty("not_applicable")
     NOT_APPLICABLE,
     /** It was not run, or there is no circuit to run it on. */
+    @JsonProperty("not_run")
     NOT_RUN
   }
 }

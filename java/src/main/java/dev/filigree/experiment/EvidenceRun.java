@@ -70,7 +70,7 @@ final class EvidenceRun {
           session
               .folder()
               .evidenceAbout(circuit)
-              .filter(there -> effort == Effort.QUICK || there.checks().isFull());
+              .filter(there -> effort == Effort.QUICK || there.checks().withCostly());
       if (recorded.isPresent()) {
         session.phase("taking the evidence of %s that is there", circuit);
         return recorded.get();

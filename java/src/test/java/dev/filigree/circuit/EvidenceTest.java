@@ -258,7 +258,7 @@ class EvidenceTest {
             new Seeds(List.of(), 0.6, 0.5, true),
             RandomInit.of(loss(0.69), loss(0.6), loss(0.7), 9, 9, 0.1, model));
     assertThat(full.verdict("variants")).isEqualTo(Grade.Verdict.NOT_APPLICABLE);
-    assertThat(full.isFull()).isTrue();
+    assertThat(full.withCostly()).isTrue();
     assertThat(full.randomInit().reached()).isFalse();
     assertThat(Grade.of(full)).isEqualTo(Grade.A);
   }

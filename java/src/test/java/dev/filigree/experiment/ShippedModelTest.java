@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -189,7 +190,15 @@ class ShippedModelTest {
     assertThat(circuit.nodes()).anyMatch(node -> node.layer() == 0);
     Drift drift = check(circuits, damaged);
     assertThat(drift.drifted()).isTrue();
-    assertThat(drift.beyond()).extracting(Drift.Item::name).contains("edges", "loss_final");
+    assertThat(drift.beyond())
+        .extracting(Drift.Item::name)
+        .contains("loss_final", "check:sufficient", "check:interchange");
+    assertThat(drift.items())
+        .filteredOn(item -> item.name().equals("edges"))
+        .singleElement()
+        .asInstanceOf(InstanceOfAssertFactories.type(Drift.Change.class))
+        .satisfies(
+            edges -> assertThat(edges.now().intValue()).isLessThan(edges.recorded().intValue()));
     assertThat(check(circuits, own.path()).beyond()).isEmpty();
   }
 
