@@ -9,6 +9,7 @@ import dev.filigree.experiment.CheckRun;
 import dev.filigree.experiment.Effort;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.RunException;
+import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
 import dev.filigree.task.TaskException;
 import java.io.PrintWriter;
@@ -38,7 +39,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  filigree check runs/tiny/circuits/for_while.json --checkpoint 5500",
       "  filigree check runs/tiny/circuits/*.json --checkpoint runs/next/checkpoints/00006000",
-      "  filigree check runs/tiny/circuits/*.json --checkpoint runs/next --junit-xml check.xml"
+      "  filigree check runs/tiny/circuits/*.json --checkpoint runs/next --junit-xml check.xml",
+      "  filigree check --model shipped --checkpoint runs/next"
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
@@ -54,9 +56,11 @@ final class CheckCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "CIRCUIT",
-      arity = "1..*",
-      description = "Files of circuits, all of one run: RUN/circuits/TASK.json.")
-  private List<Path> circuits;
+      arity = "0..*",
+      description =
+          "Files of circuits, all of one run: RUN/circuits/TASK.json. Default: all circuits of the"
+              + " run or model.")
+  private List<Path> circuits = List.of();
 
   @Option(
       names = "--checkpoint",
@@ -93,13 +97,21 @@ final class CheckCommand implements Callable<Integer> {
     if (!(tolerance >= 0)) {
       throw new IllegalArgumentException("--tolerance is at least 0, not " + tolerance);
     }
-    Path run = options.run == null ? CheckRun.runOf(circuits.getFirst()) : options.run;
-    CheckRun check = CheckRun.of(run, checkpoint);
+    Experiment experiment =
+        options.isNamed() || circuits.isEmpty()
+            ? options.experiment()
+            : Experiment.open(CheckRun.runOf(circuits.getFirst()));
+    RunFolder folder = experiment.folder();
+    List<Path> files =
+        circuits.isEmpty()
+            ? folder.someCircuits().stream().map(folder::circuit).toList()
+            : circuits;
+    CheckRun check = CheckRun.of(folder.path(), checkpoint);
     List<JunitXml.Suite> suites = new ArrayList<>();
-    try (Engine engine = options.engine(Experiment.open(run));
+    try (Engine engine = options.engine(experiment);
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json);
         CheckRun.Session session = check.open(engine, ownTasks.read(check.folder()), progress)) {
-      for (Path circuit : circuits) {
+      for (Path circuit : files) {
         suites.add(check(session, circuit, progress));
       }
     }

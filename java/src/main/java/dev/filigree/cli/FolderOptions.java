@@ -30,6 +30,11 @@ class FolderOptions {
       description = "Print exactly one JSON value on standard output instead of text.")
   boolean json;
 
+  /** Whether a run or a packed model was named. */
+  final boolean isNamed() {
+    return run != null || model != null;
+  }
+
   /** Folder of a run that is to be made. */
   final Path newRun(String name) {
     if (model != null) {
@@ -51,8 +56,6 @@ class FolderOptions {
 
   /** Open the run that is meant, one of this name below runs/ when none is named. */
   final Experiment experiment(String name) {
-    return model == null && run == null
-        ? Experiment.open(RunFolder.RUNS.resolve(name))
-        : experiment();
+    return isNamed() ? experiment() : Experiment.open(RunFolder.RUNS.resolve(name));
   }
 }

@@ -188,6 +188,21 @@ public final class RunFolder {
     return tasksIn(circuit("any").getParent());
   }
 
+  /**
+   * The same where there has to be one.
+   *
+   * @throws RunException when there is none
+   */
+  public List<String> someCircuits() {
+    List<String> circuits = circuits();
+    if (circuits.isEmpty()) {
+      throw new RunException(
+          "there is no circuit in %s yet; ./filigree prune --task NAME finds one"
+              .formatted(path()));
+    }
+    return circuits;
+  }
+
   /** List the tasks that have evidence, in alphabetical order. */
   public List<String> evidence() {
     return tasksIn(evidence("any").getParent());

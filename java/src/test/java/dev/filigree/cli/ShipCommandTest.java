@@ -135,6 +135,11 @@ class ShipCommandTest {
     String model = "--model=" + archive;
     assertThat(execute("tokenize", model, "x = 1").code()).isZero();
     assertThat(execute("generate", model, "--prompt=def f(", "--tokens=3").code()).isZero();
+    Outcome checked = execute("check", model, "--checkpoint=12");
+    assertThat(checked.code()).as(checked.err()).isZero();
+    assertThat(checked.json().path("circuits")).hasSize(1);
+    Outcome traced = execute("trace", model, "--task=single_double_quote", "--prompt=x = 'a");
+    assertThat(traced.code()).as(traced.err()).isZero();
     assertThat(
             execute("prune", model, "--task=single_double_quote", "--set=prune.target_loss=1")
                 .code())
