@@ -11,7 +11,8 @@
 namespace filigree::ops {
 
 /// Mark the k largest entries of every line along `dim`; equal values go to the lower index.
-/// @param scores fp32 of any shape, at least 0, contiguous; a NaN counts as the largest. @param k in [0, size of dim]. @return bool, same shape, exactly k per line.
+/// @param scores fp32 of any shape, at least 0, contiguous; a NaN counts as the largest. @param k in [0, size of dim].
+/// @return bool, same shape, exactly k per line.
 [[nodiscard]] at::Tensor keep_largest(const at::Tensor& scores, std::int64_t k, std::int64_t dim);
 
 /// Zero all but k entries of `weight` in place, those of largest magnitude, equal ones to the lower flat index.

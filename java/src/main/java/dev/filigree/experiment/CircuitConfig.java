@@ -69,24 +69,11 @@ public record CircuitConfig(
       kFactors = List.copyOf(kFactors);
     }
 
-    Fast withMasks(PruneConfig other) {
-      return new Fast(
-          other,
-          kFactors,
-          margin,
-          attributionPairs,
-          candidateFactor,
-          selectionPairs,
-          rankingPairs,
-          exactParts,
-          edges);
-    }
-
-    Fast withMargin(double other) {
+    Fast with(PruneConfig masks, double margin) {
       return new Fast(
           masks,
           kFactors,
-          other,
+          margin,
           attributionPairs,
           candidateFactor,
           selectionPairs,
@@ -149,7 +136,7 @@ public record CircuitConfig(
 
   /** The fast method with another part of the target to aim at. */
   CircuitConfig withMargin(double margin) {
-    return with(method, seed, fast.withMargin(margin), published);
+    return with(method, seed, fast.with(fast.masks(), margin), published);
   }
 
   /** Other masks, on the same examples. */
@@ -157,7 +144,7 @@ public record CircuitConfig(
     return with(
         method,
         this.seed,
-        fast.withMasks(fast.masks().withSeed(seed)),
+        fast.with(fast.masks().withSeed(seed), fast.margin()),
         new Published(published.runs(), published.masks().withSeed(seed)));
   }
 

@@ -448,7 +448,7 @@ final class TraceRun {
       return IntStream.range(0, a.length).mapToDouble(i -> a[i] * b[i]).sum();
     }
 
-    /** One over the root mean square, as the norms of a model have it (method 1.2). */
+    /** One over the root mean square, as the norms of a model have it (method 1.7). */
     private static double inverseRms(double[] x) {
       double squares = Arrays.stream(x).map(value -> value * value).average().orElseThrow();
       return 1 / Math.sqrt(squares + Math.ulp(1.0f));
