@@ -3,9 +3,9 @@ package dev.filigree.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
-import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Presets;
 import dev.filigree.experiment.Quickstart;
+import dev.filigree.experiment.QuickstartResult;
 import dev.filigree.experiment.RunConfig;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -80,29 +80,29 @@ final class QuickstartCommand implements Callable<Integer> {
     Presets from = Presets.named(preset);
     RunConfig config =
         from.config().withAll(settings.stream().map(RunConfig.Setting::parse).toList());
-    Optional<Comparison> comparison;
+    Optional<QuickstartResult> result;
     try (Engine engine = options.engine(null);
         ConsoleProgress progress = new ConsoleProgress(spec.commandLine().getErr(), options.json)) {
       Quickstart quickstart = new Quickstart(engine, folder, config, from, tasks, progress);
       try (StopOnSignal _ = new StopOnSignal(quickstart::stop, spec.commandLine().getErr())) {
-        comparison = quickstart.run();
+        result = quickstart.run();
       }
     }
     PrintWriter out = spec.commandLine().getOut();
-    if (comparison.isEmpty()) {
+    if (result.isEmpty()) {
       spec.commandLine().getErr().println("filigree: stopped; the same command goes on");
       return ExitCodes.INTERRUPTED;
     }
     Path page = folder.resolve(Report.FILE);
     Report.of(folder).write(page);
     if (options.json) {
-      ObjectNode json = (ObjectNode) Json.tree(comparison.get());
+      ObjectNode json = (ObjectNode) Json.tree(result.get());
       json.put("report", page.toString());
       out.println(json);
     } else {
       out.print(
-          ComparisonTable.of(
-              comparison.get(),
+          QuickstartTable.of(
+              result.get(),
               Quickstart.MODELS.stream().map(folder::resolve).map(RunFolder::open).toList()));
       out.printf("The page: %s%n", page);
       out.flush();

@@ -5,9 +5,9 @@ import dev.filigree.Engine;
 import dev.filigree.EngineException;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.data.AtomicFile;
-import dev.filigree.experiment.Comparison.Pretraining;
-import dev.filigree.experiment.Comparison.Side;
-import dev.filigree.experiment.Comparison.TaskRow;
+import dev.filigree.experiment.QuickstartResult.Pretraining;
+import dev.filigree.experiment.QuickstartResult.Side;
+import dev.filigree.experiment.QuickstartResult.TaskRow;
 import dev.filigree.experiment.StopRequest.Stopped;
 import dev.filigree.json.Json;
 import dev.filigree.task.TaskException;
@@ -24,13 +24,13 @@ import java.util.OptionalLong;
  * From nothing to circuits: trains a sparse model, then a dense one to the same held-out loss,
  * prunes both for every task with the same effort, and checks the circuits.
  *
- * <p>The folder gets {@code sparse/} and {@code dense/}, two ordinary runs, and {@value
- * #COMPARISON} ({@link Comparison}). What is finished is kept: started again in the same folder it
- * goes on where it was.
+ * <p>The folder gets {@code sparse/} and {@code dense/}, two ordinary runs, and {@value #FILE}
+ * ({@link QuickstartResult}). What is finished is kept: started again in the same folder it goes on
+ * where it was.
  */
 public final class Quickstart {
   /** File of the comparison in the folder. */
-  public static final String COMPARISON = "quickstart.json";
+  public static final String FILE = "quickstart.json";
 
   /** Folders of the two runs below it. */
   public static final List<String> MODELS = List.of("sparse", "dense");
@@ -91,7 +91,7 @@ public final class Quickstart {
    * @return the comparison; empty when it was asked to stop
    * @throws RunException when the folder holds something made by another configuration
    */
-  public Optional<Comparison> run() {
+  public Optional<QuickstartResult> run() {
     Elapsed elapsed = Elapsed.goingOn(folder);
     try {
       Trained first = train(open(MODELS.get(0), sparse));
@@ -179,22 +179,22 @@ public final class Quickstart {
       progress.phase(e.getMessage());
       return Side.IMPOSSIBLE;
     }
-    return Side.of(search.evidence(task, Effort.QUICK));
+    return Side.of(search.evidence(task, Effort.QUICK, false));
   }
 
-  private Comparison write(Elapsed elapsed, Pretraining losses, List<TaskRow> rows) {
+  private QuickstartResult write(Elapsed elapsed, Pretraining losses, List<TaskRow> rows) {
     if (worked) {
       elapsed.remember();
     }
     double seconds = worked ? elapsed.seconds() : elapsed.before();
-    Comparison comparison = new Comparison(seconds, losses, rows);
+    QuickstartResult result = new QuickstartResult(seconds, losses, rows);
     try {
       AtomicFile.write(
-          folder.resolve(COMPARISON),
-          (Json.tree(comparison).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
+          folder.resolve(FILE),
+          (Json.tree(result).toPrettyString() + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new RunException("cannot write the comparison: " + e.getMessage(), e);
     }
-    return comparison;
+    return result;
   }
 }

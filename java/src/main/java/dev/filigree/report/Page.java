@@ -9,8 +9,8 @@ import dev.filigree.circuit.Checks.Gate;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Grade;
-import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Experiment;
+import dev.filigree.experiment.QuickstartResult;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
@@ -48,8 +48,8 @@ record Page(
    * @param task name
    * @param description what decides the answer; null for a task that this version does not have
    * @param sides one for each run, in their order
-   * @param nodeRatio as in {@link Comparison.TaskRow}, from the evidence there is now; null without
-   *     two sides
+   * @param nodeRatio as in {@link QuickstartResult.TaskRow}, from the evidence there is now; null
+   *     without two sides
    * @param edgeRatio the same of edges
    */
   record TaskPart(
@@ -93,16 +93,16 @@ record Page(
       Grade grade) {}
 
   /** Collect what is known of runs, by their labels. */
-  static Page of(String title, Map<String, RunFolder> runs, Comparison comparison) {
+  static Page of(String title, Map<String, RunFolder> runs, QuickstartResult result) {
     List<RunView> views = new ArrayList<>();
     runs.forEach((label, run) -> views.add(RunView.of(label, run)));
     List<TaskPart> tasks = new ArrayList<>();
     boolean matched = matched(views);
-    for (String task : tasks(runs, comparison)) {
+    for (String task : tasks(runs, result)) {
       List<Side> sides = new ArrayList<>();
       runs.forEach(
-          (label, run) -> sides.add(side(label, run, task, isImpossible(comparison, task, label))));
-      Comparison.TaskRow row = row(task, sides, matched);
+          (label, run) -> sides.add(side(label, run, task, isImpossible(result, task, label))));
+      QuickstartResult.TaskRow row = row(task, sides, matched);
       tasks.add(
           new TaskPart(
               task,
@@ -115,7 +115,7 @@ record Page(
         title,
         Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
         Experiment.version(),
-        comparison == null ? null : Double.valueOf(comparison.seconds()),
+        result == null ? null : Double.valueOf(result.seconds()),
         views,
         tasks);
   }
@@ -125,33 +125,33 @@ record Page(
     return views.size() == 2
         && views.get(0).loss() != null
         && views.get(1).loss() != null
-        && new Comparison.Pretraining(views.get(0).loss(), views.get(1).loss()).matched();
+        && new QuickstartResult.Pretraining(views.get(0).loss(), views.get(1).loss()).matched();
   }
 
-  private static Comparison.TaskRow row(String task, List<Side> sides, boolean matched) {
+  private static QuickstartResult.TaskRow row(String task, List<Side> sides, boolean matched) {
     if (sides.size() != 2 || sides.stream().anyMatch(side -> side.evidence() == null)) {
       return null;
     }
-    return Comparison.TaskRow.of(
+    return QuickstartResult.TaskRow.of(
         task,
-        Comparison.Side.of(sides.get(0).evidence()),
-        Comparison.Side.of(sides.get(1).evidence()),
+        QuickstartResult.Side.of(sides.get(0).evidence()),
+        QuickstartResult.Side.of(sides.get(1).evidence()),
         matched);
   }
 
-  private static boolean isImpossible(Comparison comparison, String task, String label) {
-    return comparison != null
-        && comparison.tasks().stream()
+  private static boolean isImpossible(QuickstartResult result, String task, String label) {
+    return result != null
+        && result.tasks().stream()
             .filter(row -> row.task().equals(task))
             .map(row -> label.equals("sparse") ? row.sparse() : row.dense())
             .anyMatch(side -> side.modelLossFinal() == null);
   }
 
   /** Those of the quickstart in its order, then all others in the order of the published table. */
-  private static Set<String> tasks(Map<String, RunFolder> runs, Comparison comparison) {
+  private static Set<String> tasks(Map<String, RunFolder> runs, QuickstartResult result) {
     Set<String> names = new LinkedHashSet<>();
-    if (comparison != null) {
-      comparison.tasks().forEach(row -> names.add(row.task()));
+    if (result != null) {
+      result.tasks().forEach(row -> names.add(row.task()));
     }
     Set<String> found = new TreeSet<>();
     for (RunFolder run : runs.values()) {

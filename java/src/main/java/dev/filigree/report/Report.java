@@ -3,8 +3,8 @@ package dev.filigree.report;
 
 import dev.filigree.data.AtomicFile;
 import dev.filigree.data.DataException;
-import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Quickstart;
+import dev.filigree.experiment.QuickstartResult;
 import dev.filigree.experiment.RunException;
 import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
@@ -52,7 +52,7 @@ public final class Report {
       RunFolder run = RunFolder.open(folder);
       runs = Map.of(run.name(), run);
     }
-    return new Report(folder, Page.of(name(folder), runs, comparison(folder)));
+    return new Report(folder, Page.of(name(folder), runs, result(folder)));
   }
 
   /**
@@ -100,13 +100,13 @@ public final class Report {
     }
   }
 
-  private static Comparison comparison(Path folder) {
-    Path file = folder.resolve(Quickstart.COMPARISON);
+  private static QuickstartResult result(Path folder) {
+    Path file = folder.resolve(Quickstart.FILE);
     if (!Files.exists(file)) {
       return null;
     }
     try {
-      return Json.read(Files.readString(file), Comparison.class);
+      return Json.read(Files.readString(file), QuickstartResult.class);
     } catch (IOException | IllegalArgumentException e) {
       throw new DataException("cannot read " + file + ": " + e.getMessage(), e);
     }

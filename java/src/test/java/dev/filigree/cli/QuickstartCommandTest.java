@@ -4,8 +4,8 @@ package dev.filigree.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.filigree.experiment.Comparison;
 import dev.filigree.experiment.Quickstart;
+import dev.filigree.experiment.QuickstartResult;
 import dev.filigree.json.Json;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -75,8 +75,8 @@ class QuickstartCommandTest {
     assertThat(dense.at("/engine/plan/name").asText()).isEqualTo("fast");
     assertThat(dense.at("/engine/plan/crossover").asDouble()).isBetween(0.0, 1.0);
     assertThat(dense.at("/engine/plan/dense_crossover").asDouble()).isBetween(0.0, 1.0);
-    Comparison written =
-        Json.read(Files.readString(run.resolve(Quickstart.COMPARISON)), Comparison.class);
+    QuickstartResult written =
+        Json.read(Files.readString(run.resolve(Quickstart.FILE)), QuickstartResult.class);
     assertThat(written.tasks()).hasSize(2);
   }
 

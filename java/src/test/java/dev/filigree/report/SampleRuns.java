@@ -37,12 +37,12 @@ import dev.filigree.circuit.Evidence.Answers;
 import dev.filigree.circuit.Evidence.Probabilities;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Evidence.Scores;
-import dev.filigree.experiment.Comparison;
-import dev.filigree.experiment.Comparison.Pretraining;
-import dev.filigree.experiment.Comparison.Side;
-import dev.filigree.experiment.Comparison.TaskRow;
 import dev.filigree.experiment.Experiment;
 import dev.filigree.experiment.Presets;
+import dev.filigree.experiment.QuickstartResult;
+import dev.filigree.experiment.QuickstartResult.Pretraining;
+import dev.filigree.experiment.QuickstartResult.Side;
+import dev.filigree.experiment.QuickstartResult.TaskRow;
 import dev.filigree.experiment.RunConfig;
 import dev.filigree.json.Json;
 import java.io.IOException;
@@ -81,12 +81,12 @@ final class SampleRuns {
     samples.run(folder.resolve("sparse"), 128, 0.04, 20_000);
     samples.run(folder.resolve("dense"), 64, 1, 45_000);
     Side unknown = new Side(null, null, null, null, null, false, false, false, null);
-    Comparison comparison =
-        new Comparison(
+    QuickstartResult result =
+        new QuickstartResult(
             1312.4,
             new Pretraining(2.61, 2.6),
             TASKS.stream().map(task -> new TaskRow(task, unknown, unknown, null, null)).toList());
-    Files.writeString(folder.resolve("quickstart.json"), Json.write(comparison));
+    Files.writeString(folder.resolve("quickstart.json"), Json.write(result));
     samples.found(folder.resolve("sparse"), TASKS.get(0), 128, 31, 46);
     samples.found(folder.resolve("dense"), TASKS.get(0), 64, 150, 1000);
     samples.found(folder.resolve("sparse"), TASKS.get(1), 128, 58, 120);

@@ -13,8 +13,8 @@ import java.util.List;
  * @param pretraining held-out losses of both models
  * @param tasks one row a task
  */
-public record Comparison(double seconds, Pretraining pretraining, List<TaskRow> tasks) {
-  public Comparison {
+public record QuickstartResult(double seconds, Pretraining pretraining, List<TaskRow> tasks) {
+  public QuickstartResult {
     tasks = List.copyOf(tasks);
   }
 

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.cli;
 
-import dev.filigree.experiment.Comparison;
-import dev.filigree.experiment.Comparison.Side;
-import dev.filigree.experiment.Comparison.TaskRow;
 import dev.filigree.experiment.DataConfig.Source;
+import dev.filigree.experiment.QuickstartResult;
+import dev.filigree.experiment.QuickstartResult.Side;
+import dev.filigree.experiment.QuickstartResult.TaskRow;
 import dev.filigree.experiment.RunFolder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
 /** Writes a comparison as text, at most 100 columns wide. */
-final class ComparisonTable {
+final class QuickstartTable {
   private static final String ROW = "%-20s %-6s %7s %7s %7s %6s %7s  %s%n";
 
-  private ComparisonTable() {}
+  private QuickstartTable() {}
 
   /**
    * Write the table.
    *
    * @param models the two runs that were compared
    */
-  static String of(Comparison comparison, List<RunFolder> models) {
+  static String of(QuickstartResult result, List<RunFolder> models) {
     StringBuilder text = new StringBuilder();
     text.append("%28s %7s  %s%n".formatted("", "whole", "circuit"));
     text.append(
         ROW.formatted("task", "model", "loss", "valid.", "final", "nodes", "edges", "checks"));
-    for (TaskRow row : comparison.tasks()) {
+    for (TaskRow row : result.tasks()) {
       text.append(line(row.task(), "sparse", row.sparse()));
       text.append(line("", "dense", row.dense()));
       if (row.nodeRatio() != null) {
@@ -39,16 +39,16 @@ final class ComparisonTable {
         """
 
         Losses are two-way cross-entropies in nats per sequence; guessing is 0.693. Circuits are
-        chosen on training and validation examples, to reach %s with a margin, and judged on final
+        chosen on training and validation examples, to reach %s, and judged on final
         ones, of other templates.
 
         """
             .formatted(models.getFirst().config().prune().targetLoss()));
     models.forEach(model -> text.append(pretraining(model)));
-    if (!comparison.pretraining().matched()) {
+    if (!result.pretraining().matched()) {
       text.append("The dense model did not reach the sparse one's loss, so there are no ratios.\n");
     }
-    text.append("Took %s.%n".formatted(ConsoleProgress.time(comparison.seconds())));
+    text.append("Took %s.%n".formatted(ConsoleProgress.time(result.seconds())));
     return text.toString();
   }
 

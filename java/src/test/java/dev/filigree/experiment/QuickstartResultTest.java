@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.circuit.Grade;
-import dev.filigree.experiment.Comparison.Pretraining;
-import dev.filigree.experiment.Comparison.Side;
-import dev.filigree.experiment.Comparison.TaskRow;
+import dev.filigree.experiment.QuickstartResult.Pretraining;
+import dev.filigree.experiment.QuickstartResult.Side;
+import dev.filigree.experiment.QuickstartResult.TaskRow;
 import dev.filigree.json.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class ComparisonTest {
+class QuickstartResultTest {
   private static final Side SPARSE = new Side(0.004, 0.02, 0.03, 20, 30, true, true, true, Grade.C);
   private static final Side DENSE = new Side(0.05, 0.04, 0.06, 80, 240, true, false, true, Grade.D);
   private static final Side INSUFFICIENT =
@@ -45,10 +45,10 @@ class ComparisonTest {
 
   @Test
   void isOneObjectWithTheseKeys() {
-    Comparison comparison =
-        new Comparison(
+    QuickstartResult result =
+        new QuickstartResult(
             729, new Pretraining(2.9, 2.89), List.of(TaskRow.of("a", SPARSE, DENSE, true)));
-    JsonNode json = Json.tree(comparison);
+    JsonNode json = Json.tree(result);
     assertThat(json.fieldNames()).toIterable().containsExactly("seconds", "pretraining", "tasks");
     assertThat(json.path("pretraining").fieldNames())
         .toIterable()
@@ -70,6 +70,6 @@ class ComparisonTest {
               "holds",
               "grade");
     }
-    assertThat(Json.read(json.toString(), Comparison.class)).isEqualTo(comparison);
+    assertThat(Json.read(json.toString(), QuickstartResult.class)).isEqualTo(result);
   }
 }
