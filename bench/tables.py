@@ -303,9 +303,8 @@ def prune_tables(prune):
     yield "### Pruning\n"
     yield (
         f"Both methods on tasks that {prune['run']} does at step {prune['step']:,}, on {prune['device']}: target\n"
-        f"{prune['target']} nats on validation examples, the published method with {prune['runs']} runs; \"fast, margin\"\n"
-        "is the fast method as it is by default, which aims at less than the target. Weights are\n"
-        "all those between the nodes, which the published method counts as edges; losses are those of the whole model\n"
+        f"{prune['target']} nats on validation examples, the published method with {prune['runs']} runs.\n"
+        "Weights are all those between the nodes, which the published method counts as edges; losses are those of the whole model\n"
         "with exactly the circuit's nodes and edges.\n"
     )
 
@@ -322,16 +321,15 @@ def prune_tables(prune):
     for row in prune["tasks"]:
         rows.append([row["task"], "fast", *cells(row["fast"])])
         rows.append(["", "published", *cells(row["published"])])
-        rows.append(["", "fast, margin", *cells(row["fast_with_margin"])])
     totals = prune["totals"]
     if totals:
         count = len(prune["tasks"])
-        for method in ("fast", "published", "fast_with_margin"):
+        for method in ("fast", "published"):
             one = totals[method]
             rows.append(
                 [
                     "all: sum, geometric means" if method == "fast" else "",
-                    method.replace("_with_", ", "), f"{one['seconds']:.1f} s",
+                    method, f"{one['seconds']:.1f} s",
                     mean(one["nodes"]), mean(one["edges"]), mean(one["weights"]), "", "", f"{one['holds']} of {count}",
                 ]
             )

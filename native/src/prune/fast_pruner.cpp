@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -23,6 +22,9 @@ namespace {
 
 constexpr std::int64_t kStepsPerPiece = 10;
 constexpr int kWays = 4;  // numbers of nodes that one forward of a bisection tries
+// Edges up to which circuits of further masks are cleaned too: beyond, that takes longer than the search so far, and
+// what is one edge less in ten is seldom more.
+constexpr std::size_t kSmall = 48;
 
 std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
 
@@ -38,6 +40,10 @@ struct FastPruner::Attempt {
     std::size_t target = 0;
     std::vector<std::int64_t> order;  // nodes of the model by score
     std::int64_t count = 0;           // of them that the circuit begins with
+    double missed = 0.0;              // their loss on few examples where that is more than is aimed at, else 0
+    std::vector<std::uint8_t> nodes;  // these
+    std::size_t edges = 0;            // between them
+    bool first = false;               // for its target
     std::unique_ptr<CleanUp> clean_up;
 };
 
@@ -305,9 +311,34 @@ std::vector<double> FastPruner::losses_of_first(std::size_t task, const std::vec
     return losses;
 }
 
-std::int64_t FastPruner::fewest(std::size_t task, const std::vector<std::int64_t>& order, double loss) const {
+FastPruner::Start FastPruner::best_of(std::size_t task, const std::vector<std::int64_t>& order, Start all) const {
+    std::vector<std::int64_t> counts;
+    for (std::int64_t count = 1; count < all.count; count = std::max(count + 1, count * 4 / 3)) {
+        counts.push_back(count);
+    }
+    auto best = all;
+    for (std::size_t first = 0; first < counts.size(); first += kWays) {
+        const auto begin = counts.begin() + static_cast<std::ptrdiff_t>(first);
+        const std::vector<std::int64_t> some(
+            begin, begin + static_cast<std::ptrdiff_t>(std::min<std::size_t>(kWays, counts.size() - first)));
+        const auto losses = losses_of_first(task, order, some);
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            if (losses[i] < best.loss) {
+                best = {some[i], losses[i]};
+            }
+        }
+    }
+    return best;
+}
+
+FastPruner::Start FastPruner::fewest(std::size_t task, const std::vector<std::int64_t>& order, Start all,
+                                     double loss) const {
+    auto found = all.loss <= loss ? all : best_of(task, order, all);
+    if (found.loss > loss) {
+        return found;
+    }
     std::int64_t too_few = 0;
-    auto enough = static_cast<std::int64_t>(order.size());
+    auto& enough = found.count;
     while (enough - too_few > 1) {
         std::vector<std::int64_t> counts;
         const auto ways = std::min<std::int64_t>(kWays, enough - too_few - 1);
@@ -321,13 +352,13 @@ std::int64_t FastPruner::fewest(std::size_t task, const std::vector<std::int64_t
         const auto losses = losses_of_first(task, order, counts);
         for (std::size_t i = 0; i < counts.size(); ++i) {
             if (losses[i] <= loss) {
-                enough = counts[i];
+                found = {counts[i], losses[i]};
                 break;
             }
             too_few = counts[i];
         }
     }
-    return enough;
+    return found;
 }
 
 void FastPruner::choose(std::size_t task) {
@@ -335,12 +366,13 @@ void FastPruner::choose(std::size_t task) {
     struct Order {
         std::vector<std::int64_t> here;      // numbers of compact_
         std::vector<std::int64_t> in_model;  // the same nodes
-        double all = 0.0;                    // loss of all of them
+        Start all;
     };
     std::vector<Order> candidates;
     for (auto& order : orders(task)) {
         Order candidate;
-        candidate.all = losses_of_first(task, order, {static_cast<std::int64_t>(order.size())}).front();
+        candidate.all.count = static_cast<std::int64_t>(order.size());
+        candidate.all.loss = losses_of_first(task, order, {candidate.all.count}).front();
         for (const auto node : order) {
             candidate.in_model.push_back(compact_->numbers()[static_cast<std::size_t>(node)]);
         }
@@ -353,22 +385,31 @@ void FastPruner::choose(std::size_t task) {
               [&](std::size_t a, std::size_t b) { return config_.targets[a] > config_.targets[b]; });
     std::vector<std::shared_ptr<Attempt>> attempts;
     for (const auto target : by_target) {
-        auto attempt = std::make_shared<Attempt>();
-        attempt->task = task;
-        attempt->target = target;
-        std::size_t smallest = std::numeric_limits<std::size_t>::max();
+        // One of every mask: the smallest at the beginning need not be the smallest in the end. Those come last that
+        // are best, as what is put in front last is looked at first.
+        std::vector<std::shared_ptr<Attempt>> of_target;
         for (const auto& order : candidates) {
-            const auto count = fewest(task, order.here, aim(config_.targets[target], order.all));
-            const auto edges = circuit_edges(*model_, first_nodes(order.in_model, count).data()).size();
-            if (edges < smallest) {
-                smallest = edges;
-                attempt->order = order.in_model;
-                attempt->count = count;
+            const auto limit = aim(config_.targets[target], order.all.loss);
+            const auto start = fewest(task, order.here, order.all, limit);
+            auto attempt = std::make_shared<Attempt>();
+            attempt->task = task;
+            attempt->target = target;
+            attempt->order = order.in_model;
+            attempt->count = start.count;
+            attempt->missed = start.loss <= limit ? 0.0 : start.loss;
+            attempt->nodes = first_nodes(order.in_model, start.count);
+            attempt->edges = circuit_edges(*model_, attempt->nodes.data()).size();
+            if (std::none_of(of_target.begin(), of_target.end(),
+                             [&](const auto& other) { return other->nodes == attempt->nodes; })) {
+                of_target.push_back(std::move(attempt));
             }
         }
-        attempts.push_back(std::move(attempt));
+        std::stable_sort(of_target.begin(), of_target.end(), [](const auto& a, const auto& b) {
+            return std::pair(a->missed, a->edges) > std::pair(b->missed, b->edges);
+        });
+        of_target.back()->first = true;
+        attempts.insert(attempts.end(), of_target.begin(), of_target.end());
     }
-    // The strictest target is looked at first, so it is put in front last.
     for (const auto& attempt : attempts) {
         work_.push_front({FastPrunePhase::kClean, [this, attempt] { clean(attempt); }});
     }
@@ -398,14 +439,14 @@ std::unique_ptr<CleanUp> FastPruner::begin(const Attempt& attempt) {
     const auto least = std::min(best.loss(), count == all ? best.loss() : look_at_first(all).loss());
     const auto limit = aim(target, least);
     // Masks are chosen by fewer examples than decide.
-    while (best.loss() > limit && count < all) {
+    while ((attempt.missed == 0.0 || least <= target) && best.loss() > limit && count < all) {
         count = std::min(all, count + std::max<std::int64_t>(1, count / 10));
         if (auto next = look_at_first(count); next.loss() < best.loss()) {
             best = std::move(next);
         }
     }
     // A circuit of a stricter target may be smaller already.
-    for (std::size_t other = 0; other < config_.targets.size(); ++other) {
+    for (std::size_t other = 0; attempt.first && other < config_.targets.size(); ++other) {
         const auto& found = found_[attempt.task][other];
         if (!found.reached || config_.targets[other] > target) {
             continue;
@@ -429,6 +470,9 @@ JudgedCircuit FastPruner::look_at(std::size_t task, EdgeCircuit circuit) {
 void FastPruner::clean(const std::shared_ptr<Attempt>& attempt) {
     const at::NoGradGuard no_grad;
     if (!attempt->clean_up) {
+        if (!attempt->first && edge_count(found_[attempt->task][attempt->target].circuit) > kSmall) {
+            return;
+        }
         attempt->clean_up = begin(*attempt);
     }
     auto& clean_up = *attempt->clean_up;
@@ -448,6 +492,9 @@ void FastPruner::keep(const Attempt& attempt) {
     auto& of_task = found_[attempt.task];
     const auto& end = attempt.clean_up->circuit();
     FoundCircuit best = {end.circuit, end.full.verdict.calibration, end.loss() <= target};
+    if (!best.reached && !of_task[attempt.target].circuit.keep.empty()) {
+        return;  // of attempts that miss the first one is kept, which promised most
+    }
     for (std::size_t other = 0; other < config_.targets.size(); ++other) {
         const auto& found = of_task[other];
         if (found.reached && config_.targets[other] <= target &&

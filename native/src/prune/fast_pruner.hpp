@@ -4,8 +4,9 @@
 //      target, and some more, are the candidates;
 //   2. learn: masks of all tasks and settings at once, as rows of one batch, on the model compacted to the candidates;
 //   3. choose: for every target, of every mask the fewest nodes by score that reach it, several numbers in one
-//      forward; of all masks the circuit with the fewest edges;
-//   4. clean: nodes, then single edges are left out for as long as the target is kept (clean_up.hpp).
+//      forward;
+//   4. clean: nodes, then single edges are left out for as long as the target is kept (clean_up.hpp), of the circuit
+//      of every mask; the smallest is what was found.
 // A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
 // search aims at a part of the way to it (margin): circuits that just reach it do so by the templates they were chosen
 // on.
@@ -73,6 +74,11 @@ private:
         std::function<void()> run;
     };
     struct Attempt;
+    /// The first nodes of an order.
+    struct Start {
+        std::int64_t count = 0;
+        double loss = 0.0;  ///< on few examples
+    };
 
     /// Loss that a search for a target aims at: a part of the way from the best there is; more for a looser target.
     [[nodiscard]] double aim(double target, double best) const;
@@ -88,8 +94,10 @@ private:
     /// Losses, on few examples, of the first nodes of an order, for several numbers of them.
     [[nodiscard]] std::vector<double> losses_of_first(std::size_t task, const std::vector<std::int64_t>& order,
                                                       const std::vector<std::int64_t>& counts) const;
-    /// Fewest nodes of an order that have at most a loss; all of them when none do.
-    [[nodiscard]] std::int64_t fewest(std::size_t task, const std::vector<std::int64_t>& order, double loss) const;
+    /// Fewest nodes of an order that have at most a loss; where no number does, that with the least loss.
+    [[nodiscard]] Start fewest(std::size_t task, const std::vector<std::int64_t>& order, Start all, double loss) const;
+    /// The number of nodes of an order that has the least loss, of numbers that grow by a third.
+    [[nodiscard]] Start best_of(std::size_t task, const std::vector<std::int64_t>& order, Start all) const;
     void clean(const std::shared_ptr<Attempt>& attempt);
     /// Keep what an attempt has found, or what a stricter target has where that is smaller.
     void keep(const Attempt& attempt);

@@ -174,6 +174,40 @@ TEST_F(FastPruning, ATargetOutOfReachDoesNotWidenTheSearchForOthers) {
     EXPECT_EQ(both->found(0, 0).circuit.edges->size(), alone->found(0, 0).circuit.edges->size());
 }
 
+TEST_F(FastPruning, TheSmallestCircuitOfAllMasksIsFound) {
+    auto config = small_fast_json();
+    std::size_t smallest = std::numeric_limits<std::size_t>::max();
+    for (const double factor : {0.1, 1.0, 10.0}) {
+        config["k_factors"] = {factor};
+        const auto alone = search(config);
+        if (alone->found(0, 0).reached) {
+            smallest = std::min(smallest, alone->found(0, 0).circuit.edges->size());
+        }
+    }
+    config["k_factors"] = {0.1, 1.0, 10.0};
+    const auto all = search(config);
+    EXPECT_TRUE(all->found(0, 0).reached);
+    // Rows of a batch are rounded otherwise than alone.
+    EXPECT_LE(all->found(0, 0).circuit.edges->size(), smallest + smallest / 8 + 1);
+}
+
+TEST_F(FastPruning, ATargetOutOfReachEndsWithTheBestThatWasSeen) {
+    auto config = small_fast_json();
+    config["targets"] = {1e-9};
+    const auto pruner = search(config);
+    const auto& found = pruner->found(0, 0);
+    EXPECT_FALSE(found.reached);
+    // Not all the nodes that are left of the whole model, and no worse than these.
+    const auto means = means_.to(at::kCPU).contiguous();
+    const auto live = std::count_if(means.const_data_ptr<float>(), means.const_data_ptr<float>() + means.numel(),
+                                    [](float mean) { return mean != 0.0F; });
+    EXPECT_LT(nodes_of(found), live / 2);
+    FoundCircuit all = found;
+    all.circuit.keep.assign(all.circuit.keep.size(), 1);
+    all.circuit.edges = circuit_edges(*model_, all.circuit.keep.data());
+    EXPECT_LE(loss_of(found, task().train), loss_of(all, task().train) + 0.01);
+}
+
 TEST_F(FastPruning, JudgesByAnyNumberOfPairs) {
     for (const auto pairs : {1, 5, 7}) {
         auto config = small_fast_json();

@@ -69,7 +69,7 @@ public record CircuitConfig(
       kFactors = List.copyOf(kFactors);
     }
 
-    Fast with(PruneConfig masks, double margin) {
+    Fast with(PruneConfig masks) {
       return new Fast(
           masks,
           kFactors,
@@ -134,17 +134,12 @@ public record CircuitConfig(
     return with(method, seed, fast, new Published(runs, published.masks()));
   }
 
-  /** The fast method with another part of the target to aim at. */
-  CircuitConfig withMargin(double margin) {
-    return with(method, seed, fast.with(fast.masks(), margin), published);
-  }
-
   /** Other masks, on the same examples. */
   CircuitConfig withMaskSeed(long seed) {
     return with(
         method,
         this.seed,
-        fast.with(fast.masks().withSeed(seed), fast.margin()),
+        fast.with(fast.masks().withSeed(seed)),
         new Published(published.runs(), published.masks().withSeed(seed)));
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.CircuitMask;
 import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
@@ -25,12 +27,9 @@ import java.util.stream.Stream;
 
 /**
  * Times both pruning methods on the tasks that a model does, each alone and with the same examples,
- * means and target. What they have in common is made before the clock starts. The fast one is
- * measured aiming at the target itself, as the published one does, and with the run's own margin.
+ * means and target. What they have in common is made before the clock starts.
  */
 public final class PruneBench {
-  private static final double NO_MARGIN = 1;
-
   private final CircuitSearch session;
   private final int runs;
   private final Path record;
@@ -55,6 +54,9 @@ public final class PruneBench {
    * @param weights nonzero weights between the nodes: edges as the published method counts them
    * @param reached whether the target is kept on validation examples
    * @param holds whether the final loss is low enough for evidence to count the circuit
+   * @param git commit of the sources that searched; null where unknown
+   * @param madeBy hash of the model, the examples, the search, the version of the methods, the
+   *     device and the threads: a search that has it is not made again
    */
   public record Found(
       double seconds,
@@ -64,38 +66,33 @@ public final class PruneBench {
       double lossValidation,
       double lossFinal,
       boolean reached,
-      boolean holds) {}
+      boolean holds,
+      String git,
+      String madeBy) {}
 
   /**
    * One task that the model does.
    *
    * @param modelLossFinal of the whole model
-   * @param fast without a margin, so that both methods aim at the same
-   * @param fastWithMargin as the run's configuration says
-   * @param madeBy hash of the model, the examples, both searches, the version of the methods, the
-   *     device and the threads: a row that has it is not measured again
    */
-  public record Row(
-      String task,
-      double modelLossFinal,
-      Found fast,
-      Found published,
-      Found fastWithMargin,
-      String madeBy) {}
+  public record Row(String task, double modelLossFinal, Found fast, Found published) {
+    private List<Found> both() {
+      return List.of(fast, published);
+    }
+  }
 
   /**
    * Over all rows.
    *
-   * @param fastWithMargin over the same tasks as the other two
    * @param secondsRatio wall time of the published method for one second of the fast one
    */
-  public record Totals(Sum fast, Sum published, Sum fastWithMargin, double secondsRatio) {}
+  public record Totals(Sum fast, Sum published, double secondsRatio) {}
 
   /**
    * One method over all rows.
    *
-   * @param nodes geometric mean over the tasks where both methods reached the target, the fast one
-   *     in both ways; null where there is none
+   * @param nodes geometric mean over the tasks where both methods reached the target; null where
+   *     there is none
    * @param edges the same, a circuit without edges counted as one
    * @param weights the same of what the published method counts as edges
    * @param holds circuits that hold on final examples
@@ -124,7 +121,7 @@ public final class PruneBench {
       Totals totals) {}
 
   /**
-   * Measure some tasks, one after the other, those aside that the record has already.
+   * Measure some tasks, one after the other, but for the searches that the record has already.
    *
    * @throws RunException when the record cannot be read or written
    */
@@ -142,32 +139,41 @@ public final class PruneBench {
           skipped.add(task.name());
           continue;
         }
-        String madeBy = madeBy(examples, search);
+        Function<CircuitConfig, Found> measured =
+            how -> {
+              String madeBy = madeBy(examples, how);
+              return recorded.stream()
+                  .flatMap(row -> row.both().stream())
+                  .filter(found -> found.madeBy().equals(madeBy))
+                  .findFirst()
+                  .orElseGet(() -> measure(how, examples, means, whole, madeBy));
+            };
         rows.add(
-            recorded.stream()
-                .filter(row -> row.madeBy().equals(madeBy))
-                .findFirst()
-                .orElseGet(
-                    () ->
-                        new Row(
-                            task.name(),
-                            whole.last().loss(),
-                            measure(fast.withMargin(NO_MARGIN), examples, means, whole),
-                            measure(
-                                search.withMethod(PruneMethod.PUBLISHED), examples, means, whole),
-                            measure(fast, examples, means, whole),
-                            madeBy)));
-        List<Row> others =
-            recorded.stream()
-                .filter(row -> rows.stream().noneMatch(one -> one.madeBy().equals(row.madeBy())))
-                .toList();
-        write(result(search, rows, others, skipped));
+            new Row(
+                task.name(),
+                whole.last().loss(),
+                measured.apply(fast),
+                measured.apply(search.withMethod(PruneMethod.PUBLISHED))));
+        write(result(search, rows, others(recorded, rows), skipped));
       } catch (TaskException e) {
         session.progress().phase(e.getMessage());
         skipped.add(task.name());
       }
     }
+    write(result(search, rows, others(recorded, rows), skipped)); // with those skipped at the end
     return result(search, rows, List.of(), skipped);
+  }
+
+  private static List<Row> others(List<Row> recorded, List<Row> rows) {
+    return recorded.stream()
+        .filter(row -> rows.stream().allMatch(one -> disjoint(one, row)))
+        .toList();
+  }
+
+  private static boolean disjoint(Row a, Row b) {
+    return Collections.disjoint(
+        a.both().stream().map(Found::madeBy).toList(),
+        b.both().stream().map(Found::madeBy).toList());
   }
 
   /**
@@ -190,9 +196,11 @@ public final class PruneBench {
   }
 
   private String madeBy(TaskExamples examples, CircuitConfig search) {
+    ObjectNode how = (ObjectNode) Json.tree(search);
+    how.remove(search.method() == PruneMethod.FAST ? "published" : "fast"); // the other's own
     String from =
         Json.write(session.source(examples))
-            + Json.write(search)
+            + how
             + PruneMethod.VERSION
             + session.model().info().device()
             + session.threads();
@@ -223,7 +231,11 @@ public final class PruneBench {
   }
 
   private Found measure(
-      CircuitConfig search, TaskExamples examples, float[] means, Evidence.Scores whole) {
+      CircuitConfig search,
+      TaskExamples examples,
+      float[] means,
+      Evidence.Scores whole,
+      String madeBy) {
     Model model = session.model();
     long begin = System.nanoTime();
     FoundCircuit found = PruneRun.find(model, search, examples, means, session.progress());
@@ -241,7 +253,9 @@ public final class PruneBench {
         validation.loss(),
         last.loss(),
         Checks.reaches(validation.loss(), search.targetLoss()),
-        last.loss() <= Checks.finalLimit(whole));
+        last.loss() <= Checks.finalLimit(whole),
+        Experiment.git(),
+        madeBy);
   }
 
   private static Totals totals(List<Row> rows) {
@@ -249,20 +263,10 @@ public final class PruneBench {
       return null;
     }
     List<Row> reached =
-        rows.stream()
-            .filter(
-                row ->
-                    row.fast().reached()
-                        && row.published().reached()
-                        && row.fastWithMargin().reached())
-            .toList();
+        rows.stream().filter(row -> row.fast().reached() && row.published().reached()).toList();
     Sum fast = sum(rows, reached, Row::fast);
     Sum published = sum(rows, reached, Row::published);
-    return new Totals(
-        fast,
-        published,
-        sum(rows, reached, Row::fastWithMargin),
-        published.seconds() / fast.seconds());
+    return new Totals(fast, published, published.seconds() / fast.seconds());
   }
 
   private static Sum sum(List<Row> rows, List<Row> reached, Function<Row, Found> method) {

@@ -15,7 +15,7 @@ public enum PruneMethod {
   PUBLISHED;
 
   /** Raised when a method finds other circuits with the same configuration. */
-  static final int VERSION = 7;
+  static final int VERSION = 8;
 
   /** Name on the command line and in files. */
   public String key() {
