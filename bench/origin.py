@@ -17,8 +17,8 @@ def commit(digits):
 
 
 def changed():
-    """Say whether tracked files differ from the commit."""
-    return bool(git("status", "--porcelain", "--untracked-files=no"))
+    """Say whether anything but results differs from the commit."""
+    return bool(git("status", "--porcelain", "--", ".", ":!bench/results"))
 
 
 def processor():

@@ -96,8 +96,11 @@ function edgesAgainstLoss() {
     y: {name: 'edges', log: true, format: short},
     series: [
       {label: visible(result.middle), colour: COLOURS[0], points: side('sparse_edges')},
-      {label: 'dense of the same held-out loss', colour: DENSE, points: side('dense_edges')}],
-    note: 'The less a circuit may lose, the more it needs. Both sides over the same tasks at every loss.',
+      {label: 'dense of the same held-out loss', colour: DENSE, points: side('dense_edges')},
+      {label: `${visible(result.middle)}, weights between nodes`, colour: COLOURS[0], dashed: true, points: side('sparse_weights')},
+      {label: 'dense, weights between nodes', colour: DENSE, dashed: true, points: side('dense_weights')}],
+    note: 'The less a circuit may lose, the more it needs. Both sides over the same tasks at every loss. Dashed: all weights'
+      + ' between the nodes, which the published method counts as edges.',
   });
 }
 
@@ -191,32 +194,55 @@ function gridTable() {
         }))))));
 }
 
+function sizes(circuit) {
+  return circuit ? [count(circuit.nodes), count(circuit.edges), count(circuit.weights), decimal(circuit.loss_final, 3)]
+    : ['–', '–', '–', '–'];
+}
+
+const AXES = {width: 'wider, as many weights', kept: 'fewer weights, as wide', tokens: 'more tokens', variant: 'trained otherwise'};
+
+function trendTable() {
+  return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'How the ratio moves'},
+    element('table', {class: 'plain'},
+      element('caption', {}, 'Change of the ratio of edges from one sparse model to another, with 95% intervals: the change of every'
+        + ' task that counts in both, averaged. 1× is no change'),
+      element('thead', {}, element('tr', {}, ['what changes', 'from', 'to', 'tasks', 'change', 'interval'].map((name, i) =>
+        element('th', {scope: 'col', class: i > 2 ? 'n' : null}, name)))),
+      element('tbody', {}, result.trends.map(trend => element('tr', {}, element('th', {scope: 'row'}, AXES[trend.axis]),
+        [visible(trend.from), visible(trend.to)].map(value => element('td', {}, value)),
+        [count(trend.tasks), change(trend.change), trend.interval === null ? '–' : trend.interval.map(change).join(' to ')]
+          .map(value => element('td', {class: 'n'}, value)))))));
+}
+
+function change(value) {
+  return decimal(value, 2) + '×';
+}
+
 function taskTable() {
   const rows = result.tasks.map(row => element('tr', {class: row.reason === null ? null : 'quiet'},
     element('th', {scope: 'row'}, words(row.task)),
-    [decimal(row.model_loss, 3), count(row.sparse && row.sparse.nodes), count(row.sparse && row.sparse.edges),
-      row.sparse ? decimal(row.sparse.loss_final, 3) : '–', count(row.dense && row.dense.nodes), count(row.dense && row.dense.edges),
-      row.dense ? decimal(row.dense.loss_final, 3) : '–']
-      .map(value => element('td', {class: 'n'}, value)),
-    row.reason === null ? element('td', {class: 'n'}, element('b', {}, times(row.edge_ratio)))
-      : element('td', {class: 'reason'}, visible(row.reason))));
+    [decimal(row.model_loss, 3), ...sizes(row.sparse), ...sizes(row.dense)].map(value => element('td', {class: 'n'}, value)),
+    row.reason === null
+      ? [element('td', {class: 'n'}, element('b', {}, times(row.edge_ratio))), element('td', {class: 'n'}, times(row.weight_ratio))]
+      : element('td', {class: 'reason', colspan: 2}, visible(row.reason))));
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every task'},
     element('table', {class: 'plain'},
       element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}; dense sizes are interpolated, dense losses the worse of two`),
-      element('thead', {}, element('tr', {}, ['task', 'whole model', 'nodes', 'edges', 'final loss', 'dense nodes', 'dense edges',
-        'dense final loss', 'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
+      element('thead', {}, element('tr', {}, ['task', 'whole model', 'nodes', 'edges', 'weights', 'final loss', 'dense nodes',
+        'dense edges', 'dense weights', 'dense final loss', 'ratio of edges', 'of weights'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, rows)));
 }
 
 function modelTable() {
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every model'},
     element('table', {class: 'plain'},
-      element('caption', {}, 'Nodes and edges are geometric means over the tasks in common'),
-      element('thead', {}, element('tr', {}, ['model', 'held-out loss', 'tokens', 'nonzeros', 'tasks', 'nodes', 'edges', 'trained in',
-        'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
+      element('caption', {}, 'Nodes, edges and weights are geometric means over the tasks in common'),
+      element('thead', {}, element('tr', {}, ['model', 'held-out loss', 'tokens', 'nonzeros', 'tasks', 'nodes', 'edges', 'weights',
+        'trained in', 'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, models.map(m => element('tr', {},
         element('th', {scope: 'row'}, visible(m.name)),
-        [decimal(m.loss, 3), short(m.tokens), count(m.nonzeros), count(m.done), count(m.nodes), count(m.edges), duration(m.seconds)]
+        [decimal(m.loss, 3), short(m.tokens), count(m.nonzeros), count(m.done), count(m.nodes), count(m.edges), count(m.weights),
+          duration(m.seconds)]
           .map(value => element('td', {class: 'n'}, value)),
         element('td', {class: 'n'}, m.kind === 'dense' ? '' : ratioOf(m)))))));
 }
@@ -261,7 +287,7 @@ function build() {
     ['limits', 'Limits'], ['facts', 'How it was made']].map(([id, name]) => element('a', {href: '#' + id}, name)));
   main.append(
     section('sizes', 'How large circuits are', element('div', {class: 'charts wide'}, edgesAgainstLoss(), edgesAgainstPretraining())),
-    section('trends', 'What moves the ratio', gridTable(), element('div', {class: 'charts wide'}, trends())),
+    section('trends', 'What moves the ratio', gridTable(), element('div', {class: 'charts wide'}, trends()), trendTable()),
     section('tasks', 'Every task', taskTable()),
     section('models', 'Every model', modelTable()),
     section('limits', 'What limits this', element('ul', {class: 'points'}, result.limits.map(text => element('li', {}, visible(text))))),

@@ -85,7 +85,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "D",
       split = ",",
       description =
-          "Widths of the dense models. Default: an eighth, a quarter and half of the preset's.")
+          "Widths of the dense models. Default: an eighth, three sixteenths, a quarter and half of"
+              + " the preset's.")
   private List<Integer> denseWidths;
 
   @Option(
@@ -116,8 +117,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "LOSS",
       split = ",",
       description =
-          "Further losses for the curve of edges against loss, of the dense models and of the"
-              + " middle of the grid. Default: ${DEFAULT-VALUE}.")
+          "Further losses, for the curve of edges against loss; one search finds the circuits of"
+              + " all. Default: ${DEFAULT-VALUE}.")
   private List<Double> curve = CompareConfig.CURVE;
 
   @Option(
@@ -194,7 +195,7 @@ final class CompareCommand implements Callable<Integer> {
   private CompareConfig plan() {
     Presets from = Presets.named(preset);
     RunConfig base =
-        from.config().withAll(settings.stream().map(RunConfig.Setting::parse).toList());
+        CompareConfig.base(from).withAll(settings.stream().map(RunConfig.Setting::parse).toList());
     CompareConfig usual = CompareConfig.of(from, base, tasks);
     return new CompareConfig(
         from,

@@ -5,6 +5,7 @@ import dev.filigree.experiment.CompareResult;
 import dev.filigree.experiment.CompareResult.Cell;
 import dev.filigree.experiment.CompareResult.CurvePoint;
 import dev.filigree.experiment.CompareResult.TaskRow;
+import dev.filigree.experiment.CompareResult.Trend;
 import java.util.List;
 import org.apache.commons.text.WordUtils;
 
@@ -13,8 +14,9 @@ final class CompareTable {
   /** Columns, at most. */
   private static final int WIDTH = 100;
 
-  private static final String MODEL = "%-30s %6s %8s %9s %5s %7s %7s  %s%n";
-  private static final String TASK = "%-26s %6s %6s %6s %7s %7s  %s%n";
+  private static final String MODEL = "%-30s %6s %7s %9s %5s %5s %5s %7s  %s%n";
+  private static final String TASK = "%-26s %6s %5s %5s %7s %5s %5s %7s  %s%n";
+  private static final String TREND = "%-30s %-30s %5s  %s%n";
 
   private CompareTable() {}
 
@@ -22,11 +24,22 @@ final class CompareTable {
     StringBuilder text = new StringBuilder();
     text.append(
         MODEL.formatted(
-            "", "loss", "tokens", "nonzeros", "tasks", "nodes", "edges", "dense / sparse edges"));
+            "",
+            "loss",
+            "tokens",
+            "nonzeros",
+            "tasks",
+            "nodes",
+            "edges",
+            "weights",
+            "dense / sparse edges"));
     result.cells().forEach(cell -> text.append(line(cell)));
     text.append("%n%s against a dense model of its loss%n".formatted(result.middle()));
     text.append(
-        TASK.formatted("task", "model", "nodes", "edges", "nodes", "edges", "ratio of edges"));
+        TASK.formatted("", "whole", "", "", "", "dense", "", "", "dense / sparse edges, weights"));
+    text.append(
+        TASK.formatted(
+            "task", "model", "nodes", "edges", "weights", "nodes", "edges", "weights", ""));
     result.tasks().forEach(row -> text.append(line(row)));
     if (!result.curve().isEmpty()) {
       text.append(
@@ -34,13 +47,21 @@ final class CompareTable {
               .formatted(result.curveTasks().size()));
       for (CurvePoint point : result.curve()) {
         text.append(
-            "  loss %-6s sparse %,9.0f  dense %,9.0f  %s%n"
+            "  loss %-6s edges: sparse %,7.0f  dense %,7.0f  %6s   weights: %,7.0f %,7.0f  %6s%n"
                 .formatted(
                     point.target(),
                     point.sparseEdges(),
                     point.denseEdges(),
-                    ratio(point.denseEdges() / point.sparseEdges())));
+                    ratio(point.denseEdges() / point.sparseEdges()),
+                    point.sparseWeights(),
+                    point.denseWeights(),
+                    ratio(point.denseWeights() / point.sparseWeights())));
       }
+    }
+    if (!result.trends().isEmpty()) {
+      text.append('\n')
+          .append(TREND.formatted("from", "to", "tasks", "change of the ratio of edges"));
+      result.trends().forEach(trend -> text.append(line(trend)));
     }
     text.append('\n');
     for (String limit : result.limits()) {
@@ -97,7 +118,22 @@ final class CompareTable {
         cell.done(),
         whole(cell.nodes()),
         whole(cell.edges()),
+        whole(cell.weights()),
         ratio);
+  }
+
+  private static String line(Trend trend) {
+    return TREND.formatted(
+        trend.from(),
+        trend.to(),
+        trend.tasks(),
+        "%.2fx%s"
+            .formatted(
+                trend.change(),
+                trend.interval() == null
+                    ? ""
+                    : " (95%%: %.2f to %.2f)"
+                        .formatted(trend.interval().getFirst(), trend.interval().getLast())));
   }
 
   private static String line(TaskRow row) {
@@ -106,9 +142,13 @@ final class CompareTable {
         row.modelLoss() == null ? "" : "%.3f".formatted(row.modelLoss()),
         row.sparse() == null ? "" : "%,d".formatted(row.sparse().nodes()),
         row.sparse() == null ? "" : "%,d".formatted(row.sparse().edges()),
+        row.sparse() == null ? "" : "%,d".formatted(row.sparse().weights()),
         row.dense() == null ? "" : whole(row.dense().nodes()),
         row.dense() == null ? "" : whole(row.dense().edges()),
-        row.reason() == null ? ratio(row.edgeRatio()) : row.reason());
+        row.dense() == null ? "" : whole(row.dense().weights()),
+        row.reason() == null
+            ? ratio(row.edgeRatio()) + ", " + ratio(row.weightRatio())
+            : row.reason());
   }
 
   private static String whole(Double value) {

@@ -27,8 +27,7 @@ import java.util.stream.Stream;
  *     grid is trained once more
  * @param tasks whose circuits are searched
  * @param target loss of the circuits that are counted, nats per sequence
- * @param curve further losses, for which circuits of the dense models and of the middle of the grid
- *     are found too
+ * @param curve further losses, for which circuits are found by the same search
  * @param dense changes of the configuration of the dense models
  * @param variants the middle of the grid, trained otherwise; one with a weight of distillation
  *     learns from the widest dense model
@@ -125,17 +124,25 @@ public record CompareConfig(
     }
   }
 
-  /** The grid of a preset: half, once and twice its width and its weights, three dense widths. */
+  /**
+   * Return the configuration of a preset with the effort of a comparison's searches: one mask a
+   * task, whose circuits are cleaned for every loss.
+   */
+  public static RunConfig base(Presets preset) {
+    return preset.config().withAll(List.of(new Setting("prune.fast.k_factors", "[1]")));
+  }
+
+  /** The grid of a preset: half, once and twice its width and its weights, four dense widths. */
   public static CompareConfig of(Presets preset, RunConfig base, List<String> tasks) {
     ModelConfig model = base.model();
     double matrix = base.train().sparsity().fractions().matrix();
     List<Integer> widths =
         Stream.of(0.5, 1.0, 2.0).map(scale -> width(model, scale * model.dModel())).toList();
-    List<Integer> dense = new ArrayList<>();
-    for (double scale : new double[] {1 / 8.0, 1 / 4.0, 1 / 2.0}) {
-      int least = dense.isEmpty() ? 0 : dense.getLast();
-      dense.add(Math.max(least + model.dHead(), width(model, scale * model.dModel())));
-    }
+    // Closer together where the sparse models lie, which predict as narrow dense ones do.
+    List<Integer> dense =
+        Stream.of(1 / 8.0, 3 / 16.0, 1 / 4.0, 1 / 2.0)
+            .map(scale -> (int) Math.round(scale * model.dModel()))
+            .toList();
     return new CompareConfig(
         preset,
         base,
@@ -172,9 +179,9 @@ public record CompareConfig(
     return kept.contains(own) ? own : kept.get(kept.size() / 2);
   }
 
-  /** Losses beside the counted one at which circuits of a model are searched. */
-  List<Double> curveOf(CompareCell cell) {
-    return cell.kind() == Kind.DENSE || cell.name().equals(middle()) ? curve : List.of();
+  /** Every loss at which circuits are searched, from the strictest; the same in every model. */
+  List<Double> losses() {
+    return Stream.concat(curve.stream(), Stream.of(target)).sorted().toList();
   }
 
   /**
@@ -278,9 +285,6 @@ public record CompareConfig(
     set(settings, "train.steps", trainSteps);
     set(settings, "run.keep_checkpoints", 1);
     set(settings, "prune.target_loss", target);
-    // The loss is hit on both sides: with a margin the circuits of the worse model had more to
-    // lose.
-    set(settings, "prune.fast.margin", 1);
     return config.withAll(settings);
   }
 

@@ -17,7 +17,6 @@ import dev.filigree.task.Tasks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -119,20 +118,17 @@ final class CompareSearches {
   }
 
   /**
-   * Search the circuits of a task. The one that counts is searched alone, in every model alike, and
-   * kept beside the figures; those of the curve come in a search of their own.
+   * Search the circuits of a task for all losses at once, in every model alike: each is the
+   * smallest that was found for its loss or a stricter one. The one that counts is kept beside the
+   * figures.
    */
   private Search find(CircuitSearch search, CompareCellFolder place, String task) {
     long begin = System.nanoTime();
     try {
-      List<Circuit> circuits =
-          new ArrayList<>(search.find(task, List.of(plan.target()), plan.target()));
-      circuits.getFirst().write(circuitFile(place, task));
-      List<Double> curve = plan.curveOf(place.cell());
-      if (!curve.isEmpty()) {
-        circuits.addAll(search.find(task, curve, plan.target()));
-      }
-      Circuit.Losses losses = circuits.getFirst().losses();
+      List<Circuit> circuits = search.find(task, plan.losses(), plan.target());
+      Circuit counted = circuits.get(plan.losses().indexOf(plan.target()));
+      counted.write(circuitFile(place, task));
+      Circuit.Losses losses = counted.losses();
       return new Search(
           task,
           Outcome.SEARCHED,
@@ -193,7 +189,7 @@ final class CompareSearches {
                     PruneMethod.VERSION,
                     Experiment.version(),
                     examples.get(task),
-                    plan.target() + " " + plan.curveOf(place.cell()),
+                    plan.target() + " " + plan.losses(),
                     Json.write(place.cell().config().prune())));
   }
 

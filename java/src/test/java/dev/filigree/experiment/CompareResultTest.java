@@ -10,10 +10,12 @@ import dev.filigree.experiment.CompareCellResult.Outcome;
 import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.CompareConfig.Variant;
+import dev.filigree.experiment.CompareResult.Axis;
 import dev.filigree.experiment.CompareResult.Cell;
 import dev.filigree.experiment.CompareResult.CurvePoint;
 import dev.filigree.experiment.CompareResult.Place;
 import dev.filigree.experiment.CompareResult.TaskRow;
+import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import java.util.ArrayList;
@@ -57,7 +59,7 @@ class CompareResultTest {
         "c0ffee",
         List.of(
             new Point(TARGET, true, nodes, edges, weights(edges), 2 * edges, 0.14, lossFinal),
-            new Point(0.4, true, nodes / 2, edges / 2, weights(edges), edges, 0.39, 0.41)));
+            new Point(0.4, true, nodes / 2, edges / 2, weights(edges / 2), edges, 0.39, 0.41)));
   }
 
   /** The larger a circuit, the more weights between its nodes are not used. */
@@ -119,6 +121,8 @@ class CompareResultTest {
     assertThat(result.tasks()).extracting(TaskRow::task).isEqualTo(TASKS);
     TaskRow a = result.tasks().getFirst();
     assertThat(a.edgeRatio()).isCloseTo(10, within(1e-9));
+    assertThat(a.weightRatio()).isCloseTo(100, within(1e-9));
+    assertThat(a.dense().weights()).isCloseTo(800 * 800, within(1e-6));
     assertThat(a.dense().edges()).isCloseTo(800, within(1e-9));
     assertThat(List.of(a.dense().below(), a.dense().above()))
         .containsExactly("dense 32", "dense 16");
@@ -174,6 +178,8 @@ class CompareResultTest {
     assertThat(result.curve().getFirst().denseEdges())
         .isCloseTo(Math.sqrt(800 * 200), within(1e-9));
     assertThat(result.curve().getLast().denseEdges()).isCloseTo(Math.sqrt(400 * 100), within(1e-9));
+    assertThat(result.curve().getLast().sparseWeights()).isCloseTo(40 * 5, within(1e-9));
+    assertThat(result.curve().getLast().denseWeights()).isCloseTo(400 * 100, within(1e-6));
   }
 
   @Test
@@ -253,9 +259,9 @@ class CompareResultTest {
   void theGridKeepsAsManyWeightsAtEveryWidth() {
     CompareConfig grid = CompareConfig.of(Presets.TINY, Presets.TINY.config(), TASKS);
     assertThat(grid.widths()).containsExactly(64, 128, 256);
-    assertThat(grid.denseWidths()).containsExactly(16, 32, 64);
+    assertThat(grid.denseWidths()).containsExactly(16, 24, 32, 64);
     List<CompareCell> cells = grid.cells();
-    assertThat(cells).hasSize(3 + 9 + 1);
+    assertThat(cells).hasSize(4 + 9 + 1);
     assertThat(grid.middle()).isEqualTo(MIDDLE);
     CompareCell own = named(cells, MIDDLE);
     assertThat(own.config().model()).isEqualTo(Presets.TINY.config().model());
@@ -345,6 +351,70 @@ class CompareResultTest {
     assertThat(cell(result, SPARSER).trendRatio())
         .isCloseTo(400 * Math.pow(4, 0.2) / 20, within(1e-9));
     assertThat(cell(result, "dense 16").trendRatio()).isNull();
+  }
+
+  @Test
+  void trendsArePairedByTask() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    // Half the edges in both at the same loss.
+    models.set(3, sparse(SPARSER, 2.5, found("a", 10, 40), found("b", 10, 5), notLearnt("c")));
+    Trend trend = CompareResult.of(PLAN, models, 7).trends().getFirst();
+    assertThat(trend.axis()).isEqualTo(Axis.KEPT);
+    assertThat(List.of(trend.from(), trend.to())).containsExactly(MIDDLE, SPARSER);
+    assertThat(trend.tasks()).isEqualTo(2);
+    assertThat(trend.change()).isCloseTo(2, within(1e-9));
+    assertThat(trend.interval()).isNull(); // of two tasks
+  }
+
+  @Test
+  void trendsJoinNeighboursOfTheGridAndTheMiddleWithItsVariants() {
+    List<String> tasks = List.of("a");
+    CompareConfig plan =
+        new CompareConfig(
+            Presets.TINY,
+            Presets.TINY.config(),
+            List.of(256, 64, 128),
+            List.of(1.0 / 16, 1.0 / 32),
+            List.of(16, 32),
+            List.of(6000L, 1500L, 3000L),
+            tasks,
+            TARGET,
+            List.of(),
+            List.of(),
+            List.of(Variant.parse("revive:train.sparsity.revive.every=200")));
+    List<CompareCellResult> models =
+        plan.cells().stream()
+            .map(
+                cell ->
+                    new CompareCellResult(
+                        cell.name(),
+                        cell.kind(),
+                        cell.width(),
+                        cell.kept(),
+                        cell.steps(),
+                        cell.variant(),
+                        "cells/x",
+                        "c0ffee",
+                        null,
+                        1_000,
+                        cell.kind() == Kind.DENSE ? 3.0 + 16.0 / cell.width() : 3.6,
+                        10,
+                        2,
+                        List.of(found("a", 10, 80))))
+            .toList();
+    assertThat(CompareResult.of(plan, models, 7).trends())
+        .extracting(trend -> trend.axis() + ": " + trend.from() + " -> " + trend.to())
+        .containsExactly(
+            "WIDTH: sparse 64, 1/16 -> sparse 128, 1/16",
+            "WIDTH: sparse 64, 1/32 -> sparse 128, 1/32",
+            "WIDTH: sparse 128, 1/16 -> sparse 256, 1/16",
+            "WIDTH: sparse 128, 1/32 -> sparse 256, 1/32",
+            "KEPT: sparse 64, 1/16 -> sparse 64, 1/32",
+            "KEPT: sparse 128, 1/16 -> sparse 128, 1/32",
+            "KEPT: sparse 256, 1/16 -> sparse 256, 1/32",
+            "TOKENS: sparse 128, 1/16, 1,500 steps -> sparse 128, 1/16, 3,000 steps",
+            "TOKENS: sparse 128, 1/16, 3,000 steps -> sparse 128, 1/16",
+            "VARIANT: sparse 128, 1/16 -> sparse 128, 1/16, revive");
   }
 
   @Test

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
 
 /** A comparison of made-up models: its shapes are right, its numbers are drawn around a trend. */
 public final class SampleCells {
@@ -105,7 +104,7 @@ public final class SampleCells {
       return new Search(task, Outcome.NOT_LEARNT, 0.31, 0.4, 1, COMMIT, List.of());
     }
     List<Point> points = new ArrayList<>();
-    for (double target : losses(plan, cell)) {
+    for (double target : plan.losses()) {
       double edges = Math.exp(size + 0.5 * Math.log(0.15 / target) + 0.2 * RANDOM.nextGaussian());
       points.add(
           new Point(
@@ -119,9 +118,5 @@ public final class SampleCells {
               target * 1.1));
     }
     return new Search(task, Outcome.SEARCHED, 0.03, 0.04, 6, COMMIT, points);
-  }
-
-  private static List<Double> losses(CompareConfig plan, CompareCell cell) {
-    return Stream.concat(Stream.of(plan.target()), plan.curveOf(cell).stream()).toList();
   }
 }

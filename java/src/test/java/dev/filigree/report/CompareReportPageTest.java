@@ -49,7 +49,7 @@ class CompareReportPageTest extends BrowserTest {
 
   @Test
   void chartsHaveTheirSeriesAndIntervals() {
-    assertThat(page.locator("#sizes figure").first().locator("path.line")).hasCount(2);
+    assertThat(page.locator("#sizes figure").first().locator("path.line")).hasCount(4);
     // Three widths and the ladder.
     assertThat(page.locator("#sizes figure").nth(1).locator("path.line")).hasCount(4);
     assertThat(page.locator("#trends line.interval").first()).isAttached();
@@ -61,6 +61,8 @@ class CompareReportPageTest extends BrowserTest {
   void tablesSayWhyThereIsNoRatio() {
     assertThat(page.locator("#trends table.grid tbody tr")).hasCount(3);
     assertThat(page.locator("#trends table.grid")).containsText("predicts better than the ladder");
+    assertThat(page.locator("#trends table.plain tbody tr").first())
+        .containsText("wider, as many weights");
     assertThat(page.locator("#tasks tbody tr")).hasCount(6);
     assertThat(page.locator("#tasks")).containsText("the sparse model does not do it");
     assertThat(page.locator("#models tbody tr").last()).containsText("diverged");

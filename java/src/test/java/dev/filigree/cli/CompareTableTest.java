@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.filigree.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.filigree.experiment.CompareResult;
+import dev.filigree.experiment.CompareRun;
+import dev.filigree.experiment.SampleCells;
+import dev.filigree.json.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CompareTableTest {
+  @TempDir private Path folder;
+
+  @Test
+  void saysEverythingOnceInColumns() throws IOException {
+    SampleCells.write(folder, "while_return_true", "too_fast");
+    CompareResult result =
+        Json.read(Files.readString(folder.resolve(CompareRun.FILE)), CompareResult.class);
+    String table = CompareTable.of(result);
+    assertThat(table).doesNotContain("null").doesNotContain("NaN");
+    result.cells().forEach(cell -> assertThat(table).contains(cell.model().name()));
+    result.tasks().forEach(row -> assertThat(table).contains(row.task()));
+    assertThat(table)
+        .contains("diverged")
+        .contains("outside of the ladder")
+        .contains("the sparse model does not do it")
+        .contains("At a loss of 0.15 a dense circuit has")
+        .containsPattern("  loss 0.4 +edges: sparse")
+        .containsPattern("sparse 128, 1/16 +sparse 256, 1/16 +5  \\d+\\.\\d\\dx \\(95%: ");
+  }
+}
