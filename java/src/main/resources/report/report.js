@@ -283,7 +283,7 @@ function checks(task) {
           + `above ${decimal(c.limit, 3)} expected`]),
       block('Misled', 'The circuit foretells what misleading prompts do to the whole model.',
         'variants', c => [c.passed === null ? undefined : c.passed, c.variants.length === 0 ? 'this task has no such prompts'
-          : c.variants.map(v => `${words(v.name)}, probability of the right answer, circuit and model: `
+          : (c.passed === null ? 'none misleads the model, as foretold: ' : '') + c.variants.map(v => `${words(v.name)}, probability of the right answer, circuit and model: `
             + v.levels.map(l => `${visible(l.label)} ${decimal(l.circuit.mean, 2)} and ${decimal(l.model.mean, 2)}`).join('; ')).join('. ')]),
       block('Two-valued', 'How well the circuit does when each node may say one of two things only. No verdict.',
         'binarised', c => [undefined, `loss ${interval(c.loss)}`])),

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /**
@@ -130,9 +131,12 @@ public record Checks(
     return loss <= target * (1 + ROUNDING);
   }
 
-  /** Highest loss of a circuit on final examples that still counts as doing its model's task. */
+  /**
+   * Highest loss of a circuit on final examples that still counts as doing its model's task. A
+   * model that does not do it sets no standard.
+   */
   public static double finalLimit(Scores model) {
-    return Math.max(GATE_LIMIT, model.last().loss() + FINAL_MARGIN);
+    return Math.clamp(model.last().loss() + FINAL_MARGIN, GATE_LIMIT, GATE_LIMIT + FINAL_MARGIN);
   }
 
   /**
@@ -175,7 +179,7 @@ public record Checks(
    *
    * @param loss of the circuit
    * @param limit what that may be: {@link #GATE_LIMIT}, or the whole model's loss + {@link
-   *     #FINAL_MARGIN} where that is more
+   *     #FINAL_MARGIN} where that is more, but not more than both together
    */
   public record Final(Estimate loss, double limit, boolean passed) {
     /** Judge a circuit. */
@@ -250,9 +254,9 @@ public record Checks(
   }
 
   /**
-   * Losses of several draws of nodes or examples.
+   * Losses of several draws of nodes.
    *
-   * @param loss over the examples of all draws
+   * @param loss over all examples, the mean of the draws that each was scored with
    * @param draws mean of each draw
    */
   public record Draws(Estimate loss, List<Double> draws) {
@@ -261,17 +265,35 @@ public record Checks(
     }
 
     /**
-     * Summarise.
+     * Summarise. Losses of one example in several draws are one value for the interval: they are no
+     * independent examples.
      *
      * @param ofDraws the losses of each draw, two sequences per pair
+     * @param parts number of parts that the examples are in; draw i is of part i modulo that
      * @return null without draws
      */
-    public static Draws of(List<double[]> ofDraws) {
+    public static Draws of(List<double[]> ofDraws, int parts) {
       return ofDraws.isEmpty()
           ? null
           : new Draws(
-              Estimate.ofPairs(ofDraws.stream().flatMapToDouble(Arrays::stream).toArray()),
+              Estimate.ofPairs(
+                  IntStream.range(0, Math.min(parts, ofDraws.size()))
+                      .mapToObj(part -> meanOf(ofDraws, part, parts))
+                      .flatMapToDouble(Arrays::stream)
+                      .toArray()),
               ofDraws.stream().map(draw -> Arrays.stream(draw).average().orElseThrow()).toList());
+    }
+
+    private static double[] meanOf(List<double[]> ofDraws, int part, int parts) {
+      double[] sum = new double[ofDraws.get(part).length];
+      int draws = 0;
+      for (int draw = part; draw < ofDraws.size(); draw += parts) {
+        double[] losses = ofDraws.get(draw);
+        Arrays.setAll(sum, i -> sum[i] + losses[i]);
+        draws++;
+      }
+      int count = draws;
+      return Arrays.stream(sum).map(loss -> loss / count).toArray();
     }
   }
 
@@ -345,7 +367,8 @@ public record Checks(
    * @param agreement share of the sequences that both answer alike
    * @param wrongAgreement the same over those that the whole model gets wrong; null without any
    * @param divergence Kullback-Leibler, of the circuit's two-way answer from the model's; nats
-   * @param wrongDivergence the same over those that the whole model gets wrong; null without any
+   * @param wrongDivergence the same over those that the whole model gets wrong, pair by pair; null
+   *     without any
    * @param limit what the mean of the first may be
    * @param differences of every sequence
    */
@@ -381,10 +404,6 @@ public record Checks(
               .toList();
       Estimate divergence =
           Estimate.ofPairs(differences.stream().mapToDouble(Difference::divergence).toArray());
-      Estimate wrongDivergence =
-          wrong.isEmpty()
-              ? null
-              : Estimate.of(wrong.stream().mapToDouble(Difference::divergence).toArray());
       return new Faithful(
           correlation(differences),
           differences.size(),
@@ -393,13 +412,30 @@ public record Checks(
           agreement(differences).orElseThrow(),
           wrong.isEmpty() ? null : Double.valueOf(agreement(wrong).orElseThrow()),
           divergence,
-          wrongDivergence,
+          wrongDivergence(differences),
           FAITHFUL_DIVERGENCE,
           divergence.mean() <= FAITHFUL_DIVERGENCE,
           differences);
     }
 
-    private static java.util.OptionalDouble agreement(List<Difference> points) {
+    /**
+     * Of the pairs of which the model gets a member wrong, over what it gets wrong; null for none.
+     */
+    private static Estimate wrongDivergence(List<Difference> differences) {
+      double[] ofPairs =
+          IntStream.range(0, differences.size() / 2)
+              .mapToObj(
+                  pair ->
+                      IntStream.of(2 * pair, 2 * pair + 1)
+                          .filter(i -> !Calibration.isRight(i, differences.get(i).model()))
+                          .mapToDouble(i -> differences.get(i).divergence())
+                          .average())
+              .flatMapToDouble(OptionalDouble::stream)
+              .toArray();
+      return ofPairs.length == 0 ? null : Estimate.of(ofPairs);
+    }
+
+    private static OptionalDouble agreement(List<Difference> points) {
       return points.stream()
           .mapToDouble(point -> point.model() > 0 == point.circuit() > 0 ? 1 : 0)
           .average();
@@ -532,8 +568,8 @@ public record Checks(
    * @param last on final examples
    * @param nodes kept
    * @param edges between them
-   * @param reached whether the search came to its target; a search that does not keeps every node
-   *     that is live
+   * @param reached whether the search came to its target; one that does not gives the circuit with
+   *     the least loss that it came by
    * @param limit of the loss on final examples; at or below it the search has found a circuit where
    *     there is nothing to find
    */
@@ -593,7 +629,8 @@ public record Checks(
    * Whether the circuit foretells what misleading prompts do to the whole model.
    *
    * @param variants of the task; most tasks have none
-   * @param passed null without any
+   * @param passed null when nothing was foretold: without variants, or when all went as with
+   *     ordinary prompts, in the circuit as in the model
    */
   public record Variants(List<Outcome> variants, Boolean passed) {
     public Variants {
@@ -602,11 +639,9 @@ public record Checks(
 
     /** Judge a circuit. */
     public static Variants of(List<Outcome> variants) {
-      return new Variants(
-          variants,
-          variants.isEmpty()
-              ? null
-              : Boolean.valueOf(variants.stream().allMatch(Outcome::confirmed)));
+      boolean confirmed = variants.stream().allMatch(Outcome::confirmed);
+      boolean misled = variants.stream().anyMatch(Outcome::misled);
+      return new Variants(variants, confirmed && !misled ? null : Boolean.valueOf(confirmed));
     }
 
     /**
@@ -617,6 +652,8 @@ public record Checks(
      * @param member "a" or "b", whose right answer should become less likely
      * @param levels from the ordinary prompt to the most misleading one
      * @param margin how far a prediction may be off
+     * @param misled whether, at some level, the model's mean probability is further than the margin
+     *     below that of the first
      * @param confirmed whether, at every level, the model's mean probability is within the margin
      *     of the circuit's
      */
@@ -626,6 +663,7 @@ public record Checks(
         String member,
         List<Level> levels,
         double margin,
+        boolean misled,
         boolean confirmed) {
       public Outcome {
         levels = List.copyOf(levels);
@@ -639,6 +677,10 @@ public record Checks(
             member,
             levels,
             VARIANT_MARGIN,
+            levels.stream()
+                .anyMatch(
+                    level ->
+                        levels.getFirst().model().mean() - level.model().mean() > VARIANT_MARGIN),
             levels.stream()
                 .allMatch(
                     level ->

@@ -57,7 +57,7 @@ public record Evidence(
     Checks checks,
     List<Prompt> examples) {
   /** Version of the file that this class reads and writes. */
-  public static final int FORMAT = 4;
+  public static final int FORMAT = 5;
 
   public Evidence {
     examples = List.copyOf(examples);

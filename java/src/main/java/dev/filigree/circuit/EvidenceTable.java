@@ -203,15 +203,18 @@ final class EvidenceTable {
         check.modelLoss().text(),
         check.nodes(),
         check.edges(),
-        check.reached() ? "" : ", all that are live, since it does not come to its target",
+        check.reached() ? "" : ", the best that it saw, short of its target",
         check.last().text(),
         check.limit());
   }
 
   private void variants(Variants check) {
     line("  %-11s %s", "variants", check.passed() == null ? "-" : answer(check.passed()));
-    if (check.variants().isEmpty()) {
-      line("      This task has none, so nothing hangs on it.");
+    if (check.passed() == null) {
+      line(
+          check.variants().isEmpty()
+              ? "      This task has none, so nothing hangs on it."
+              : "      None misleads the model, and the circuit says so; nothing hangs on it.");
     }
     for (Variants.Outcome outcome : check.variants()) {
       line(

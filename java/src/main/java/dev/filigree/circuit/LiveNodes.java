@@ -12,9 +12,11 @@ import dev.filigree.ModelInfo.Site;
  *
  * <p>A node is live when its activation is not zero all over the text that its mean was taken over;
  * a nonzero weight feeds it, so that it is no constant (a channel that reads the residual stream
- * has no weights of its own); and a nonzero weight reads it. What reads an output channel is a
- * later half-layer or the unembedding; what reads a query is the key of the same channel, and the
- * other way round.
+ * has no weights of its own); and something reads it. What reads an output channel is a nonzero
+ * weight of a later half-layer or of the unembedding; what reads a key is the query of the same
+ * channel, where that is not always zero, a bias being enough; what reads a query is a key that
+ * varies, or, beside a sink, one that is not always zero: without a sink a constant key raises all
+ * scores alike.
  */
 public final class LiveNodes {
   private LiveNodes() {}
@@ -37,6 +39,10 @@ public final class LiveNodes {
       Nonzeros down = matrix(model, prefix + "mlp.c_proj.weight");
       Nonzeros queryKeyValue = matrix(model, prefix + "attn.c_attn.weight");
       Nonzeros output = matrix(model, prefix + "attn.c_proj.weight");
+      boolean[] bias =
+          config.bias()
+              ? matrix(model, prefix + "attn.c_attn.bias").rows()
+              : new boolean[queryKeyValue.rows().length];
       boolean[] readAfterAttention = or(readLater, up.columns());
       int heads = config.nHead() * config.dHead();
       for (Site site : info.sites()) {
@@ -47,8 +53,11 @@ public final class LiveNodes {
           boolean joined =
               switch (site.kind()) {
                 case "attn_in" -> queryKeyValue.columns()[c];
-                case "attn_q", "attn_k" ->
-                    queryKeyValue.rows()[c] && queryKeyValue.rows()[heads + c];
+                case "attn_q" ->
+                    queryKeyValue.rows()[c]
+                        && (queryKeyValue.rows()[heads + c] || config.sink() && bias[heads + c]);
+                case "attn_k" ->
+                    queryKeyValue.rows()[heads + c] && (queryKeyValue.rows()[c] || bias[c]);
                 case "attn_v" -> queryKeyValue.rows()[2 * heads + c] && output.columns()[c];
                 case "attn_out" -> output.rows()[c] && readAfterAttention[c];
                 case "mlp_in" -> up.columns()[c];

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Asks whether circuits that were found in one checkpoint still explain another one of the same
@@ -104,6 +105,7 @@ public final class CheckRun {
      *     was found with
      */
     public Drift check(Path file, Effort effort, double lossTolerance) {
+      requireOwnRun(file);
       Circuit circuit = read(file);
       EvidenceRun run = new EvidenceRun(search);
       Evidence now = run.elsewhere(search.task(circuit.task()), circuit, effort);
@@ -115,6 +117,17 @@ public final class CheckRun {
           search.model().edges(mask.keep()).size(),
           circuit.edges().size() - mask.edges().size(),
           lossTolerance);
+    }
+
+    /** Text, means and recorded evidence are those of one run. */
+    private void requireOwnRun(Path file) {
+      Optional<Path> run = someRunOf(file);
+      Path own = search.folder().path().toAbsolutePath().normalize();
+      if (run.isPresent() && !run.get().equals(own)) {
+        throw new RunException(
+            "%s belongs to %s, not to %s; check the circuits of one run at a time"
+                .formatted(file, run.get(), search.folder().path()));
+      }
     }
 
     @Override
@@ -152,12 +165,17 @@ public final class CheckRun {
    * @throws RunException when it lies elsewhere
    */
   public static Path runOf(Path circuit) {
-    Path circuits = circuit.toAbsolutePath().normalize().getParent();
-    Path run = circuits.getParent();
-    if (run == null || !RunFolder.exists(run)) {
-      throw new RunException(
-          "%s lies in no run; name the run it was found in with --run".formatted(circuit));
-    }
-    return run;
+    return someRunOf(circuit)
+        .orElseThrow(
+            () ->
+                new RunException(
+                    "%s lies in no run; name the run it was found in with --run"
+                        .formatted(circuit)));
+  }
+
+  private static Optional<Path> someRunOf(Path circuit) {
+    return Optional.ofNullable(circuit.toAbsolutePath().normalize().getParent())
+        .map(Path::getParent)
+        .filter(RunFolder::exists);
   }
 }

@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import dev.filigree.Ablation;
 import dev.filigree.CircuitMask;
+import dev.filigree.Edge;
 import dev.filigree.Engine;
 import dev.filigree.EngineException;
 import dev.filigree.Model;
@@ -146,13 +147,14 @@ public final class CircuitSearch implements AutoCloseable {
    * Check the circuit of a task, as {@code circuits/<task>.json} has it, and write {@code
    * evidence/<task>.json}. A circuit that is not there is looked for first; the evidence of a model
    * that does not do the task says so. Evidence that is there for this very circuit, model and
-   * examples is taken as it is; {@link RunFolder#forgetEvidence} asks anew.
+   * examples is taken as it is.
    *
    * @param effort how much is asked
+   * @param again run every check anew, whatever is there
    * @throws RunException when the circuit is one of another model, vocabulary or set of examples
    */
-  public Evidence evidence(String task, Effort effort) {
-    return new EvidenceRun(this).run(task(task), effort);
+  public Evidence evidence(String task, Effort effort, boolean again) {
+    return new EvidenceRun(this).run(task(task), effort, again);
   }
 
   /**
@@ -262,8 +264,9 @@ public final class CircuitSearch implements AutoCloseable {
   }
 
   /**
-   * What a circuit is evaluated by. Edges that are zero in the model at hand, which need not be the
-   * one it was found in, are left out.
+   * What a circuit is evaluated by in the model at hand, which need not be the one it was found in.
+   * Where single edges were looked for, those of the circuit that are not zero here; else all
+   * between its nodes, which such a circuit is the one of.
    *
    * @param search how it was found
    */
@@ -273,7 +276,9 @@ public final class CircuitSearch implements AutoCloseable {
             means(search),
             config.model().vocabSize(),
             circuit.tokens() == null ? null : embedding(search));
-    return mask.withEdges(model.edges(mask.keep()).stream().filter(mask.joins()).toList());
+    List<Edge> edges = model.edges(mask.keep());
+    boolean single = search.method() == PruneMethod.FAST && search.fast().edges();
+    return mask.withEdges(single ? edges.stream().filter(mask.joins()).toList() : edges);
   }
 
   /**

@@ -52,15 +52,17 @@ final class EvidenceRun {
   /**
    * Check the circuit of a task and write {@code evidence/<task>.json}, or take what is there when
    * it answers the same question. A circuit that is not there is looked for first.
+   *
+   * @param again do not take what is there
    */
-  Evidence run(Task task, Effort effort) {
+  Evidence run(Task task, Effort effort, boolean again) {
     Optional<Circuit> circuit = session.folder().readCircuit(task.name());
     return circuit.isPresent()
-        ? withCircuit(task, circuit.get(), effort)
+        ? withCircuit(task, circuit.get(), effort, again)
         : withoutCircuit(task, effort);
   }
 
-  private Evidence withCircuit(Task task, Circuit circuit, Effort effort) {
+  private Evidence withCircuit(Task task, Circuit circuit, Effort effort, boolean again) {
     CircuitConfig search = searchOf(circuit);
     try (TaskExamples examples = session.examples(task, search)) {
       Source source = session.source(examples);
@@ -70,7 +72,7 @@ final class EvidenceRun {
           session
               .folder()
               .evidenceAbout(circuit)
-              .filter(there -> effort == Effort.QUICK || there.checks().withCostly());
+              .filter(there -> !again && (effort == Effort.QUICK || there.checks().withCostly()));
       if (recorded.isPresent()) {
         session.phase("taking the evidence of %s that is there", circuit);
         return recorded.get();
@@ -88,7 +90,7 @@ final class EvidenceRun {
         return written(Evidence.gateFailed(task.name(), session.source(examples), whole, gate));
       }
     }
-    return withCircuit(task, session.prune(task.name()), effort);
+    return withCircuit(task, session.prune(task.name()), effort, true);
   }
 
   private Evidence written(Evidence evidence) {

@@ -228,6 +228,7 @@ public final class Experiment {
             engine,
             List.of(task),
             Effort.QUICK,
+            false,
             progress,
             (_, e) -> {
               throw e;
@@ -242,6 +243,7 @@ public final class Experiment {
    *
    * @param tasks none for all that have a circuit
    * @param effort how much is asked
+   * @param again run every check anew, whatever is there
    * @param failed hears of every task that cannot be checked, see {@link CircuitSearch#evidence}: a
    *     {@link RunException} or a {@link TaskException}. The others are checked all the same,
    *     unless it throws
@@ -252,10 +254,11 @@ public final class Experiment {
       Engine engine,
       List<String> tasks,
       Effort effort,
+      boolean again,
       Progress progress,
       BiConsumer<String, RuntimeException> failed) {
     if (tasks.isEmpty()) {
-      return evidence(engine, folder.someCircuits(), effort, progress, failed);
+      return evidence(engine, folder.someCircuits(), effort, again, progress, failed);
     }
     Map<OptionalLong, List<String>> byStep = new LinkedHashMap<>();
     for (String task : tasks) {
@@ -273,7 +276,7 @@ public final class Experiment {
               CircuitSearch.open(engine, folder, folder.config(), own, step, progress)) {
             for (String task : members) {
               try {
-                found.put(task, search.evidence(task, effort));
+                found.put(task, search.evidence(task, effort, again));
               } catch (RunException | TaskException e) {
                 failed.accept(task, e);
               }

@@ -73,9 +73,14 @@ final class InterventionChecks {
     CircuitMask everything = mask.everything();
     return Necessary.of(
         Estimate.ofPairs(lossesOf(mask.inverted(), examples.validation(), examples.last())),
-        Draws.of(lossesWithout(i -> !inside[i], size, DRAWS, random)),
-        Draws.of(lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random)),
-        Draws.of(slices.all().stream().map(slice -> lossesOf(everything, slice)).toList()).loss());
+        Draws.of(lossesWithout(i -> !inside[i], size, DRAWS, random), slices.all().size()),
+        Draws.of(
+            lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random),
+            slices.all().size()),
+        Draws.of(
+                slices.all().stream().map(slice -> lossesOf(everything, slice)).toList(),
+                slices.all().size())
+            .loss());
   }
 
   /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
@@ -116,7 +121,11 @@ final class InterventionChecks {
     return Arrays.stream(values).average().orElseThrow();
   }
 
+  /** Null with a single pair: nobody is a stranger to it. */
   Resample resample() {
+    if (examples.last().pairs() < 2 || examples.validation().pairs() < 2) {
+      return null;
+    }
     session.phase("running the circuit of %s in the surroundings of other examples", circuit);
     RandomGenerator random = new SplittableRandom(circuit.seed());
     Calibration fit =
@@ -153,7 +162,7 @@ final class InterventionChecks {
       int chosen =
           others.length > 0
               ? others[random.nextInt(others.length)]
-              : IntStream.of(longest).filter(other -> other != pair).findFirst().orElse(pair);
+              : IntStream.of(longest).filter(other -> other != pair).findFirst().orElseThrow();
       donors[i] = 2 * chosen + random.nextInt(2);
     }
     return donors;
@@ -222,7 +231,6 @@ final class InterventionChecks {
     RandomGenerator random = new SplittableRandom(circuit.seed());
     List<Relaxation.Step> steps = new ArrayList<>();
     Predicate<Edge> inCircuit = mask.joins();
-    int drawn = 0;
     for (double share : RELAXED_SHARES) {
       List<double[]> losses = new ArrayList<>();
       for (int draw = 0; draw < RELAXATIONS; draw++) {
@@ -240,10 +248,9 @@ final class InterventionChecks {
                 .toList();
         losses.add(
             lossesOf(
-                mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()),
-                slices.of(drawn++)));
+                mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()), slices.of(draw)));
       }
-      Draws all = Draws.of(losses);
+      Draws all = Draws.of(losses, slices.all().size());
       steps.add(new Relaxation.Step(share, all.loss(), all.draws()));
     }
     return Relaxation.of(steps, whole);

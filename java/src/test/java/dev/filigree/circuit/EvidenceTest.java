@@ -33,6 +33,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -135,6 +136,18 @@ class EvidenceTest {
     assertThat(mixed.sequences()).isEqualTo(7);
     assertThat(mixed.wrongSequences()).isEqualTo(4);
     assertThat(mixed.wrongCorrelation()).isCloseTo(1, within(1e-12));
+    // Of the second and third pair both or one: their divergences are averaged by pair.
+    assertThat(mixed.wrongDivergence().mean())
+        .isCloseTo(
+            Stream.of(
+                    List.of(new Difference(-1, -2), new Difference(2, 4)),
+                    List.of(new Difference(-3, -6)))
+                .mapToDouble(
+                    pair ->
+                        pair.stream().mapToDouble(Difference::divergence).average().orElseThrow())
+                .average()
+                .orElseThrow(),
+            within(1e-12));
     Faithful few = Faithful.of(points(1, 5, 1, -5, -1, -2, -2, 4));
     assertThat(few.wrongSequences()).isEqualTo(2);
     assertThat(few.wrongCorrelation()).isNull();
@@ -159,7 +172,10 @@ class EvidenceTest {
   @Test
   void filesThatDoNotHangTogetherAreRefused() throws IOException {
     String text = evidence().toJson();
-    assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"format\" : 4", "\"format\" : 1")))
+    assertThatThrownBy(
+            () ->
+                Evidence.fromJson(
+                    text.replace("\"format\" : " + Evidence.FORMAT, "\"format\" : 1")))
         .hasMessageContaining("format 1")
         .hasMessageContaining("filigree evidence");
     assertThatThrownBy(() -> Evidence.fromJson(text.replace("\"necessary\" : {", "\"need\" : {")))
@@ -228,6 +244,32 @@ class EvidenceTest {
   }
 
   @Test
+  void nothingIsForetoldWhereNothingMisleads() {
+    Variants.Level plain = new Variants.Level("plain", 0, 9, loss(0.9), loss(0.95));
+    Variants.Level harmless = new Variants.Level("comment", 1, 9, loss(0.85), loss(0.8));
+    Variants.Level wrong = new Variants.Level("many", 50, 9, loss(0.3), loss(0.2));
+    Variants.Outcome calm = Variants.Outcome.of("v", "d", "a", List.of(plain, harmless));
+    Variants.Outcome misled = Variants.Outcome.of("w", "d", "a", List.of(plain, wrong));
+    assertThat(calm.misled()).isFalse();
+    assertThat(misled.misled()).isTrue();
+    assertThat(Variants.of(List.of(calm)).passed()).isNull();
+    assertThat(Variants.of(List.of(calm, misled)).passed()).isTrue();
+    // A circuit that foretells what does not come is wrong all the same.
+    Variants.Level feared = new Variants.Level("comment", 1, 9, loss(0.2), loss(0.9));
+    assertThat(
+            Variants.of(List.of(Variants.Outcome.of("v", "d", "a", List.of(plain, feared))))
+                .passed())
+        .isFalse();
+  }
+
+  @Test
+  void modelThatDoesNotDoItsTaskSetsNoLimit() {
+    assertThat(Checks.finalLimit(scores(0.01, 0.02))).isEqualTo(0.15);
+    assertThat(Checks.finalLimit(scores(0.1, 0.12))).isCloseTo(0.22, within(1e-12));
+    assertThat(Checks.finalLimit(scores(0.69, 0.69))).isCloseTo(0.25, within(1e-12));
+  }
+
+  @Test
   void intervalHoldsTheMeanAndComesFromPairs() {
     double[] values = IntStream.range(0, 200).mapToDouble(i -> i / 2 % 10).toArray();
     Estimate loss = Estimate.ofPairs(values);
@@ -240,11 +282,15 @@ class EvidenceTest {
   }
 
   @Test
-  void drawsArePooled() {
-    Draws draws = Draws.of(List.of(new double[] {1, 3}, new double[] {2, 4, 6, 8}));
+  void drawsArePooledByExample() {
+    Draws draws = Draws.of(List.of(new double[] {1, 3}, new double[] {2, 4, 6, 8}), 2);
     assertThat(draws.draws()).containsExactly(2.0, 5.0);
     assertThat(draws.loss().mean()).isEqualTo(4); // of the pairs 2, 3 and 7
-    assertThat(Draws.of(List.of())).isNull();
+    assertThat(Draws.of(List.of(), 2)).isNull();
+    // The same two pairs in two draws are two values, whose means are 2 and 6.
+    Draws twice = Draws.of(List.of(new double[] {1, 1, 5, 5}, new double[] {3, 3, 7, 7}), 1);
+    assertThat(twice.draws()).containsExactly(3.0, 5.0);
+    assertThat(twice.loss()).isEqualTo(Estimate.of(new double[] {2, 6}));
   }
 
   @Test

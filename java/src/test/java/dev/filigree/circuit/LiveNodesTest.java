@@ -3,12 +3,15 @@ package dev.filigree.circuit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
 import dev.filigree.EngineOptions;
 import dev.filigree.Model;
+import dev.filigree.ModelConfig;
 import dev.filigree.ModelInfo.Site;
 import dev.filigree.ModelInit;
 import dev.filigree.TestModels;
+import dev.filigree.json.Json;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -61,6 +64,35 @@ class LiveNodesTest {
       }
       assertThat(dead).isEqualTo(7);
     }
+  }
+
+  @Test
+  void biasOfAQueryReadsItsKeyAndThatOfAKeyItsQueryBesideASink() {
+    for (boolean sink : new boolean[] {false, true}) {
+      try (Engine engine = open();
+          Model model = engine.createModel(withSink(sink), ModelInit.seeded(3))) {
+        int attention = model.config().nHead() * model.config().dHead();
+        zero(
+            model, "transformer.h.0.attn.c_attn.weight", WIDTH, 2, -1); // query 2: its bias is left
+        zero(model, "transformer.h.0.attn.c_attn.weight", WIDTH, attention + 3, -1); // key 3
+        zero(model, "transformer.h.0.attn.c_attn.bias", 1, -1, 0);
+        float[] bias = model.readTensor("transformer.h.0.attn.c_attn.bias");
+        bias[2] = 4;
+        bias[attention + 3] = 4;
+        model.writeTensor("transformer.h.0.attn.c_attn.bias", bias);
+        boolean[] live = LiveNodes.of(model, means(model));
+
+        assertThat(live[node(model, "0.attn.q", 2)]).isFalse(); // a constant
+        assertThat(live[node(model, "0.attn.k", 2)]).isTrue();
+        assertThat(live[node(model, "0.attn.q", 3)]).isEqualTo(sink);
+        assertThat(live[node(model, "0.attn.k", 3)]).isFalse();
+      }
+    }
+  }
+
+  private static ModelConfig withSink(boolean sink) {
+    ObjectNode json = (ObjectNode) Json.tree(TestModels.model());
+    return ModelConfig.fromJson(json.put("sink", sink).toString());
   }
 
   private static float[] means(Model model) {

@@ -196,7 +196,7 @@ class RunCommandsTest {
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
     JsonNode row = outcome.json().at("/tasks/0");
     assertThat(row.path("task").asText()).isEqualTo("single_double_quote");
-    for (String method : List.of("fast", "published", "fast_with_margin")) {
+    for (String method : List.of("fast", "published")) {
       JsonNode found = row.path(method);
       assertThat(found.path("seconds").asDouble()).as(method).isPositive();
       assertThat(found.path("nodes").isInt()).as(method).isTrue();
@@ -414,8 +414,28 @@ class RunCommandsTest {
     assertThat(Files.getLastModifiedTime(file)).isEqualTo(old);
     assertThat(execute("evidence", "--again", "--run", run.toString()).json()).isEqualTo(first);
     assertThat(Files.getLastModifiedTime(file)).isGreaterThan(old);
+    // What is there stays until something can take its place.
+    Outcome nowhere = execute("evidence", "--again", "--device=cuda:99", "--run", run.toString());
+    assertThat(nowhere.code()).isEqualTo(ExitCodes.UNAVAILABLE);
+    assertThat(file).exists();
     Files.writeString(file, "{}");
     assertThat(execute("evidence", "--run", run.toString()).json()).isEqualTo(first);
+  }
+
+  @Test
+  void evidenceOfAllTasksComplainsOfNoneThatTheModelDoesNotDo() throws IOException {
+    Files.deleteIfExists(run.resolve("circuits/single_double_quote.json"));
+    Outcome all = execute("evidence", "--task=all", "--run", run.toString());
+    assertThat(all.code()).as(all.err()).isEqualTo(ExitCodes.OK);
+    JsonNode tasks = all.json().path("tasks");
+    JsonNode errors = all.json().path("errors");
+    assertThat(tasks.size() + errors.size())
+        .isEqualTo(Tasks.all().size() + Tasks.controls().size());
+    assertThat(tasks.valueStream())
+        .allMatch(task -> task.path("grade").asText().equals("F"))
+        .anyMatch(task -> task.path("task").asText().equals("control_nonsense"));
+    Outcome one = execute("evidence", "--task=single_double_quote", "--run", run.toString());
+    assertThat(one.code()).isEqualTo(ExitCodes.NOT_LEARNT);
   }
 
   @Test
@@ -483,26 +503,33 @@ class RunCommandsTest {
     assertThat(first.at("/fast/seconds").asDouble()).isPositive();
     assertThat(first.at("/published/seconds").asDouble()).isPositive();
     JsonNode other = benchPrune(file, "0.9"); // which leaves the first row where it is
-    assertThat(other.path("made_by")).isNotEqualTo(first.path("made_by"));
+    assertThat(other.at("/fast/made_by")).isNotEqualTo(first.at("/fast/made_by"));
     assertThat(benchPrune(file, "1")).isEqualTo(first);
     assertThat(benchPrune(file, "0.9")).isEqualTo(other);
+    // Another setting of one method leaves what the other one found.
+    JsonNode half = benchPrune(file, "1", "--set=prune.fast.margin=0.9");
+    assertThat(half.path("published")).isEqualTo(first.path("published"));
+    assertThat(half.at("/fast/made_by")).isNotEqualTo(first.at("/fast/made_by"));
   }
 
   /** The one row of a bench of one task. */
-  private static JsonNode benchPrune(Path file, String target) {
-    Outcome outcome =
-        execute(
-            "bench",
-            "prune",
-            "--task=single_double_quote",
-            "--runs=1",
-            "--run=" + run,
-            "--out=" + file,
-            "--set=prune.fast.masks.steps=2",
-            "--set=prune.published.masks.steps=2",
-            "--set=prune.train_pairs=32",
-            "--set=prune.mean_sequences=8",
-            "--set=prune.target_loss=" + target);
+  private static JsonNode benchPrune(Path file, String target, String... more) {
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "bench",
+                "prune",
+                "--task=single_double_quote",
+                "--runs=1",
+                "--run=" + run,
+                "--out=" + file,
+                "--set=prune.fast.masks.steps=2",
+                "--set=prune.published.masks.steps=2",
+                "--set=prune.train_pairs=32",
+                "--set=prune.mean_sequences=8",
+                "--set=prune.target_loss=" + target));
+    args.addAll(List.of(more));
+    Outcome outcome = execute(args.toArray(String[]::new));
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
     assertThat(outcome.json().path("tasks")).hasSize(1);
     return outcome.json().at("/tasks/0");
@@ -574,6 +601,15 @@ class RunCommandsTest {
         .contains("is no checkpoint, run or step");
     assertThat(execute("check", circuit.toString(), "--checkpoint=/").err())
         .contains("is no checkpoint, run or step");
+    assertThat(execute("check", "/", "--checkpoint=4").code()).isEqualTo(ExitCodes.BAD_INPUT);
+    Path other = Files.createDirectories(folder.resolve("other/circuits"));
+    Files.copy(run.resolve("run.json"), other.resolveSibling("run.json"));
+    Path ofOther = Files.copy(circuit, other.resolve(circuit.getFileName()));
+    Outcome mixed =
+        execute("check", circuit.toString(), ofOther.toString(), "--checkpoint=" + STEPS);
+    assertThat(mixed.code()).isEqualTo(ExitCodes.BAD_INPUT);
+    assertThat(mixed.json().path("circuits")).hasSize(1);
+    assertThat(mixed.json().at("/errors/0/error").asText()).contains("of one run at a time");
     Path elsewhere = Files.copy(circuit, folder.resolve("copy.json"));
     assertThat(execute("check", elsewhere.toString(), "--checkpoint=4").err())
         .contains("lies in no run");

@@ -4,6 +4,7 @@ package dev.filigree.experiment;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.filigree.CircuitMask;
 import dev.filigree.Engine;
 import dev.filigree.Model;
 import dev.filigree.TaskStats;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.SplittableRandom;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -102,8 +104,10 @@ class ShippedModelTest {
   void evidenceComesOutAgain() {
     Evidence then =
         recorded.stream().filter(one -> one.task().equals(TASK)).findFirst().orElseThrow();
-    shipped.folder().forgetEvidence(TASK);
-    Evidence now = shipped.evidence(engine, TASK, Progress.SILENT);
+    Evidence now;
+    try (CircuitSearch search = shipped.circuits(engine, Progress.SILENT)) {
+      now = search.evidence(TASK, Effort.QUICK, true);
+    }
     assertThat(now.holds()).isTrue();
     assertThat(now.modelLoss()).isCloseTo(then.modelLoss(), within(ROUNDING));
     assertThat(now.lossFinal()).isCloseTo(then.lossFinal(), within(ROUNDING));
@@ -135,20 +139,9 @@ class ShippedModelTest {
       Circuit circuit = shipped.folder().readCircuit(task).orElseThrow();
       CircuitConfig how = new EvidenceRun(search).searchOf(circuit);
       try (TaskExamples examples = search.examples(search.task(task), how)) {
-        TaskStats fit = search.model().calibrate(examples.train());
         CostlyChecks costly =
             new CostlyChecks(
-                search,
-                new Subject(
-                    search.task(task),
-                    circuit,
-                    how,
-                    examples,
-                    search.mask(circuit, how),
-                    circuit.calibration(),
-                    fit.calibration(),
-                    search.whole(examples, fit),
-                    LiveNodes.of(search.model(), search.means(how))));
+                search, subject(search, circuit, how, examples, search.mask(circuit, how)));
         Checks.Variants variants = costly.variants();
         assertThat(variants.variants()).hasSize(search.task(task).variants().size()).isNotEmpty();
         assertThat(variants.passed()).isNotNull();
@@ -164,6 +157,64 @@ class ShippedModelTest {
             .extracting(Checks.Levels::node)
             .containsExactlyElementsOf(circuit.nodes().stream().map(Circuit.Node::index).toList());
         assertThat(binarised.loss().mean()).isLessThan(0.693);
+      }
+    }
+  }
+
+  private static Subject subject(
+      CircuitSearch search,
+      Circuit circuit,
+      CircuitConfig how,
+      TaskExamples examples,
+      CircuitMask mask) {
+    TaskStats fit = search.model().calibrate(examples.train());
+    return new Subject(
+        search.task(circuit.task()),
+        circuit,
+        how,
+        examples,
+        mask,
+        circuit.calibration(),
+        fit.calibration(),
+        search.whole(examples, fit),
+        LiveNodes.of(search.model(), search.means(how)));
+  }
+
+  /** Interventions tell the circuit from as many other nodes that are no less alive. */
+  @Test
+  void circuitPassesWhereAsManyOtherLiveNodesFail() {
+    try (CircuitSearch search = shipped.circuits(engine, Progress.SILENT)) {
+      Circuit circuit = shipped.folder().readCircuit(TASK).orElseThrow();
+      CircuitConfig how = new EvidenceRun(search).searchOf(circuit);
+      try (TaskExamples examples = search.examples(search.task(TASK), how);
+          Slices slices = new Slices(search.model(), examples)) {
+        float[] ofModel = search.model().differences(examples.last());
+        CircuitMask mask = search.mask(circuit, how);
+        Subject own = subject(search, circuit, how, examples, mask);
+        InterventionChecks real = new InterventionChecks(search, own, slices);
+        assertThat(real.necessary().passed()).isTrue();
+        assertThat(real.necessary().live().loss().mean()).isLessThan(Checks.NECESSARY_LOSS);
+        assertThat(real.interchange(ofModel).passed()).isTrue();
+        assertThat(real.relaxation().passed()).isTrue();
+        assertThat(real.ablations(false).nodes())
+            .anyMatch(node -> node.circuit().mean() > 0.3 && node.model().mean() > 0.1);
+
+        boolean[] others = new boolean[mask.keep().length];
+        SplittableRandom random = new SplittableRandom(5);
+        for (int left = circuit.nodes().size(); left > 0; ) {
+          int node = random.nextInt(others.length);
+          if (own.live()[node] && !mask.keep()[node] && !others[node]) {
+            others[node] = true;
+            left--;
+          }
+        }
+        InterventionChecks wrong =
+            new InterventionChecks(
+                search, subject(search, circuit, how, examples, mask.withNodes(others)), slices);
+        assertThat(wrong.necessary().passed()).isFalse();
+        assertThat(wrong.interchange(ofModel).passed()).isFalse();
+        assertThat(wrong.interchange(ofModel).flipped()).isLessThan(0.2);
+        assertThat(wrong.resample().passed()).isFalse();
       }
     }
   }
