@@ -24,7 +24,7 @@ constexpr std::int64_t kStepsPerPiece = 10;
 constexpr int kWays = 4;  // numbers of nodes that one forward of a bisection tries
 // Edges up to which circuits of further masks are cleaned too: beyond, that takes longer than the search so far, and
 // what is one edge less in ten is seldom more.
-constexpr std::size_t kSmall = 48;
+constexpr std::size_t kSmall = 32;
 
 std::int64_t count_open(const std::vector<std::uint8_t>& keep) { return std::count(keep.begin(), keep.end(), 1); }
 
