@@ -194,6 +194,8 @@ function gridTable() {
         }))))));
 }
 
+const SIZES = ['nodes', 'edges', 'weights', 'final loss'];
+
 function sizes(circuit) {
   return circuit ? [count(circuit.nodes), count(circuit.edges), count(circuit.weights), decimal(circuit.loss_final, 3)]
     : ['–', '–', '–', '–'];
@@ -228,8 +230,11 @@ function taskTable() {
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every task'},
     element('table', {class: 'plain'},
       element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}; dense sizes are interpolated, dense losses the worse of two`),
-      element('thead', {}, element('tr', {}, ['task', 'whole model', 'nodes', 'edges', 'weights', 'final loss', 'dense nodes',
-        'dense edges', 'dense weights', 'dense final loss', 'ratio of edges', 'of weights'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
+      element('thead', {},
+        element('tr', {}, [['', 2], ['sparse circuit', 4], ['dense circuit', 4], ['dense / sparse', 2]].map(([name, colspan]) =>
+          name === '' ? element('td', {colspan}) : element('th', {scope: 'colgroup', colspan, class: 'n'}, name))),
+        element('tr', {}, ['task', 'model', ...SIZES, ...SIZES, 'edges', 'weights'].map((name, i) =>
+          element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, rows)));
 }
 
