@@ -7,9 +7,8 @@
 //      forward;
 //   4. clean: nodes, then single edges are left out for as long as the target is kept (clean_up.hpp), of the circuit
 //      of every mask; the smallest is what was found.
-// A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. The
-// search aims at a part of the way to it (margin): circuits that just reach it do so by the templates they were chosen
-// on.
+// A circuit reaches a target when its calibrated loss is at most that on training and on validation examples. With a
+// margin below 1 the search aims at a part of the way to it, for circuits with more to spare on other templates.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -55,8 +55,7 @@ function intro() {
         element('dt', {}, 'Loss of a task'), element('dd', {}, 'Cross-entropy between the two answers, in nats: 0 is'
           + ' right and certain, 0.693 is guessing. A scale and a shift of the logits are fitted on other examples.'),
         element('dt', {}, 'Validation and final'), element('dd', {}, 'The size of a circuit was chosen on training and'
-          + ' validation examples, with a margin below the target. Final examples have other wording throughout and had no part'
-          + ' in any choice.'))),
+          + ' validation examples. Final examples have other wording throughout and had no part in any choice.'))),
   ];
 }
 
