@@ -29,9 +29,8 @@ import picocli.CommandLine.Spec;
     name = "prune",
     description =
         "Time both pruning methods on every task that a model does, and compare their circuits on"
-            + " the whole model. The fast one is measured as it is configured and, with"
-            + " prune.fast.margin=1, aiming at the target itself, as the published one does. That"
-            + " one makes a search of --runs runs for each task, which takes minutes.",
+            + " the whole model. The published one makes a search of --runs runs for each task,"
+            + " which takes minutes.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     footerHeading = "%nExamples:%n",

@@ -82,13 +82,25 @@ class CompareResultTest {
 
   private static CompareCellResult model(
       String name, Kind kind, int width, Double kept, double loss, Search... searches) {
+    return model(name, kind, width, kept, 6000, null, loss, searches);
+  }
+
+  private static CompareCellResult model(
+      String name,
+      Kind kind,
+      int width,
+      Double kept,
+      long steps,
+      String variant,
+      double loss,
+      Search... searches) {
     return new CompareCellResult(
         name,
         kind,
         width,
         kept,
-        6000,
-        null,
+        steps,
+        variant,
         "cells/x",
         "c0ffee",
         null,
@@ -386,21 +398,15 @@ class CompareResultTest {
         plan.cells().stream()
             .map(
                 cell ->
-                    new CompareCellResult(
+                    model(
                         cell.name(),
                         cell.kind(),
                         cell.width(),
                         cell.kept(),
                         cell.steps(),
                         cell.variant(),
-                        "cells/x",
-                        "c0ffee",
-                        null,
-                        1_000,
                         cell.kind() == Kind.DENSE ? 3.0 + 16.0 / cell.width() : 3.6,
-                        10,
-                        2,
-                        List.of(found("a", 10, 80))))
+                        found("a", 10, 80)))
             .toList();
     assertThat(CompareResult.of(plan, models, 7).trends())
         .extracting(trend -> trend.axis() + ": " + trend.from() + " -> " + trend.to())
