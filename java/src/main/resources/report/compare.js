@@ -39,19 +39,27 @@ const result = page && page.result;
 const models = result ? result.cells.map(cell => ({...cell.model, ...cell})) : [];
 const middle = models.find(m => m.name === (result && result.middle));
 const grid = models.filter(m => m.kind === 'sparse' && m.variant === null && m.steps === middle.steps);
-const ladder = models.filter(m => m.kind === 'dense').sort((a, b) => a.loss - b.loss);
+const ladder = models.filter(m => m.kind === 'dense' && m.steps === middle.steps).sort((a, b) => a.loss - b.loss);
 const extra = models.filter(m => m.kind === 'sparse' && !grid.includes(m));
 const widths = [...new Set(grid.map(m => m.width))].sort((a, b) => a - b);
+const corpora = middle ? Object.keys(middle.loss_by_corpus) : [];
 const fractions = [...new Set(grid.map(m => m.kept))].sort((a, b) => b - a);
 
 // ---- What was found ------------------------------------------------------------------------------------------------
 
+// The headline is interpolated: between what.
+function between() {
+  const [below, above] = result.neighbours;
+  return above === undefined ? '' : `It lies between ${visible(below.model)}, loss ${decimal(below.loss, 3)}, ${times(below.edge_ratio)}`
+    + ` as many edges, and ${visible(above.model)}, loss ${decimal(above.loss, 3)}, ${times(above.edge_ratio)}.`;
+}
+
 function intro() {
   const found = result.edge_ratio === null
-    ? 'There is no ratio to tell: no task counts.'
+    ? `There is no ratio to tell: ${result.neighbours.length === 0 ? 'its loss lies outside of the dense ladder' : 'no task counts'}.`
     : `At a task loss of ${result.target} the circuits of a dense model that predicts as well have ${times(result.edge_ratio)}`
       + ` as many edges${result.interval === null ? '' : `, 95% interval ${interval(result.interval)}`}: a geometric mean over`
-      + ` ${count(middle.counted)} of ${count(result.tasks.length)} tasks.`;
+      + ` ${count(middle.counted)} of ${count(result.tasks.length)} tasks. ${between()}`;
   return [
     element('p', {class: 'lead'}, `Sparse models over width and number of weights (${count(grid.length)}) against a ladder of `
       + `dense ones (${count(ladder.length)}); all read the same text and were searched in the same way. The figures are about `
@@ -63,7 +71,7 @@ function intro() {
           + ' is the one with the sparse model’s held-out loss: sizes are interpolated between the two dense models around that'
           + ' loss, in the logarithm. Where there are no two, there is no ratio.'),
         element('dt', {}, 'Weights'), element('dd', {}, 'All weights that are not zero and join two nodes of the circuit, used or'
-          + ' not: what the published method counts as edges.'),
+          + ' not. The published method counts these as edges and makes circuits small in them; here they are small in edges.'),
         element('dt', {}, 'Counts'), element('dd', {}, 'A task counts where the sparse model and both dense ones do it, each with'
           + ' a circuit that reaches the loss on training and on validation examples.'),
         element('dt', {}, 'Interval'), element('dd', {}, '95%, from resampling the tasks. It tells how much hangs on which'
@@ -100,7 +108,7 @@ function edgesAgainstLoss() {
       {label: `${visible(result.middle)}, weights between nodes`, colour: COLOURS[0], dashed: true, points: side('sparse_weights')},
       {label: 'dense, weights between nodes', colour: DENSE, dashed: true, points: side('dense_weights')}],
     note: 'The less a circuit may lose, the more it needs. Both sides over the same tasks at every loss. Dashed: all weights'
-      + ' between the nodes, which the published method counts as edges.',
+      + ' between the nodes, the edges of the published method.',
   });
 }
 
@@ -122,45 +130,46 @@ function edgesAgainstPretraining() {
   });
 }
 
-function ratioPoint(m, x, label) {
-  const [low, high] = m.trend_interval || [];
-  return {x, y: m.trend_ratio, low, high, label, title: visible(m.name)};
+function ratioPoint(set, m, x, label) {
+  const own = m && set.points.find(point => point.model === m.name);
+  const [low, high] = own && own.interval || [];
+  return {x, y: own && own.ratio, low, high, label, title: m && visible(m.name)};
 }
 
-function ratioChart(title, x, series, note) {
-  return pointChart({title, unit: `edges, dense over sparse, over ${tasks(result.trend_tasks)}`, x, y: {name: 'ratio', log: true, format: times}, series, note});
+function ratioChart(title, set, x, series, note) {
+  return pointChart({title, unit: `edges, dense over sparse, over ${tasks(set.tasks)}`, x, y: {name: 'ratio', log: true, format: times}, series, note});
 }
 
 function trends() {
   const byWidth = fractions.map((kept, i) => ({
     label: `kept ${fraction(kept)}`, colour: COLOURS[i % COLOURS.length],
-    points: widths.map(width => [width, grid.find(m => m.width === width && m.kept === kept)])
-      .map(([width, m]) => m ? ratioPoint(m, width) : {x: width}),
+    points: widths.map(width => ratioPoint(result.grid_ratios, grid.find(m => m.width === width && m.kept === kept), width)),
   }));
   const byKept = widths.map((width, i) => ({
     label: `width ${count(width)}`, colour: COLOURS[i % COLOURS.length],
-    points: fractions.map(kept => [kept, grid.find(m => m.width === width && m.kept === kept)])
-      .map(([kept, m]) => m ? ratioPoint(m, kept) : {x: kept}),
+    points: fractions.map(kept => ratioPoint(result.grid_ratios, grid.find(m => m.width === width && m.kept === kept), kept)),
   }));
   const longer = [middle, ...extra.filter(m => m.variant === null)].sort((a, b) => a.tokens - b.tokens);
   const variants = extra.filter(m => m.variant !== null);
   const charts = [
-    ratioChart('Ratio against width', {name: 'width', log: true, format: count, values: widths}, byWidth,
-      'As many weights at every width of a line. Bars are 95% intervals. All trends are over the tasks that count in every'
-      + ' model that is drawn.'),
-    ratioChart('Ratio against kept fraction', {name: 'kept', log: true, format: fraction, values: fractions}, byKept,
+    ratioChart('Ratio against width', result.grid_ratios, {name: 'width', log: true, format: count, values: widths}, byWidth,
+      'As many weights at every width of a line. Bars are 95% intervals. A chart is over the tasks that count in every model'
+      + ' in it.'),
+    ratioChart('Ratio against kept fraction', result.grid_ratios, {name: 'kept', log: true, format: fraction, values: fractions}, byKept,
       'As wide at every fraction of a line.')];
   if (longer.length > 1) {
-    charts.push(ratioChart('Ratio against tokens', {name: 'tokens', log: true, format: short, values: longer.map(m => m.tokens)},
-      [{label: visible(result.middle), colour: COLOURS[0], points: longer.map(m => ratioPoint(m, m.tokens))}],
-      'The middle of the grid, trained on so many tokens.'));
+    charts.push(ratioChart('Ratio against tokens', result.token_ratios, {name: 'tokens', log: true, format: short, values: longer.map(m => m.tokens)},
+      [{label: visible(result.middle), colour: COLOURS[0], points: longer.map(m => ratioPoint(result.token_ratios, m, m.tokens))}],
+      'The middle of the grid against dense models that were trained on as many tokens.'));
   }
   if (variants.length > 0) {
-    charts.push(ratioChart('Trained otherwise', {name: 'held-out loss, nats per token', format: v => decimal(v, 3)},
-      [{label: visible(result.middle), colour: COLOURS[0], points: [ratioPoint(middle, middle.loss, visible(result.preset))]},
-        ...variants.map((m, i) => ({
-          label: visible(m.variant), colour: COLOURS[(i + 1) % COLOURS.length], points: [ratioPoint(m, m.loss, visible(m.variant))],
-        }))], 'Up and to the left is better.'));
+    charts.push(ratioChart('Trained otherwise', result.variant_ratios, {name: 'held-out loss, nats per token', format: v => decimal(v, 3)},
+      [{label: visible(result.middle), colour: COLOURS[0],
+        points: [ratioPoint(result.variant_ratios, middle, middle.loss, visible(result.preset))]},
+      ...variants.map((m, i) => ({
+        label: visible(m.variant), colour: COLOURS[(i + 1) % COLOURS.length],
+        points: [ratioPoint(result.variant_ratios, m, m.loss, visible(m.variant))],
+      }))], 'Up and to the left is better.'));
   }
   return charts;
 }
@@ -201,39 +210,54 @@ function sizes(circuit) {
     : ['–', '–', '–', '–'];
 }
 
+// A dense model next to the middle.
+function side(of) {
+  return of === null ? ['–', '–'] : [decimal(of.model_loss, 3), of.circuit === null ? '–' : count(of.circuit.edges)];
+}
+
+function named(neighbour) {
+  return neighbour === undefined ? 'no dense model' : visible(neighbour.model);
+}
+
 const AXES = {width: 'wider, as many weights', kept: 'fewer weights, as wide', tokens: 'more tokens', variant: 'trained otherwise'};
 
 function trendTable() {
-  return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'How the ratio moves'},
+  return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'How circuits and ratio move'},
     element('table', {class: 'plain'},
-      element('caption', {}, 'Change of the ratio of edges from one sparse model to another, with 95% intervals: the change of every'
-        + ' task that counts in both, averaged. 1× is no change'),
-      element('thead', {}, element('tr', {}, ['what changes', 'from', 'to', 'tasks', 'change', 'interval'].map((name, i) =>
-        element('th', {scope: 'col', class: i > 2 ? 'n' : null}, name)))),
+      element('caption', {}, 'From one sparse model to another, with 95% intervals: the change of every task that both do, averaged.'
+        + ' 1× is no change'),
+      element('thead', {},
+        element('tr', {}, [['', 4], ['edges of sparse circuits', 3], ['ratio, dense over sparse', 3]].map(([name, colspan]) =>
+          name === '' ? element('td', {colspan}) : element('th', {scope: 'colgroup', colspan, class: 'n'}, name))),
+        element('tr', {}, ['what changes', 'from', 'to', 'held-out loss', 'change', 'interval', 'tasks', 'change', 'interval', 'tasks']
+          .map((name, i) => element('th', {scope: 'col', class: i > 2 ? 'n' : null}, name)))),
       element('tbody', {}, result.trends.map(trend => element('tr', {}, element('th', {scope: 'row'}, AXES[trend.axis]),
         [visible(trend.from), visible(trend.to)].map(value => element('td', {}, value)),
-        [count(trend.tasks), change(trend.change), trend.interval === null ? '–' : trend.interval.map(change).join(' to ')]
-          .map(value => element('td', {class: 'n'}, value)))))));
+        [signed(trend.loss), ...change(trend.edges), ...change(trend.ratio)].map(value => element('td', {class: 'n'}, value)))))));
 }
 
-function change(value) {
-  return decimal(value, 2) + '×';
+function change(of) {
+  const factor = value => decimal(value, 2) + '×';
+  return of === null ? ['–', '–', '–'] : [factor(of.factor), of.interval === null ? '–' : of.interval.map(factor).join(' to '), count(of.tasks)];
 }
 
 function taskTable() {
   const rows = result.tasks.map(row => element('tr', {class: row.reason === null ? null : 'quiet'},
     element('th', {scope: 'row'}, words(row.task)),
-    [decimal(row.model_loss, 3), ...sizes(row.sparse), ...sizes(row.dense)].map(value => element('td', {class: 'n'}, value)),
+    [decimal(row.model_loss, 3), ...sizes(row.sparse), ...side(row.below), ...side(row.above), ...sizes(row.dense)]
+      .map(value => element('td', {class: 'n'}, value)),
     row.reason === null
       ? [element('td', {class: 'n'}, element('b', {}, times(row.edge_ratio))), element('td', {class: 'n'}, times(row.weight_ratio))]
       : element('td', {class: 'reason', colspan: 2}, visible(row.reason))));
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every task'},
     element('table', {class: 'plain'},
-      element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}; dense sizes are interpolated, dense losses the worse of two`),
+      element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}. Sizes in between are interpolated between the two`
+        + ' dense models around its held-out loss, the final loss is the worse of theirs. “model” is the loss of a whole model'),
       element('thead', {},
-        element('tr', {}, [['', 2], ['sparse circuit', 4], ['dense circuit', 4], ['dense / sparse', 2]].map(([name, colspan]) =>
+        element('tr', {}, [['', 1], ['sparse', 5], [named(result.neighbours[0]), 2], [named(result.neighbours.at(-1)), 2],
+          ['dense, in between', 4], ['dense / sparse', 2]].map(([name, colspan]) =>
           name === '' ? element('td', {colspan}) : element('th', {scope: 'colgroup', colspan, class: 'n'}, name))),
-        element('tr', {}, ['task', 'model', ...SIZES, ...SIZES, 'edges', 'weights'].map((name, i) =>
+        element('tr', {}, ['task', 'model', ...SIZES, 'model', 'edges', 'model', 'edges', ...SIZES, 'edges', 'weights'].map((name, i) =>
           element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, rows)));
 }
@@ -242,11 +266,11 @@ function modelTable() {
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every model'},
     element('table', {class: 'plain'},
       element('caption', {}, 'Nodes, edges and weights are geometric means over the tasks in common'),
-      element('thead', {}, element('tr', {}, ['model', 'held-out loss', 'tokens', 'nonzeros', 'tasks', 'nodes', 'edges', 'weights',
+      element('thead', {}, element('tr', {}, ['model', 'held-out loss', ...corpora.map(visible), 'tokens', 'nonzeros', 'tasks', 'nodes', 'edges', 'weights',
         'trained in', 'ratio of edges'].map((name, i) => element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
       element('tbody', {}, models.map(m => element('tr', {},
         element('th', {scope: 'row'}, visible(m.name)),
-        [decimal(m.loss, 3), short(m.tokens), count(m.nonzeros), count(m.done), count(m.nodes), count(m.edges), count(m.weights),
+        [decimal(m.loss, 3), ...corpora.map(name => decimal(m.loss_by_corpus[name], 3)), short(m.tokens), count(m.nonzeros), count(m.done), count(m.nodes), count(m.edges), count(m.weights),
           duration(m.seconds)]
           .map(value => element('td', {class: 'n'}, value)),
         element('td', {class: 'n'}, m.kind === 'dense' ? '' : ratioOf(m)))))));

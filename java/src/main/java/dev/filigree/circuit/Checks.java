@@ -361,8 +361,10 @@ public record Checks(
    * @param correlation Pearson's, of the calibrated logit differences; null where either does not
    *     vary
    * @param sequences two per final example
-   * @param wrongCorrelation the same over the sequences that the whole model gets wrong; null where
-   *     there are fewer than three or either does not vary
+   * @param memberCorrelation the same without what tells the right answer: of every difference the
+   *     mean over the sequences with the same right answer is taken out first
+   * @param wrongCorrelation the same as the first over the sequences that the whole model gets
+   *     wrong; null where there are fewer than three or either does not vary
    * @param wrongSequences how many these are
    * @param agreement share of the sequences that both answer alike
    * @param wrongAgreement the same over those that the whole model gets wrong; null without any
@@ -375,6 +377,7 @@ public record Checks(
   public record Faithful(
       Double correlation,
       int sequences,
+      Double memberCorrelation,
       Double wrongCorrelation,
       int wrongSequences,
       double agreement,
@@ -407,6 +410,7 @@ public record Checks(
       return new Faithful(
           correlation(differences),
           differences.size(),
+          correlation(centred(differences)),
           correlation(wrong),
           wrong.size(),
           agreement(differences).orElseThrow(),
@@ -433,6 +437,32 @@ public record Checks(
               .flatMapToDouble(OptionalDouble::stream)
               .toArray();
       return ofPairs.length == 0 ? null : Estimate.of(ofPairs);
+    }
+
+    /** Of sequences with the same right answer the mean is taken out, of model and of circuit. */
+    private static List<Difference> centred(List<Difference> differences) {
+      Difference[] means =
+          IntStream.of(0, 1)
+              .mapToObj(member -> mean(differences, member))
+              .toArray(Difference[]::new);
+      return IntStream.range(0, differences.size())
+          .mapToObj(
+              i ->
+                  new Difference(
+                      differences.get(i).model() - means[i % 2].model(),
+                      differences.get(i).circuit() - means[i % 2].circuit()))
+          .toList();
+    }
+
+    private static Difference mean(List<Difference> differences, int member) {
+      List<Difference> own =
+          IntStream.range(0, differences.size())
+              .filter(i -> i % 2 == member)
+              .mapToObj(differences::get)
+              .toList();
+      return new Difference(
+          own.stream().mapToDouble(Difference::model).average().orElseThrow(),
+          own.stream().mapToDouble(Difference::circuit).average().orElseThrow());
     }
 
     private static OptionalDouble agreement(List<Difference> points) {
@@ -546,6 +576,56 @@ public record Checks(
   public record Seeds(List<Found> found, double agreement, double threshold, boolean passed) {
     public Seeds {
       found = List.copyOf(found);
+    }
+
+    /**
+     * What one search kept.
+     *
+     * @param seed of the masks
+     * @param keep one per node of the model
+     * @param loss on final examples
+     */
+    public record Kept(long seed, boolean[] keep, Estimate loss) {
+      private int nodes() {
+        int nodes = 0;
+        for (boolean kept : keep) {
+          nodes += kept ? 1 : 0;
+        }
+        return nodes;
+      }
+
+      /** Nodes in both over nodes in either; 1 for two empty circuits. */
+      private double jaccard(Kept other) {
+        int both = 0;
+        for (int i = 0; i < keep.length; i++) {
+          both += keep[i] && other.keep[i] ? 1 : 0;
+        }
+        int either = nodes() + other.nodes() - both;
+        return either == 0 ? 1 : (double) both / either;
+      }
+    }
+
+    /**
+     * Judge several searches.
+     *
+     * @param all the circuit at hand first, at least one other
+     */
+    public static Seeds of(List<Kept> all) {
+      double agreement =
+          IntStream.range(0, all.size())
+              .mapToObj(i -> IntStream.range(0, i).mapToDouble(j -> all.get(i).jaccard(all.get(j))))
+              .flatMapToDouble(pairs -> pairs)
+              .average()
+              .orElseThrow();
+      return new Seeds(
+          all.stream()
+              .map(
+                  one ->
+                      new Found(one.seed(), one.nodes(), one.jaccard(all.getFirst()), one.loss()))
+              .toList(),
+          agreement,
+          SEED_AGREEMENT,
+          agreement >= SEED_AGREEMENT);
     }
 
     /**

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import dev.filigree.TaskStats;
 import dev.filigree.circuit.Checks.Gate;
+import dev.filigree.circuit.Circuit.Counts;
 import dev.filigree.circuit.Circuit.Source;
 import dev.filigree.circuit.Grade.Verdict;
 import dev.filigree.data.AtomicFile;
@@ -33,6 +34,7 @@ import java.util.List;
  * @param lossFinal of the circuit on final examples; null without one
  * @param nodes of the circuit; 0 without one
  * @param edges of the circuit; 0 without one
+ * @param extendedEdges of the circuit: with embedding, unembedding and biases; 0 without one
  * @param grade how far the circuit can be trusted
  * @param failed names of the checks that it fails
  * @param notRun names of the checks that were not run
@@ -50,6 +52,7 @@ public record Evidence(
     Double lossFinal,
     int nodes,
     int edges,
+    int extendedEdges,
     Grade grade,
     List<String> failed,
     List<String> notRun,
@@ -57,7 +60,7 @@ public record Evidence(
     Checks checks,
     List<Prompt> examples) {
   /** Version of the file that this class reads and writes. */
-  public static final int FORMAT = 5;
+  public static final int FORMAT = 6;
 
   public Evidence {
     examples = List.copyOf(examples);
@@ -94,15 +97,7 @@ public record Evidence(
   /** Evidence for the circuit of a task. */
   public static Evidence of(
       Circuit circuit, Source source, Scores model, Checks checks, List<Prompt> examples) {
-    return of(
-        circuit.task(),
-        source,
-        circuit.hash(),
-        circuit.counts().nodes(),
-        circuit.counts().edges(),
-        model,
-        checks,
-        examples);
+    return of(circuit.task(), source, circuit.hash(), circuit.counts(), model, checks, examples);
   }
 
   /** Whether it is about this very circuit, in this model. */
@@ -112,15 +107,14 @@ public record Evidence(
 
   /** Evidence for a model that fails the gate, so that there is no circuit. */
   public static Evidence gateFailed(String task, Source source, Scores model, Gate gate) {
-    return of(task, source, null, 0, 0, model, Checks.gateFailed(gate), List.of());
+    return of(task, source, null, null, model, Checks.gateFailed(gate), List.of());
   }
 
   private static Evidence of(
       String task,
       Source source,
       String circuitHash,
-      int nodes,
-      int edges,
+      Counts counts,
       Scores model,
       Checks checks,
       List<Prompt> examples) {
@@ -133,8 +127,9 @@ public record Evidence(
         model.last().loss(),
         checked ? Double.valueOf(checks.sufficient().validation().mean()) : null,
         checked ? Double.valueOf(checks.last().loss().mean()) : null,
-        nodes,
-        edges,
+        counts == null ? 0 : counts.nodes(),
+        counts == null ? 0 : counts.edges(),
+        counts == null ? 0 : counts.extendedEdges(),
         Grade.of(checks),
         checks.with(Verdict.FAILED),
         checks.with(Verdict.NOT_RUN),

@@ -45,11 +45,12 @@ final class EvidenceTable {
       return;
     }
     line(
-        "%s: grade %s; %,d nodes, %,d edges%s%s",
+        "%s: grade %s; %,d nodes, %,d edges, %,d extended edges%s%s",
         evidence.task(),
         evidence.grade(),
         evidence.nodes(),
         evidence.edges(),
+        evidence.extendedEdges(),
         names("; fails ", evidence.failed()),
         names("; not run: ", evidence.notRun()));
     gate();
@@ -156,13 +157,15 @@ final class EvidenceTable {
     check("faithful", check.passed());
     line(
         "      Circuit and model give the same answer to %.1f%% of %,d prompts; their answers"
-            + " diverge by %s nats (at most %.2f) and correlate by %s; over the %,d that the model"
-            + " gets wrong: same answer %s, divergence %s, correlation %s.",
+            + " diverge by %s nats (at most %.2f) and correlate by %s, among those with the same"
+            + " right answer by %s; over the %,d that the model gets wrong: same answer %s,"
+            + " divergence %s, correlation %s.",
         100 * check.agreement(),
         check.sequences(),
         check.divergence().text(),
         check.limit(),
         correlation(check.correlation()),
+        correlation(check.memberCorrelation()),
         check.wrongSequences(),
         check.wrongAgreement() == null
             ? "cannot be said"

@@ -4,6 +4,7 @@ package dev.filigree.cli;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
+import dev.filigree.EngineException;
 import dev.filigree.circuit.Drift;
 import dev.filigree.experiment.CheckRun;
 import dev.filigree.experiment.Effort;
@@ -47,7 +48,8 @@ import picocli.CommandLine.Spec;
       "0:Nothing drifted.",
       "1:Something else failed, memory for example.",
       "2:The command line is wrong.",
-      "5:A circuit, the run or the checkpoint cannot be used; other circuits are checked first.",
+      "5:A circuit, the run or the checkpoint cannot be used, or a search of --full diverged; other"
+          + " circuits are checked first.",
       "6:The native core or the device is missing; see filigree doctor.",
       "7:A circuit drifted."
     })
@@ -134,7 +136,7 @@ final class CheckCommand implements Callable<Integer> {
     try {
       Drift drift = session.check(circuit, full ? Effort.FULL : Effort.QUICK, tolerance);
       return JunitXml.Suite.of(drift, seconds(begin));
-    } catch (RunException | TaskException e) {
+    } catch (RunException | TaskException | EngineException.Diverged e) {
       progress.phase(e.getMessage());
       return JunitXml.Suite.failed(circuit, e.getMessage(), seconds(begin));
     }

@@ -94,8 +94,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "N",
       split = ",",
       description =
-          "Steps of training; with each number after the first the middle of the grid is trained"
-              + " once more. Default: the preset's and half of it.")
+          "Steps of training; with each number after the first the dense models and the middle of"
+              + " the grid are trained once more. Default: the preset's and half of it.")
   private List<Long> steps;
 
   @Option(

@@ -49,8 +49,8 @@ import picocli.CommandLine.Spec;
       "2:The command line is wrong.",
       "3:The model has not learnt a task that is named, or a circuit has grade D or F; with --task"
           + " all a task that the model does not do is none to complain of.",
-      "5:The run folder, its checkpoint or a circuit cannot be used, others are checked first; or"
-          + " no task is named and none has a circuit.",
+      "5:The run folder, its checkpoint or a circuit cannot be used, or a search diverged; others"
+          + " are checked first. Or no task is named and none has a circuit.",
       "6:The native core or the device is missing; see filigree doctor."
     })
 final class EvidenceCommand implements Callable<Integer> {
@@ -125,6 +125,7 @@ final class EvidenceCommand implements Callable<Integer> {
     if (options.json) {
       ObjectNode json = Json.object();
       json.set("tasks", Json.tree(found));
+      json.put("holds", holding(found));
       ArrayNode errors = json.putArray("errors");
       failed.forEach(
           (task, e) -> errors.addObject().put("task", task).put("error", e.getMessage()));
@@ -145,11 +146,22 @@ final class EvidenceCommand implements Callable<Integer> {
           evidence.lossFinal() == null ? "-" : "%.3f".formatted(evidence.lossFinal()),
           String.join(", ", evidence.failed()));
     }
+    out.printf(
+        "%d of %d circuits hold on final examples, %d have grade C or better%n",
+        holding(found), found.size(), found.stream().filter(EvidenceCommand::isGood).count());
     for (Evidence evidence : found) {
       out.println();
       out.print(evidence.describe());
     }
     out.flush();
+  }
+
+  /** How many circuits do their task on wordings that had no part in the search. */
+  private static long holding(List<Evidence> found) {
+    return found.stream()
+        .map(evidence -> evidence.checks().last())
+        .filter(last -> last != null && last.passed())
+        .count();
   }
 
   private static boolean isGood(Evidence evidence) {

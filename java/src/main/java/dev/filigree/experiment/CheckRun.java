@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import dev.filigree.CircuitMask;
+import dev.filigree.Edge;
 import dev.filigree.Engine;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Drift;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Asks whether circuits that were found in one checkpoint still explain another one of the same
@@ -110,12 +112,18 @@ public final class CheckRun {
       EvidenceRun run = new EvidenceRun(search);
       Evidence now = run.elsewhere(search.task(circuit.task()), circuit, effort);
       CircuitMask mask = search.mask(circuit, run.searchOf(circuit));
+      List<Edge> edges = search.model().edges(mask.keep());
+      Predicate<Edge> there = mask.withEdges(edges).joins();
+      long lost =
+          circuit.edges().stream()
+              .filter(edge -> !there.test(new Edge(edge.source(), edge.target(), edge.weight())))
+              .count();
       return Drift.of(
           circuit,
           search.folder().evidenceAbout(circuit).orElse(null),
           now,
-          search.model().edges(mask.keep()).size(),
-          circuit.edges().size() - mask.edges().size(),
+          edges.size(),
+          Math.toIntExact(lost),
           lossTolerance);
     }
 

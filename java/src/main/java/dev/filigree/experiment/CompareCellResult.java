@@ -2,7 +2,10 @@
 package dev.filigree.experiment;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -19,6 +22,7 @@ import java.util.Optional;
  * @param diverged why there is no model; null when there is one
  * @param tokens trained on
  * @param loss held out, nats per token; null without a model
+ * @param lossByCorpus the same by corpus; empty without a model
  * @param nonzeros weights that are not zero
  * @param seconds of training
  * @param searches by task, in the order of the comparison
@@ -35,10 +39,12 @@ public record CompareCellResult(
     String diverged,
     long tokens,
     Double loss,
+    Map<String, Double> lossByCorpus,
     long nonzeros,
     double seconds,
     List<Search> searches) {
   public CompareCellResult {
+    lossByCorpus = Collections.unmodifiableMap(new LinkedHashMap<>(lossByCorpus));
     searches = List.copyOf(searches);
   }
 

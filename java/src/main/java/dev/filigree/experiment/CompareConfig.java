@@ -6,6 +6,7 @@ import dev.filigree.TrainConfig.Fractions;
 import dev.filigree.experiment.CompareCellResult.Kind;
 import dev.filigree.experiment.RunConfig.Setting;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.stream.Stream;
@@ -23,8 +24,8 @@ import java.util.stream.Stream;
  * @param widths of the sparse models
  * @param kept fractions of the block matrices at the preset's width
  * @param denseWidths of the dense models
- * @param steps of training; the first is that of the grid, with each further one the middle of the
- *     grid is trained once more
+ * @param steps of training; the first is that of the grid, with each further one the ladder and the
+ *     middle of the grid are trained once more
  * @param tasks whose circuits are searched
  * @param target loss of the circuits that are counted, nats per sequence
  * @param curve further losses, for which circuits are found by the same search
@@ -55,9 +56,9 @@ public record CompareConfig(
       List.of("train.steps", "model.vocab_size", "model.block_size", "data", "prune", "run");
 
   public CompareConfig {
-    widths = distinct("width", widths);
-    kept = distinct("kept fraction", kept);
-    denseWidths = distinct("dense width", denseWidths);
+    widths = distinct("width", widths).stream().sorted().toList();
+    kept = distinct("kept fraction", kept).stream().sorted(Comparator.reverseOrder()).toList();
+    denseWidths = distinct("dense width", denseWidths).stream().sorted().toList();
     steps = distinct("number of steps", steps);
     tasks = distinct("task", tasks);
     curve = curve.stream().filter(loss -> loss != target).distinct().toList();
@@ -192,16 +193,10 @@ public record CompareConfig(
   List<CompareCell> cells() {
     if (!fits(middleWidth(), middleKept())) {
       throw new ConfigException(
-          middle()
-              + " would keep more weights than its matrices have, and all ratios are about it");
+          middle() + " would keep more weights than its tensors have, and all ratios are about it");
     }
     List<CompareCell> cells = new ArrayList<>();
-    for (int width : denseWidths) {
-      RunConfig config = prepared(Presets.dense(base, width).withAll(dense), steps.getFirst());
-      cells.add(
-          new CompareCell(
-              dense(width), Kind.DENSE, width, null, steps.getFirst(), null, null, config));
-    }
+    denseWidths.forEach(width -> cells.add(dense(width, steps.getFirst())));
     for (int width : widths) {
       for (double fraction : kept) {
         if (fits(width, fraction)) {
@@ -209,9 +204,9 @@ public record CompareConfig(
         }
       }
     }
-    for (long more : steps.subList(1, steps.size())) {
-      String name = middle() + ", %,d steps".formatted(more);
-      cells.add(sparse(name, middleWidth(), middleKept(), more, null));
+    for (long other : steps.subList(1, steps.size())) {
+      denseWidths.forEach(width -> cells.add(dense(width, other)));
+      cells.add(sparse(middle() + after(other), middleWidth(), middleKept(), other, null));
     }
     for (Variant variant : variants) {
       String name = middle() + ", " + variant.name();
@@ -238,9 +233,23 @@ public record CompareConfig(
         .toList();
   }
 
-  /** Whether the block matrices of a width have as many weights as a fraction of the preset's. */
+  /**
+   * Whether a width has as many weights, in each tensor that the preset makes sparse, as a fraction
+   * of the preset's.
+   */
   private boolean fits(int width, double fraction) {
-    return fraction * Math.pow((double) base.model().dModel() / width, 2) <= 1;
+    Fractions own = base.train().sparsity().fractions();
+    double narrower = (double) base.model().dModel() / width;
+    double scale = fraction / own.matrix() * narrower;
+    return fraction * narrower * narrower <= 1
+        && Stream.of(own.embedding(), own.unembedding(), own.bias(), own.position())
+            .allMatch(share -> share == 1 || share * scale <= 1);
+  }
+
+  private CompareCell dense(int width, long trainSteps) {
+    String name = trainSteps == steps.getFirst() ? dense(width) : dense(width) + after(trainSteps);
+    RunConfig config = prepared(Presets.dense(base, width).withAll(dense), trainSteps);
+    return new CompareCell(name, Kind.DENSE, width, null, trainSteps, null, null, config);
   }
 
   private CompareCell sparse(
@@ -275,7 +284,7 @@ public record CompareConfig(
         fraction,
         trainSteps,
         variant == null ? null : variant.name(),
-        distilled ? dense(denseWidths.stream().max(Integer::compare).orElseThrow()) : null,
+        distilled ? dense(denseWidths.getLast()) : null,
         config);
   }
 
@@ -298,6 +307,10 @@ public record CompareConfig(
 
   private static String dense(int width) {
     return "dense " + width;
+  }
+
+  private static String after(long trainSteps) {
+    return ", %,d steps".formatted(trainSteps);
   }
 
   private static String name(int width, double fraction) {

@@ -3,27 +3,24 @@ package dev.filigree.experiment;
 
 import dev.filigree.experiment.CompareCellResult.Kind;
 import dev.filigree.experiment.CompareMatches.TaskRatio;
-import dev.filigree.experiment.CompareResult.Axis;
 import dev.filigree.experiment.CompareResult.Cell;
+import dev.filigree.experiment.CompareResult.Neighbour;
 import dev.filigree.experiment.CompareResult.Place;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.DenseLadder.Pair;
 import dev.filigree.experiment.DenseLadder.Rung;
-import dev.filigree.experiment.DenseLadder.Size;
 import dev.filigree.statistics.Bootstrap;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What keeps a comparison from saying more, in sentences. */
 final class CompareLimits {
-  /** Fewer values than these resample too much alike for an interval of their mean. */
-  static final int FEW_TASKS = 5;
-
   private final CompareConfig plan;
   private final CompareMatches matches;
 
@@ -36,19 +33,25 @@ final class CompareLimits {
    * Say it.
    *
    * @param middle of the grid
+   * @param neighbours the dense models around it
    * @param rows about it, by task
    * @param cells every model
    * @param common tasks that sizes over the grid are over
    * @param trends from model to model
    */
   List<String> sentences(
-      Cell middle, List<TaskRow> rows, List<Cell> cells, List<String> common, List<Trend> trends) {
-    List<String> limits = new ArrayList<>(ofTasks(middle, rows));
+      Cell middle,
+      List<Neighbour> neighbours,
+      List<TaskRow> rows,
+      List<Cell> cells,
+      List<String> common,
+      List<Trend> trends) {
+    List<String> limits = new ArrayList<>(ofTasks(middle, neighbours, rows));
     cells.stream().map(this::ofPlace).flatMap(Optional::stream).forEach(limits::add);
     limits.add(ofGrid(cells, common));
     limits.addAll(ofTrends(trends));
     for (String name : plan.withoutRoom()) {
-      limits.add(name + " is not there: it would keep more weights than its matrices have.");
+      limits.add(name + " is not there: it would keep more weights than its tensors have.");
     }
     finals(rows).ifPresent(limits::add);
     limits.add(
@@ -61,7 +64,7 @@ final class CompareLimits {
   }
 
   /** How many tasks there are to tell from, and which. */
-  private List<String> ofTasks(Cell middle, List<TaskRow> rows) {
+  private List<String> ofTasks(Cell middle, List<Neighbour> neighbours, List<TaskRow> rows) {
     List<String> limits = new ArrayList<>();
     int counted = middle.counted();
     limits.add(
@@ -70,46 +73,83 @@ final class CompareLimits {
                 counted,
                 rows.size(),
                 counted == rows.size() ? "all" : "the table says why the others do not"));
-    if (counted > 0 && counted < FEW_TASKS) {
+    if (counted > 0 && counted < Bootstrap.FEWEST) {
       limits.add(
-          "With fewer than %d tasks an interval from resampling is too narrow: it cannot be wider"
-                  .formatted(FEW_TASKS)
-              + " than what was found.");
+          "Over fewer than %d tasks there is no interval: resampling cannot make one that is wide enough."
+              .formatted(Bootstrap.FEWEST));
     }
+    betweenNeighbours(middle.model(), neighbours).ifPresent(limits::add);
     againstTheBetter(middle.model(), counted).ifPresent(limits::add);
+    byCorpus(middle.model()).ifPresent(limits::add);
     limits.add(
         "The interval is over tasks alone: every model has one seed, and so has every search.");
     return limits;
   }
 
-  /** Tasks that the worse of two dense neighbours does not do count against the better alone. */
-  private Optional<String> againstTheBetter(CompareCellResult model, int counted) {
-    Optional<Rung> better = matches.around(model, plan.target()).map(Pair::below);
-    if (better.isEmpty()) {
+  /** How much hangs on where the loss falls between two dense models. */
+  private static Optional<String> betweenNeighbours(
+      CompareCellResult middle, List<Neighbour> neighbours) {
+    if (neighbours.size() < 2 || neighbours.getFirst().edgeRatio() == null) {
       return Optional.empty();
     }
-    List<Double> ratios = new ArrayList<>();
-    for (String task : plan.tasks()) {
-      Size dense = better.get().sizes().get(task);
-      model
-          .circuit(task, plan.target())
-          .filter(_ -> dense != null)
-          .ifPresent(own -> ratios.add(TaskRatio.of(dense, own).edges()));
+    String each =
+        neighbours.stream()
+            .map(
+                dense ->
+                    "%.1f against %s alone, loss %.3f"
+                        .formatted(dense.edgeRatio(), dense.model(), dense.loss()))
+            .collect(Collectors.joining(", and "));
+    return Optional.of(
+        "The ratio lies between those to two dense models, by where the loss of %s, %.3f, falls: over"
+                .formatted(middle.name(), middle.loss())
+            + " the same tasks it is %s.".formatted(each));
+  }
+
+  /** Tasks that the worse of two dense neighbours does not do count against the better alone. */
+  private Optional<String> againstTheBetter(CompareCellResult model, int counted) {
+    List<Rung> rungs = matches.rungs(model);
+    if (rungs.isEmpty()) {
+      return Optional.empty();
     }
+    List<Double> ratios =
+        plan.tasks().stream()
+            .map(task -> matches.ratio(model, rungs.getFirst(), task))
+            .flatMap(Optional::stream)
+            .map(TaskRatio::edges)
+            .toList();
     return ratios.size() <= counted
         ? Optional.empty()
         : Bootstrap.geometricMean(ratios)
             .map(
                 ratio ->
-                    ("Against %s alone, which predicts better (%.3f, not %.3f), the ratio is"
-                            + " %.1f over %d tasks: those too that the worse dense model does not"
-                            + " do.")
+                    "Against %s alone the ratio is %.1f over %d tasks: those too that the other dense"
+                            .formatted(rungs.getFirst().name(), ratio, ratios.size())
+                        + " model does not do.");
+  }
+
+  /** The loss that is matched is that of the mix. */
+  private Optional<String> byCorpus(CompareCellResult middle) {
+    Optional<Pair> around = matches.around(middle, plan.target());
+    if (around.isEmpty() || middle.lossByCorpus().size() < 2) {
+      return Optional.empty();
+    }
+    Pair pair = around.get();
+    Map<String, Double> below = matches.named(pair.below().name()).lossByCorpus();
+    Map<String, Double> above = matches.named(pair.above().name()).lossByCorpus();
+    String each =
+        middle.lossByCorpus().entrySet().stream()
+            .map(
+                own ->
+                    "%s %.3f and %.3f"
                         .formatted(
-                            better.get().name(),
-                            better.get().loss(),
-                            model.loss(),
-                            ratio,
-                            ratios.size()));
+                            own.getKey(),
+                            own.getValue(),
+                            (1 - pair.weight()) * below.get(own.getKey())
+                                + pair.weight() * above.get(own.getKey())))
+            .collect(Collectors.joining(", "));
+    return Optional.of(
+        "Losses are matched over the whole held-out text; by corpus the sparse model and the dense"
+            + " ones in between have %s.".formatted(each));
   }
 
   /** Why a model has no ratio, where it has none. */
@@ -147,20 +187,17 @@ final class CompareLimits {
             leftOut ? "; models that do fewer than half as many as the best are left out" : "");
   }
 
-  private List<String> ofTrends(List<Trend> trends) {
-    List<String> limits = new ArrayList<>();
-    long few = trends.stream().filter(trend -> trend.tasks() < FEW_TASKS).count();
-    if (few > 0) {
-      limits.add(
-          "%d of the %d changes of the ratio are over fewer than %d tasks, too few for an interval."
-              .formatted(few, trends.size(), FEW_TASKS));
-    }
-    if (trends.stream().anyMatch(trend -> trend.axis() == Axis.TOKENS)) {
-      limits.add(
-          "A sparse model that saw fewer tokens is compared with dense ones of its loss that saw"
-              + " all of them.");
-    }
-    return limits;
+  private static List<String> ofTrends(List<Trend> trends) {
+    long intervals =
+        trends.stream()
+            .flatMap(trend -> Stream.of(trend.edges(), trend.ratio()))
+            .filter(change -> change != null && change.interval() != null)
+            .count();
+    return intervals == 0
+        ? List.of()
+        : List.of(
+            "Of the %d intervals of changes one in twenty leaves out the truth by chance."
+                .formatted(intervals));
   }
 
   private String rates(Kind kind) {

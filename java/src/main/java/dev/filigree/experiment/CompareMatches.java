@@ -12,18 +12,27 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** The models of a comparison, each sparse one with the dense ones around its held-out loss. */
 final class CompareMatches {
   private final CompareConfig plan;
   private final List<CompareCellResult> models;
-  private final Map<Double, DenseLadder> ladders = new HashMap<>(); // by loss of the circuits
+  private final Map<LadderKey, DenseLadder> ladders = new HashMap<>();
   private final Map<String, Map<String, TaskRatio>> ratios = new HashMap<>(); // by model and task
 
   CompareMatches(CompareConfig plan, List<CompareCellResult> models) {
     this.plan = plan;
     this.models = models;
   }
+
+  /**
+   * Which dense models, with which circuits.
+   *
+   * @param steps of training
+   * @param target loss of the circuits
+   */
+  private record LadderKey(long steps, double target) {}
 
   /** Dense over sparse, of one task. */
   record TaskRatio(double edges, double nodes, double weights) {
@@ -35,18 +44,18 @@ final class CompareMatches {
     }
   }
 
-  /** The dense models with their circuits of a loss. */
-  DenseLadder ladder(double target) {
-    return ladders.computeIfAbsent(target, this::makeLadder);
+  /** The dense models that were trained for as many steps, with their circuits of a loss. */
+  DenseLadder ladder(CompareCellResult model, double target) {
+    return ladders.computeIfAbsent(new LadderKey(model.steps(), target), this::makeLadder);
   }
 
-  private DenseLadder makeLadder(double target) {
+  private DenseLadder makeLadder(LadderKey key) {
     List<Rung> rungs = new ArrayList<>();
     for (CompareCellResult model : models) {
-      if (model.kind() == Kind.DENSE && model.loss() != null) {
+      if (model.kind() == Kind.DENSE && model.steps() == key.steps() && model.loss() != null) {
         Map<String, Size> sizes = new LinkedHashMap<>();
         for (String task : plan.tasks()) {
-          model.circuit(task, target).ifPresent(c -> sizes.put(task, Size.of(c)));
+          model.circuit(task, key.target()).ifPresent(c -> sizes.put(task, Size.of(c)));
         }
         rungs.add(new Rung(model.name(), model.loss(), sizes));
       }
@@ -56,7 +65,22 @@ final class CompareMatches {
 
   /** The dense models around a model's held-out loss; empty outside of the ladder. */
   Optional<Pair> around(CompareCellResult model, double target) {
-    return model.loss() == null ? Optional.empty() : ladder(target).around(model.loss());
+    return model.loss() == null ? Optional.empty() : ladder(model, target).around(model.loss());
+  }
+
+  /** The dense models around a model's held-out loss, the better first; none outside. */
+  List<Rung> rungs(CompareCellResult model) {
+    return around(model, plan.target())
+        .map(pair -> Stream.of(pair.below(), pair.above()).distinct().toList())
+        .orElse(List.of());
+  }
+
+  /** Ratio of one dense model alone to a sparse one; empty unless both have a circuit. */
+  Optional<TaskRatio> ratio(CompareCellResult model, Rung dense, String task) {
+    Size size = dense.sizes().get(task);
+    return size == null
+        ? Optional.empty()
+        : model.circuit(task, plan.target()).map(own -> TaskRatio.of(size, own));
   }
 
   /** Ratios of a sparse model by task, of those that count. */
@@ -87,10 +111,18 @@ final class CompareMatches {
         .count();
   }
 
-  /** A model that does little would leave nothing in common with the others. */
+  /** Whether a model belongs to the grid or its ladder: no variant, and trained as long. */
+  boolean inGrid(CompareCellResult model) {
+    return model.variant() == null && model.steps() == plan.steps().getFirst();
+  }
+
+  /**
+   * Whether sizes over the grid take a model in: one that does little would leave nothing in common
+   * with the others.
+   */
   boolean plotted(CompareCellResult model) {
-    long best = models.stream().mapToLong(this::done).max().orElse(0);
-    return done(model) > 0 && 2 * done(model) >= best;
+    long best = models.stream().filter(this::inGrid).mapToLong(this::done).max().orElse(0);
+    return inGrid(model) && done(model) > 0 && 2 * done(model) >= best;
   }
 
   CompareCellResult named(String name) {

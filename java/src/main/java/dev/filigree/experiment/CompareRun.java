@@ -380,6 +380,7 @@ public final class CompareRun {
         trained.isPresent() ? null : place.whyDiverged(),
         trained.map(RunFolder.Result::elapsedTokens).orElse(0L),
         trained.map(RunFolder.Result::testXent).orElse(null),
+        trained.map(RunFolder.Result::testXentByCorpus).orElse(Map.of()),
         run.map(one -> RunSummary.of(folder, one).nonzeros()).orElse(0L),
         trained.map(RunFolder.Result::seconds).orElse(0.0),
         trained.isPresent()

@@ -186,7 +186,7 @@ final class CompareSearches {
                 .formatted(
                     CompareCellFolder.FORMAT,
                     Circuit.FORMAT,
-                    PruneMethod.VERSION,
+                    plan.base().prune().method().version(),
                     Experiment.version(),
                     examples.get(task),
                     plan.target() + " " + plan.losses(),

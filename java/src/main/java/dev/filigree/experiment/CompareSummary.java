@@ -5,10 +5,11 @@ import dev.filigree.experiment.CompareCellResult.Kind;
 import dev.filigree.experiment.CompareCellResult.Point;
 import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.CompareMatches.TaskRatio;
-import dev.filigree.experiment.CompareResult.Axis;
 import dev.filigree.experiment.CompareResult.Cell;
 import dev.filigree.experiment.CompareResult.CurvePoint;
+import dev.filigree.experiment.CompareResult.DenseSide;
 import dev.filigree.experiment.CompareResult.DenseSize;
+import dev.filigree.experiment.CompareResult.Neighbour;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.DenseLadder.Pair;
@@ -16,11 +17,9 @@ import dev.filigree.experiment.DenseLadder.Rung;
 import dev.filigree.experiment.DenseLadder.Size;
 import dev.filigree.statistics.Bootstrap;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BiPredicate;
 import java.util.function.ToDoubleFunction;
 
 /** Works out a comparison from what came of its models. */
@@ -42,16 +41,17 @@ final class CompareSummary {
    */
   CompareResult result(double seconds) {
     List<String> common = common();
-    List<String> trendTasks = trendTasks();
-    List<Cell> cells = models.stream().map(model -> cell(model, common, trendTasks)).toList();
+    List<Cell> cells = models.stream().map(model -> cell(model, common)).toList();
     Cell middle =
         cells.stream()
             .filter(cell -> cell.model().name().equals(plan.middle()))
             .findFirst()
             .orElseThrow();
     List<TaskRow> rows = plan.tasks().stream().map(task -> row(task, middle.model())).toList();
+    List<Neighbour> neighbours = neighbours(middle.model());
     List<String> curveTasks = curveTasks(middle.model());
-    List<Trend> trends = trends(middle.model());
+    CompareTrends moves = new CompareTrends(plan, models, matches);
+    List<Trend> trends = moves.changes();
     return new CompareResult(
         plan.preset().key(),
         plan.target(),
@@ -62,14 +62,17 @@ final class CompareSummary {
         middle.nodeInterval(),
         middle.weightRatio(),
         middle.weightInterval(),
+        neighbours,
         rows,
         cells,
         curve(middle.model(), curveTasks),
         curveTasks,
         common,
-        trendTasks,
+        moves.ofGrid(),
+        moves.ofTokens(),
+        moves.ofVariants(),
         trends,
-        new CompareLimits(plan, matches).sentences(middle, rows, cells, common, trends),
+        new CompareLimits(plan, matches).sentences(middle, neighbours, rows, cells, common, trends),
         seconds);
   }
 
@@ -83,21 +86,21 @@ final class CompareSummary {
             .toList();
   }
 
-  private List<String> trendTasks() {
-    List<Map<String, TaskRatio>> all =
-        models.stream()
-            .filter(model -> model.kind() == Kind.SPARSE && matches.plotted(model))
-            .map(matches::ratios)
-            .filter(ratios -> !ratios.isEmpty())
-            .toList();
-    return all.isEmpty()
-        ? List.of()
-        : plan.tasks().stream()
-            .filter(task -> all.stream().allMatch(ratios -> ratios.containsKey(task)))
-            .toList();
+  /** The dense models around the middle, each against it alone over the tasks that count. */
+  private List<Neighbour> neighbours(CompareCellResult middle) {
+    List<Neighbour> neighbours = new ArrayList<>();
+    for (Rung rung : matches.rungs(middle)) {
+      List<Double> ratios =
+          matches.ratios(middle).keySet().stream()
+              .map(task -> matches.ratio(middle, rung, task).orElseThrow().edges())
+              .toList();
+      neighbours.add(
+          new Neighbour(rung.name(), rung.loss(), Bootstrap.geometricMean(ratios).orElse(null)));
+    }
+    return neighbours;
   }
 
-  private Cell cell(CompareCellResult model, List<String> common, List<String> trendTasks) {
+  private Cell cell(CompareCellResult model, List<String> common) {
     List<Point> sizes =
         matches.plotted(model)
             ? common.stream().map(task -> model.circuit(task, plan.target()).orElseThrow()).toList()
@@ -107,32 +110,28 @@ final class CompareSummary {
     List<Double> edgeRatios = ratios.values().stream().map(TaskRatio::edges).toList();
     List<Double> nodeRatios = ratios.values().stream().map(TaskRatio::nodes).toList();
     List<Double> weightRatios = ratios.values().stream().map(TaskRatio::weights).toList();
-    List<Double> trend =
-        ratios.keySet().containsAll(trendTasks)
-            ? trendTasks.stream().map(task -> ratios.get(task).edges()).toList()
-            : List.of();
     return new Cell(
         model,
         (int) matches.done(model),
         mean(sizes, Point::edges).orElse(null),
         mean(sizes, Point::nodes).orElse(null),
         mean(sizes, Point::weights).orElse(null),
-        compared ? matches.ladder(plan.target()).place(model.loss()) : null,
+        compared ? matches.ladder(model, plan.target()).place(model.loss()) : null,
         Bootstrap.geometricMean(edgeRatios).orElse(null),
         Bootstrap.geometricInterval(edgeRatios).orElse(null),
         Bootstrap.geometricMean(nodeRatios).orElse(null),
         Bootstrap.geometricInterval(nodeRatios).orElse(null),
         Bootstrap.geometricMean(weightRatios).orElse(null),
         Bootstrap.geometricInterval(weightRatios).orElse(null),
-        ratios.size(),
-        Bootstrap.geometricMean(trend).orElse(null),
-        Bootstrap.geometricInterval(trend).orElse(null));
+        ratios.size());
   }
 
   private TaskRow row(String task, CompareCellResult model) {
     Optional<Point> own = model.search(task).flatMap(search -> search.at(plan.target()));
     Optional<Pair> around = matches.around(model, plan.target());
     Optional<Size> dense = around.flatMap(pair -> pair.size(task));
+    DenseSide below = around.map(pair -> side(pair.below(), task)).orElse(null);
+    DenseSide above = around.map(pair -> side(pair.above(), task)).orElse(null);
     Optional<DenseSize> size =
         dense.map(
             s ->
@@ -140,16 +139,14 @@ final class CompareSummary {
                     s.nodes(),
                     s.edges(),
                     s.weights(),
-                    around.get().below().name(),
-                    around.get().above().name(),
-                    Math.max(
-                        lossFinal(around.get().below(), task),
-                        lossFinal(around.get().above(), task))));
+                    Math.max(below.circuit().lossFinal(), above.circuit().lossFinal())));
     TaskRatio ratio = matches.ratios(model).get(task);
     return new TaskRow(
         task,
         own.orElse(null),
         model.search(task).map(Search::modelLoss).orElse(null),
+        below,
+        above,
         size.orElse(null),
         ratio == null ? null : ratio.edges(),
         ratio == null ? null : ratio.nodes(),
@@ -157,8 +154,12 @@ final class CompareSummary {
         new CompareReasons(plan, matches).reason(model, task, own, around, dense));
   }
 
-  private double lossFinal(Rung rung, String task) {
-    return matches.named(rung.name()).circuit(task, plan.target()).orElseThrow().lossFinal();
+  private DenseSide side(Rung rung, String task) {
+    CompareCellResult model = matches.named(rung.name());
+    return new DenseSide(
+        rung.name(),
+        model.search(task).map(Search::modelLoss).orElse(null),
+        model.circuit(task, plan.target()).orElse(null));
   }
 
   private List<String> curveTasks(CompareCellResult middle) {
@@ -200,81 +201,5 @@ final class CompareSummary {
 
   private static <T> Optional<Double> mean(List<T> all, ToDoubleFunction<T> size) {
     return Bootstrap.geometricMean(all.stream().mapToDouble(size).boxed().toList());
-  }
-
-  /** From every sparse model to its neighbours, where some task counts in both. */
-  private List<Trend> trends(CompareCellResult middle) {
-    List<CompareCellResult> sparse =
-        models.stream().filter(model -> model.kind() == Kind.SPARSE).toList();
-    List<CompareCellResult> grid =
-        sparse.stream()
-            .filter(model -> model.variant() == null && model.steps() == middle.steps())
-            .sorted(
-                Comparator.comparingInt(CompareCellResult::width)
-                    .thenComparing(CompareCellResult::kept, Comparator.reverseOrder()))
-            .toList();
-    List<Trend> trends = new ArrayList<>();
-    for (CompareCellResult from : grid) {
-      next(grid, from, (a, b) -> a.kept().equals(b.kept()) && a.width() < b.width())
-          .flatMap(to -> trend(Axis.WIDTH, from, to))
-          .ifPresent(trends::add);
-    }
-    for (CompareCellResult from : grid) {
-      next(grid, from, (a, b) -> a.width() == b.width() && a.kept() > b.kept())
-          .flatMap(to -> trend(Axis.KEPT, from, to))
-          .ifPresent(trends::add);
-    }
-    List<CompareCellResult> longer =
-        sparse.stream()
-            .filter(model -> model.variant() == null && isMiddle(model, middle))
-            .sorted(Comparator.comparingLong(CompareCellResult::steps))
-            .toList();
-    for (CompareCellResult from : longer) {
-      next(longer, from, (a, b) -> a.steps() < b.steps())
-          .flatMap(to -> trend(Axis.TOKENS, from, to))
-          .ifPresent(trends::add);
-    }
-    sparse.stream()
-        .filter(model -> model.variant() != null)
-        .forEach(to -> trend(Axis.VARIANT, middle, to).ifPresent(trends::add));
-    return trends;
-  }
-
-  private static boolean isMiddle(CompareCellResult model, CompareCellResult middle) {
-    return model.width() == middle.width() && model.kept().equals(middle.kept());
-  }
-
-  /** The nearest of those that come after a model in an order. */
-  private static Optional<CompareCellResult> next(
-      List<CompareCellResult> models,
-      CompareCellResult from,
-      BiPredicate<CompareCellResult, CompareCellResult> before) {
-    List<CompareCellResult> after =
-        models.stream().filter(model -> before.test(from, model)).toList();
-    return after.stream()
-        .filter(model -> after.stream().noneMatch(other -> before.test(other, model)))
-        .findFirst();
-  }
-
-  private Optional<Trend> trend(Axis axis, CompareCellResult from, CompareCellResult to) {
-    Map<String, TaskRatio> first = matches.ratios(from);
-    Map<String, TaskRatio> second = matches.ratios(to);
-    List<Double> changes =
-        first.keySet().stream()
-            .filter(second::containsKey)
-            .map(task -> second.get(task).edges() / first.get(task).edges())
-            .toList();
-    return Bootstrap.geometricMean(changes)
-        .map(
-            change ->
-                new Trend(
-                    axis,
-                    from.name(),
-                    to.name(),
-                    changes.size(),
-                    change,
-                    changes.size() < CompareLimits.FEW_TASKS
-                        ? null
-                        : Bootstrap.geometricInterval(changes).orElseThrow()));
   }
 }

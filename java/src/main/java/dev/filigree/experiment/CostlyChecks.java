@@ -8,7 +8,6 @@ import dev.filigree.CircuitMask;
 import dev.filigree.Examples;
 import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
-import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Checks.Binarised;
 import dev.filigree.circuit.Checks.Levels;
 import dev.filigree.circuit.Checks.RandomInit;
@@ -64,45 +63,31 @@ final class CostlyChecks {
    * @param last loss of the circuit on final examples
    */
   Seeds seeds(Estimate last) {
-    List<boolean[]> found = new ArrayList<>(List.of(mask.keep()));
-    List<Seeds.Found> rows = new ArrayList<>();
-    rows.add(new Seeds.Found(search.maskSeed(), circuit.nodes().size(), 1, last));
+    List<Seeds.Kept> all = new ArrayList<>();
+    all.add(new Seeds.Kept(search.maskSeed(), mask.keep(), last));
     for (int i = 1; i < SEEDS; i++) {
       long seed = search.maskSeed() + i * SEED_STRIDE;
       FoundCircuit other =
           PruneRun.find(
               model, search.withMaskSeed(seed), examples, mask.means(), session.progress());
-      CircuitMask kept = other.mask(mask.means(), mask.frozenNorms());
-      found.add(other.keep());
-      rows.add(
-          new Seeds.Found(
-              seed,
-              other.nodes(),
-              jaccard(mask.keep(), other.keep()),
-              Estimate.ofPairs(
-                  other.calibration().losses(model.differences(examples.last(), kept)))));
+      all.add(
+          new Seeds.Kept(
+              seed, other.keep(), lossOf(model, other, examples, mask.means(), examples.last())));
     }
-    double sum = 0;
-    int pairs = 0;
-    for (int i = 0; i < found.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        sum += jaccard(found.get(i), found.get(j));
-        pairs++;
-      }
-    }
-    double agreement = sum / pairs;
-    return new Seeds(rows, agreement, Checks.SEED_AGREEMENT, agreement >= Checks.SEED_AGREEMENT);
+    return Seeds.of(all);
   }
 
-  /** Nodes in both over nodes in either; 1 for two empty ones. */
-  private static double jaccard(boolean[] a, boolean[] b) {
-    int both = 0;
-    int either = 0;
-    for (int i = 0; i < a.length; i++) {
-      both += a[i] && b[i] ? 1 : 0;
-      either += a[i] || b[i] ? 1 : 0;
-    }
-    return either == 0 ? 1 : (double) both / either;
+  /**
+   * Loss of what was found with all else at its mean.
+   *
+   * @param examples that it was found with
+   * @param some of them, to score it on
+   */
+  private Estimate lossOf(
+      Model model, FoundCircuit found, TaskExamples examples, float[] means, Examples some) {
+    CircuitMask kept = found.mask(means, search.options().frozenNorms());
+    Calibration own = PruneRun.calibration(model, search, examples, found, means);
+    return Estimate.ofPairs(own.losses(model.differences(some, kept)));
   }
 
   RandomInit randomInit() {
@@ -111,13 +96,11 @@ final class CostlyChecks {
         TaskExamples others = session.examples(untrained, task, search)) {
       float[] means = session.means(untrained, search);
       FoundCircuit found = PruneRun.find(untrained, search, others, means, session.progress());
-      CircuitMask mask = found.mask(means, search.options().frozenNorms());
-      Calibration fit = found.calibration();
       Calibration ofModel = untrained.calibrate(others.train()).calibration();
       return RandomInit.of(
           Estimate.ofPairs(ofModel.losses(untrained.differences(others.last()))),
-          Estimate.ofPairs(fit.losses(untrained.differences(others.validation(), mask))),
-          Estimate.ofPairs(fit.losses(untrained.differences(others.last(), mask))),
+          lossOf(untrained, found, others, means, others.validation()),
+          lossOf(untrained, found, others, means, others.last()),
           found.nodes(),
           found.edges().size(),
           search.targetLoss(),
@@ -132,9 +115,9 @@ final class CostlyChecks {
     }
     session.phase("letting every node of %s say one of two things", circuit);
     BinaryLevels levels = model.binarise(examples.train(), mask, calibration, BINARISATION);
-    Calibration fit = model.fit(model.differences(examples.validation(), mask, levels));
+    Calibration anew = model.fit(model.differences(examples.validation(), mask, levels));
     return new Binarised(
-        Estimate.ofPairs(fit.losses(model.differences(examples.last(), mask, levels))),
+        Estimate.ofPairs(anew.losses(model.differences(examples.last(), mask, levels))),
         circuit.nodes().stream()
             .map(
                 node ->

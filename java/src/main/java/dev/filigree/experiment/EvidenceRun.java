@@ -158,11 +158,12 @@ final class EvidenceRun {
   private void requireSame(Circuit circuit, String what, String then, String now) {
     if (!then.equals(now)) {
       throw new RunException(
-          ("the circuit in %s was found with %s than there are now at step %,d (SHA-256 %.12s, now"
-                  + " %.12s); find it anew with ./filigree prune --task %s")
+          ("the circuit of %s was found with %s than there are now in %s at step %,d (SHA-256"
+               + " %.12s, now %.12s); ./filigree prune --task %s finds one there")
               .formatted(
-                  session.folder().circuit(circuit.task()),
+                  circuit.task(),
                   what,
+                  session.folder().path(),
                   session.checkpoint().step(),
                   then,
                   now,

@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.filigree.Engine;
+import dev.filigree.EngineException;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Trace;
@@ -245,8 +246,8 @@ public final class Experiment {
    * @param effort how much is asked
    * @param again run every check anew, whatever is there
    * @param failed hears of every task that cannot be checked, see {@link CircuitSearch#evidence}: a
-   *     {@link RunException} or a {@link TaskException}. The others are checked all the same,
-   *     unless it throws
+   *     {@link RunException}, a {@link TaskException}, or an {@link EngineException.Diverged} of a
+   *     search. The others are checked all the same, unless it throws
    * @return of the tasks that were checked, in their order
    * @throws RunException when none is named and none has a circuit
    */
@@ -277,7 +278,7 @@ public final class Experiment {
             for (String task : members) {
               try {
                 found.put(task, search.evidence(task, effort, again));
-              } catch (RunException | TaskException e) {
+              } catch (RunException | TaskException | EngineException.Diverged e) {
                 failed.accept(task, e);
               }
             }

@@ -69,18 +69,14 @@ final class InterventionChecks {
     int size = circuit.nodes().size();
     boolean[] inside = mask.keep();
     RandomGenerator random = new SplittableRandom(circuit.seed());
-    // The model is scored as the draws are: few examples cost it as much calibration as them.
-    CircuitMask everything = mask.everything();
     return Necessary.of(
-        Estimate.ofPairs(lossesOf(mask.inverted(), examples.validation(), examples.last())),
+        Estimate.ofPairs(lossesOf(mask.inverted(), examples.last())),
         Draws.of(lossesWithout(i -> !inside[i], size, DRAWS, random), slices.all().size()),
         Draws.of(
             lossesWithout(i -> !inside[i] && live[i], size, LIVE_DRAWS, random),
             slices.all().size()),
-        Draws.of(
-                slices.all().stream().map(slice -> lossesOf(everything, slice)).toList(),
-                slices.all().size())
-            .loss());
+        // The model is calibrated as the draws are.
+        Estimate.ofPairs(lossesOf(mask.everything(), examples.last())));
   }
 
   /** Losses without some nodes, drawn from those that are eligible; none if these are too few. */
@@ -90,19 +86,15 @@ final class InterventionChecks {
     List<double[]> losses = new ArrayList<>();
     for (int draw = 0; draw < draws && size <= from.length; draw++) {
       boolean[] ablated = draw(from, size, mask.keep().length, random);
-      losses.add(lossesOf(mask.withNodes(ablated).inverted(), slices.of(draw)));
+      losses.add(lossesOf(mask.withNodes(ablated).inverted(), slices.of(draw).last()));
     }
     return losses;
   }
 
-  private double[] lossesOf(CircuitMask mask, Slices.Slice slice) {
-    return lossesOf(mask, slice.validation(), slice.last());
-  }
-
-  /** Final losses of what is left of the model, calibrated anew on the validation examples. */
-  private double[] lossesOf(CircuitMask mask, Examples validation, Examples last) {
-    Calibration fit = model.calibrate(validation, mask).calibration();
-    return fit.losses(model.differences(last, mask));
+  /** Losses of what is left of the model, calibrated anew on the validation examples. */
+  private double[] lossesOf(CircuitMask mask, Examples last) {
+    Calibration anew = model.calibrate(examples.validation(), mask).calibration();
+    return anew.losses(model.differences(last, mask));
   }
 
   /** Draw nodes without replacement: the first places of a Fisher-Yates shuffle. */
@@ -128,7 +120,7 @@ final class InterventionChecks {
     }
     session.phase("running the circuit of %s in the surroundings of other examples", circuit);
     RandomGenerator random = new SplittableRandom(circuit.seed());
-    Calibration fit =
+    Calibration anew =
         model.fit(
             model.differencesWithDonors(
                 examples.validation(), mask, donors(examples.validationSet(), random)));
@@ -136,7 +128,7 @@ final class InterventionChecks {
     List<Double> draws = new ArrayList<>();
     for (int draw = 0; draw < RESAMPLES; draw++) {
       int[] donors = donors(examples.lastSet(), random);
-      double[] losses = fit.losses(model.differencesWithDonors(examples.last(), mask, donors));
+      double[] losses = anew.losses(model.differencesWithDonors(examples.last(), mask, donors));
       draws.add(mean(losses));
       Arrays.setAll(total, i -> total[i] + losses[i] / RESAMPLES);
     }
@@ -248,7 +240,8 @@ final class InterventionChecks {
                 .toList();
         losses.add(
             lossesOf(
-                mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()), slices.of(draw)));
+                mask.withNodes(keep).withEdges(edges).withTokens(mask.tokens()),
+                slices.of(draw).last()));
       }
       Draws all = Draws.of(losses, slices.all().size());
       steps.add(new Relaxation.Step(share, all.loss(), all.draws()));

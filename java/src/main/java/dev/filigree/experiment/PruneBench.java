@@ -2,6 +2,7 @@
 package dev.filigree.experiment;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.filigree.Calibration;
 import dev.filigree.CircuitMask;
 import dev.filigree.FoundCircuit;
 import dev.filigree.Model;
@@ -201,7 +202,7 @@ public final class PruneBench {
     String from =
         Json.write(session.source(examples))
             + how
-            + PruneMethod.VERSION
+            + search.method().version()
             + session.model().info().device()
             + session.threads();
     return Hashes.hex(from.getBytes(StandardCharsets.UTF_8));
@@ -241,10 +242,9 @@ public final class PruneBench {
     FoundCircuit found = PruneRun.find(model, search, examples, means, session.progress());
     double seconds = (System.nanoTime() - begin) / 1e9;
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
-    double scale = found.calibration().scale();
-    double shift = found.calibration().shift();
-    TaskStats validation = model.evaluate(examples.validation(), mask, scale, shift);
-    TaskStats last = model.evaluate(examples.last(), mask, scale, shift);
+    Calibration fit = PruneRun.calibration(model, search, examples, found, means);
+    TaskStats validation = model.evaluate(examples.validation(), mask, fit.scale(), fit.shift());
+    TaskStats last = model.evaluate(examples.last(), mask, fit.scale(), fit.shift());
     return new Found(
         seconds,
         found.nodes(),

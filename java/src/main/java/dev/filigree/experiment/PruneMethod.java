@@ -9,13 +9,21 @@ import java.util.Locale;
 public enum PruneMethod {
   /** Attribution, masks on a compacted model, clean-up of nodes and edges. */
   @JsonProperty("fast")
-  FAST,
+  FAST(8),
   /** The published algorithm, over and over with other hyper-parameters. */
   @JsonProperty("published")
-  PUBLISHED;
+  PUBLISHED(8);
 
-  /** Raised when a method finds other circuits with the same configuration. */
-  static final int VERSION = 8;
+  private final int version;
+
+  PruneMethod(int version) {
+    this.version = version;
+  }
+
+  /** Raised when the method finds other circuits with the same configuration. */
+  int version() {
+    return version;
+  }
 
   /** Name on the command line and in files. */
   public String key() {

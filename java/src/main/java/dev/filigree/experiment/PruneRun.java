@@ -187,10 +187,7 @@ public final class PruneRun {
       float[] means) {
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
     boolean byDonors = search.options().ablation() == Ablation.RESAMPLE;
-    Calibration calibration =
-        byDonors && search.options().calibrate()
-            ? model.calibrate(examples.train(), mask).calibration()
-            : found.calibration();
+    Calibration calibration = calibration(model, search, examples, found, means);
     TaskStats validation =
         model.evaluate(examples.validation(), mask, calibration.scale(), calibration.shift());
     TaskStats last =
@@ -214,6 +211,19 @@ public final class PruneRun {
         weights.unembeddings(),
         tokensOf(found),
         Json.tree(search));
+  }
+
+  /**
+   * Calibration of what a search has found with all else at its mean. That of a search by donors is
+   * for those, so it is fitted anew.
+   */
+  static Calibration calibration(
+      Model model, CircuitConfig search, TaskExamples examples, FoundCircuit found, float[] means) {
+    return search.options().ablation() == Ablation.RESAMPLE && search.options().calibrate()
+        ? model
+            .calibrate(examples.train(), found.mask(means, search.options().frozenNorms()))
+            .calibration()
+        : found.calibration();
   }
 
   private List<Token> tokensOf(FoundCircuit found) {

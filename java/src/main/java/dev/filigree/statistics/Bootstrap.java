@@ -15,12 +15,16 @@ import org.apache.commons.statistics.distribution.TDistribution;
  * <p>Intervals are expanded percentile intervals: resamples of few values differ by less than
  * samples would, so the percentiles lie further out than those of the level (T. Hesterberg, What
  * teachers should know about the bootstrap, 2015, section 3.3); of five values the plain ones would
- * hold the mean 83 times in 100. No interval is wider than the values, which of four values is 87
- * times in 100.
+ * hold the mean 83 times in 100. No interval is wider than the values, so of fewer than {@value
+ * #FEWEST} it cannot be wide enough (of four it would hold the mean 87 times in 100): none is
+ * given.
  */
 public final class Bootstrap {
   /** How often an interval is to hold the true mean. */
   public static final double LEVEL = 0.95;
+
+  /** Values that an interval of a geometric mean needs. */
+  public static final int FEWEST = 5;
 
   private static final int DRAWS = 10_000;
   private static final long SEED = 1;
@@ -65,12 +69,13 @@ public final class Bootstrap {
   }
 
   /**
-   * Return the two ends of the interval of the geometric mean; empty with fewer than two values.
+   * Return the two ends of the interval of the geometric mean; empty with fewer than {@value
+   * #FEWEST} values.
    *
    * @param values above 0
    */
   public static Optional<List<Double>> geometricInterval(List<Double> values) {
-    if (values.size() < 2) {
+    if (values.size() < FEWEST) {
       return Optional.empty();
     }
     Interval logs = interval(values.stream().mapToDouble(Math::log).toArray(), DRAWS);

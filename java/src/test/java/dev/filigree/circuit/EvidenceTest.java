@@ -130,6 +130,33 @@ class EvidenceTest {
   }
 
   @Test
+  void correlationOfMembersLeavesOutWhatTellsTheRightAnswer() {
+    // Perfect apart from being surer where the model is less sure, of either member.
+    Faithful turned = Faithful.of(points(10, 12, -10, -12, 12, 10, -12, -10));
+    assertThat(turned.correlation()).isGreaterThan(0.98);
+    assertThat(turned.memberCorrelation()).isCloseTo(-1, within(1e-12));
+    Faithful same = Faithful.of(points(10, 5, -10, -5, 12, 6, -12, -6));
+    assertThat(same.memberCorrelation()).isCloseTo(1, within(1e-12));
+  }
+
+  @Test
+  void seedsAgreeByTheMeanJaccardIndexOverAllPairs() {
+    Seeds seeds =
+        Seeds.of(
+            List.of(
+                new Seeds.Kept(1, new boolean[] {true, true, false, false}, loss(0.1)),
+                new Seeds.Kept(2, new boolean[] {true, false, true, false}, loss(0.2)),
+                new Seeds.Kept(3, new boolean[] {true, true, true, true}, loss(0.3))));
+    // One of three nodes, two of four and two of four.
+    assertThat(seeds.agreement()).isCloseTo((1 / 3.0 + 0.5 + 0.5) / 3, within(1e-12));
+    assertThat(seeds.passed()).isFalse();
+    assertThat(seeds.found()).extracting(Seeds.Found::nodes).containsExactly(2, 2, 4);
+    assertThat(seeds.found()).extracting(Seeds.Found::jaccard).containsExactly(1.0, 1 / 3.0, 0.5);
+    Seeds.Kept empty = new Seeds.Kept(1, new boolean[2], loss(0.1));
+    assertThat(Seeds.of(List.of(empty, empty)).agreement()).isOne();
+  }
+
+  @Test
   void wrongSequencesAreThoseThatTheModelAnswersWrongly() {
     // Even ones are right above 0, odd ones below; 0 is never right.
     Faithful mixed = Faithful.of(points(1, 5, -1, -5, -1, -2, 2, 4, -3, -6, -4, 0, 0, 0));
@@ -321,6 +348,7 @@ class EvidenceTest {
         0.12,
         3,
         2,
+        5,
         Grade.D,
         List.of("necessary"),
         List.of("seeds", "random_init", "variants"),

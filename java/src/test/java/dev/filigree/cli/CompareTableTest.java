@@ -29,8 +29,11 @@ class CompareTableTest {
         .contains("diverged")
         .contains("outside of the ladder")
         .contains("the sparse model does not do it")
-        .contains("At a loss of 0.15 a dense circuit has")
+        .contains("At a loss of 0.15 a dense circuit has, over 5 tasks,")
         .containsPattern("  loss 0.4 +edges: sparse")
-        .containsPattern("sparse 128, 1/16 +sparse 256, 1/16 +5  \\d+\\.\\d\\dx \\(95%: ");
+        .contains("Trained by the sources of 0123456, searched by those of 0123456; ")
+        .containsPattern(
+            "sparse 64, 1/16 +sparse 128, 1/16 +-0\\.130 +\\d+\\.\\d\\dx \\(.* to .*\\) over 5"
+                + " +\\d");
   }
 }

@@ -12,14 +12,19 @@ import dev.filigree.experiment.CompareCellResult.Search;
 import dev.filigree.experiment.CompareConfig.Variant;
 import dev.filigree.experiment.CompareResult.Axis;
 import dev.filigree.experiment.CompareResult.Cell;
+import dev.filigree.experiment.CompareResult.Change;
 import dev.filigree.experiment.CompareResult.CurvePoint;
+import dev.filigree.experiment.CompareResult.Neighbour;
 import dev.filigree.experiment.CompareResult.Place;
+import dev.filigree.experiment.CompareResult.RatioPoint;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -106,6 +111,7 @@ class CompareResultTest {
         null,
         1_000,
         loss,
+        Map.of(),
         10,
         2,
         List.of(searches));
@@ -126,9 +132,7 @@ class CompareResultTest {
     assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(10 * 20), within(1e-9));
     assertThat(result.nodeRatio()).isCloseTo(Math.sqrt(4 * 2), within(1e-9));
     assertThat(result.weightRatio()).isCloseTo(10 * 20, within(1e-9)); // of squares
-    // Two tasks: the resamples are one, the other or their mean.
-    assertThat(result.interval().getFirst()).isCloseTo(10, within(1e-9));
-    assertThat(result.interval().getLast()).isCloseTo(20, within(1e-9));
+    assertThat(result.interval()).isNull(); // of two tasks
     assertThat(result.middle()).isEqualTo(MIDDLE);
     assertThat(result.tasks()).extracting(TaskRow::task).isEqualTo(TASKS);
     TaskRow a = result.tasks().getFirst();
@@ -136,12 +140,16 @@ class CompareResultTest {
     assertThat(a.weightRatio()).isCloseTo(100, within(1e-9));
     assertThat(a.dense().weights()).isCloseTo(800 * 800, within(1e-6));
     assertThat(a.dense().edges()).isCloseTo(800, within(1e-9));
-    assertThat(List.of(a.dense().below(), a.dense().above()))
+    assertThat(List.of(a.below().model(), a.above().model()))
         .containsExactly("dense 32", "dense 16");
+    assertThat(a.below().circuit().edges()).isEqualTo(1600);
+    assertThat(a.above().modelLoss()).isEqualTo(0.05);
     assertThat(a.reason()).isNull();
     TaskRow c = result.tasks().getLast();
     assertThat(c.edgeRatio()).isNull();
     assertThat(c.reason()).startsWith("dense 16 does not do it (");
+    assertThat(c.above().modelLoss()).isEqualTo(0.6);
+    assertThat(c.above().circuit()).isNull();
   }
 
   @Test
@@ -230,6 +238,7 @@ class CompareResultTest {
             "the loss is not finite",
             0,
             null,
+            Map.of(),
             0,
             0,
             List.of()));
@@ -273,7 +282,7 @@ class CompareResultTest {
     assertThat(grid.widths()).containsExactly(64, 128, 256);
     assertThat(grid.denseWidths()).containsExactly(16, 24, 32, 64);
     List<CompareCell> cells = grid.cells();
-    assertThat(cells).hasSize(4 + 9 + 1);
+    assertThat(cells).hasSize(4 + 9 + 4 + 1);
     assertThat(grid.middle()).isEqualTo(MIDDLE);
     CompareCell own = named(cells, MIDDLE);
     assertThat(own.config().model()).isEqualTo(Presets.TINY.config().model());
@@ -286,7 +295,9 @@ class CompareResultTest {
       assertThat(embeddingWeights(cell)).isCloseTo(embeddingWeights(own), within(1e-6));
     }
     assertThat(named(cells, "dense 32").config().train().sparsity().fractions().matrix()).isOne();
-    assertThat(named(cells, MIDDLE + ", 3,000 steps").config().train().steps()).isEqualTo(3000);
+    for (String name : List.of(MIDDLE + ", 3,000 steps", "dense 32, 3,000 steps")) {
+      assertThat(named(cells, name).config().train().steps()).isEqualTo(3000);
+    }
   }
 
   @Test
@@ -332,7 +343,7 @@ class CompareResultTest {
     assertThatThrownBy(same::cells).hasMessageContaining("the variant same changes nothing");
     CompareConfig narrow = plan(List.of(64), List.of(0.5), "train.lr=0.01");
     assertThatThrownBy(narrow::cells)
-        .hasMessageContaining("sparse 64, 1/2 would keep more weights than its matrices have");
+        .hasMessageContaining("sparse 64, 1/2 would keep more weights than its tensors have");
   }
 
   private static CompareConfig plan(
@@ -352,17 +363,121 @@ class CompareResultTest {
   }
 
   @Test
-  void trendsAreOverTheTasksThatCountInAllOfThem() {
+  void ratiosOfTheGridAreOverTheTasksThatCountInAllOfIt() {
     List<CompareCellResult> models = new ArrayList<>(models(2.5));
     models.set(3, sparse(SPARSER, 2.8, found("a", 6, 20), notLearnt("b"), found("c", 9, 90)));
     CompareResult result = CompareResult.of(PLAN, models, 7);
-    assertThat(result.trendTasks()).containsExactly("a");
-    assertThat(cell(result, MIDDLE).trendRatio()).isCloseTo(10, within(1e-9));
+    assertThat(result.gridRatios().tasks()).containsExactly("a");
+    assertThat(result.gridRatios().points())
+        .extracting(RatioPoint::model)
+        .containsExactly(MIDDLE, SPARSER);
+    assertThat(result.gridRatios().points().getFirst().ratio()).isCloseTo(10, within(1e-9));
     assertThat(cell(result, MIDDLE).edgeRatio()).isCloseTo(Math.sqrt(200), within(1e-9));
     // A fifth of the way from the narrow to the wide dense model: 400 * 4^0.2.
-    assertThat(cell(result, SPARSER).trendRatio())
+    assertThat(result.gridRatios().points().getLast().ratio())
         .isCloseTo(400 * Math.pow(4, 0.2) / 20, within(1e-9));
-    assertThat(cell(result, "dense 16").trendRatio()).isNull();
+    assertThat(result.variantRatios().points())
+        .extracting(RatioPoint::model)
+        .containsExactly(MIDDLE);
+  }
+
+  @Test
+  void aVariantTakesNoTaskFromTheGrid() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.add(
+        model(
+            MIDDLE + ", revive",
+            Kind.SPARSE,
+            128,
+            1.0 / 16,
+            6000,
+            "revive",
+            2.6,
+            found("a", 6, 20),
+            notLearnt("b"),
+            notLearnt("c")));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.common()).containsExactly("a", "b");
+    assertThat(result.gridRatios().tasks()).containsExactly("a", "b");
+    assertThat(result.variantRatios().tasks()).containsExactly("a");
+    assertThat(cell(result, MIDDLE + ", revive").edges()).isNull();
+  }
+
+  @Test
+  void fewerStepsAreComparedWithDenseModelsOfFewerSteps() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.add(after(3000, "dense 16", Kind.DENSE, 16, null, 3.4, found("a", 40, 200)));
+    models.add(after(3000, "dense 32", Kind.DENSE, 32, null, 2.4, found("a", 40, 800)));
+    models.add(after(3000, MIDDLE, Kind.SPARSE, 128, 1.0 / 16, 2.9, found("a", 10, 20)));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    // Halfway between 200 and 800 edges, over 20.
+    assertThat(cell(result, MIDDLE + ", 3000 steps").edgeRatio()).isCloseTo(20, within(1e-9));
+    assertThat(result.tokenRatios().tasks()).containsExactly("a");
+    Trend trend = result.trends().get(1);
+    assertThat(trend.axis()).isEqualTo(Axis.TOKENS);
+    assertThat(trend.loss()).isCloseTo(-0.4, within(1e-9));
+    assertThat(trend.edges().factor()).isCloseTo(80 / 20.0, within(1e-9));
+    assertThat(trend.ratio().factor()).isCloseTo(10 / 20.0, within(1e-9));
+    assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(200), within(1e-9));
+  }
+
+  private static CompareCellResult after(
+      long steps, String name, Kind kind, int width, Double kept, double loss, Search search) {
+    String full = "%s, %d steps".formatted(name, steps);
+    return model(full, kind, width, kept, steps, null, loss, search);
+  }
+
+  @Test
+  void neighboursAreToldWithTheirOwnRatios() {
+    CompareResult result = CompareResult.of(PLAN, models(2.5), 7);
+    assertThat(result.neighbours())
+        .extracting(Neighbour::model)
+        .containsExactly("dense 32", "dense 16");
+    // Edges of dense 32: 1600 / 80 and 400 / 10; of dense 16: 400 / 80 and 100 / 10.
+    assertThat(result.neighbours().getFirst().edgeRatio())
+        .isCloseTo(Math.sqrt(20 * 40), within(1e-9));
+    assertThat(result.neighbours().getLast().edgeRatio())
+        .isCloseTo(Math.sqrt(5 * 10), within(1e-9));
+    assertThat(result.limits())
+        .contains(
+            "The ratio lies between those to two dense models, by where the loss of "
+                + MIDDLE
+                + ", 2.500, falls: over the same tasks it is 28.3 against dense 32 alone, loss"
+                + " 2.000, and 7.1 against dense 16 alone, loss 3.000.");
+  }
+
+  @Test
+  void lossesAreToldByCorpus() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.set(0, withCorpora(models.get(0), 4.0, 2.0));
+    models.set(1, withCorpora(models.get(1), 3.0, 1.0));
+    models.set(2, withCorpora(models.get(2), 3.6, 1.4));
+    assertThat(CompareResult.of(PLAN, models, 7).limits())
+        .contains(
+            "Losses are matched over the whole held-out text; by corpus the sparse model and the"
+                + " dense ones in between have code 3.600 and 3.500, talk 1.400 and 1.500.");
+  }
+
+  private static CompareCellResult withCorpora(CompareCellResult model, double code, double talk) {
+    Map<String, Double> losses = new LinkedHashMap<>();
+    losses.put("code", code);
+    losses.put("talk", talk);
+    return new CompareCellResult(
+        model.name(),
+        model.kind(),
+        model.width(),
+        model.kept(),
+        model.steps(),
+        model.variant(),
+        model.run(),
+        model.git(),
+        model.diverged(),
+        model.tokens(),
+        model.loss(),
+        losses,
+        model.nonzeros(),
+        model.seconds(),
+        model.searches());
   }
 
   @Test
@@ -373,9 +488,10 @@ class CompareResultTest {
     Trend trend = CompareResult.of(PLAN, models, 7).trends().getFirst();
     assertThat(trend.axis()).isEqualTo(Axis.KEPT);
     assertThat(List.of(trend.from(), trend.to())).containsExactly(MIDDLE, SPARSER);
-    assertThat(trend.tasks()).isEqualTo(2);
-    assertThat(trend.change()).isCloseTo(2, within(1e-9));
-    assertThat(trend.interval()).isNull(); // of two tasks
+    assertThat(trend.loss()).isZero();
+    assertThat(trend.edges()).isEqualTo(new Change(2, 0.5, null)); // no interval of two tasks
+    assertThat(trend.ratio().tasks()).isEqualTo(2);
+    assertThat(trend.ratio().factor()).isCloseTo(2, within(1e-9));
   }
 
   @Test
@@ -428,8 +544,8 @@ class CompareResultTest {
     // 1600 / 80, 400 / 10 and 80 / 8 edges.
     assertThat(CompareResult.of(PLAN, models(2.5), 7).limits())
         .contains(
-            "Against dense 32 alone, which predicts better (2.000, not 2.500), the ratio is 20.0"
-                + " over 3 tasks: those too that the worse dense model does not do.");
+            "Against dense 32 alone the ratio is 20.0 over 3 tasks: those too that the other dense"
+                + " model does not do.");
   }
 
   private static double matrixWeights(CompareCell cell) {

@@ -13,7 +13,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 
 /** A comparison of made-up models: its shapes are right, its numbers are drawn around a trend. */
 public final class SampleCells {
@@ -21,8 +23,6 @@ public final class SampleCells {
   public static final String MIDDLE_RUN = "cells/sparse-128-000000000000";
 
   private static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
-
-  private static final SplittableRandom RANDOM = new SplittableRandom(11);
 
   private SampleCells() {}
 
@@ -91,6 +91,7 @@ public final class SampleCells {
         diverged ? "the gradient is not finite at step 12" : null,
         2048 * cell.steps(),
         diverged ? null : Double.valueOf(loss),
+        diverged ? Map.of() : new TreeMap<>(Map.of("stdlib", loss + 0.7, "tinypython", loss - 0.3)),
         Math.round((dense ? 12 * cell.width() * cell.width() : 95_440) * Math.pow(2, kept)),
         340,
         searches);
@@ -103,9 +104,10 @@ public final class SampleCells {
     if (task.equals("if_equals") && cell.kind() == Kind.DENSE && cell.width() < 32) {
       return new Search(task, Outcome.NOT_LEARNT, 0.31, 0.4, 1, COMMIT, List.of());
     }
+    SplittableRandom random = new SplittableRandom((cell.name() + task).hashCode());
     List<Point> points = new ArrayList<>();
     for (double target : plan.losses()) {
-      double edges = Math.exp(size + 0.5 * Math.log(0.15 / target) + 0.2 * RANDOM.nextGaussian());
+      double edges = Math.exp(size + 0.5 * Math.log(0.15 / target) + 0.2 * random.nextGaussian());
       points.add(
           new Point(
               target,

@@ -4,6 +4,7 @@ package dev.filigree.statistics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.filigree.statistics.Bootstrap.Interval;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -24,19 +25,23 @@ class BootstrapTest {
 
   @Test
   void equalValuesLeaveNothingToDoubt() {
-    List<Double> interval = Bootstrap.geometricInterval(List.of(5.0, 5.0, 5.0)).orElseThrow();
+    List<Double> interval = Bootstrap.geometricInterval(Collections.nCopies(5, 5.0)).orElseThrow();
     assertThat(interval.getFirst()).isCloseTo(5, within(1e-12));
     assertThat(interval.getLast()).isCloseTo(5, within(1e-12));
-    assertThat(Bootstrap.geometricInterval(List.of(5.0))).isEmpty();
+  }
+
+  @Test
+  void fewValuesHaveNoInterval() {
+    assertThat(Bootstrap.geometricInterval(List.of(1.0, 2.0, 3.0, 4.0))).isEmpty();
     assertThat(Bootstrap.geometricInterval(List.of())).isEmpty();
   }
 
   @Test
   void twoValuesResampleToTheirEndsAndTheirMean() {
     // A quarter of the resamples is {1, 1} and a quarter {100, 100}: far more than a tail.
-    List<Double> interval = Bootstrap.geometricInterval(List.of(1.0, 100.0)).orElseThrow();
-    assertThat(interval.getFirst()).isCloseTo(1, within(1e-9));
-    assertThat(interval.getLast()).isCloseTo(100, within(1e-9));
+    Interval interval = Bootstrap.interval(new double[] {1, 100}, 1_000);
+    assertThat(interval.low()).isCloseTo(1, within(1e-9));
+    assertThat(interval.high()).isCloseTo(100, within(1e-9));
   }
 
   @Test
