@@ -159,7 +159,7 @@ final class EvidenceRun {
     if (!then.equals(now)) {
       throw new RunException(
           ("the circuit of %s was found with %s than there are now in %s at step %,d (SHA-256"
-               + " %.12s, now %.12s); ./filigree prune --task %s finds one there")
+                  + " %.12s, now %.12s); ./filigree prune --task %s finds one there")
               .formatted(
                   circuit.task(),
                   what,

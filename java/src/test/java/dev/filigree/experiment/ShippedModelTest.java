@@ -289,7 +289,7 @@ class ShippedModelTest {
             .map(Drift.Change.class::cast)
             .findFirst()
             .orElseThrow();
-    return Math.round(edges.recorded() - edges.now());
+    return edges.recorded().longValue() - edges.now().longValue();
   }
 
   private static Drift check(Path circuit, Path checkpoint) {

@@ -254,7 +254,7 @@ class TaskTest {
                         !task.templates(Split.TRAIN).stream()
                             .allMatch(template -> name.matcher(template.text()).find()))
                 .map(Task::name))
-        .containsExactly("?");
+        .containsExactly("set_or_string_fixedvarname");
   }
 
   @Test
