@@ -183,7 +183,8 @@ class EvidenceTest {
   @Test
   void tableHasASentenceForEveryCheck() {
     assertThat(evidence().describe())
-        .contains("quote: grade D; 3 nodes, 2 edges; fails necessary; not run: seeds")
+        .contains(
+            "quote: grade D; 3 nodes, 2 edges, 5 extended edges; fails necessary; not run: seeds")
         .contains("gate        yes")
         .contains("sufficient  yes")
         .contains(

@@ -72,8 +72,8 @@ class CompareCommandTest {
   void printsOneObjectWithACellForEveryModel() {
     assertThat(first.code()).as(first.err()).isEqualTo(ExitCodes.OK);
     JsonNode json = first.json();
-    // Two dense, two widths, one of fewer steps, two variants.
-    assertThat(json.path("cells")).hasSize(7);
+    // Two dense, two widths, two dense and one sparse of fewer steps, two variants.
+    assertThat(json.path("cells")).hasSize(9);
     assertThat(json.path("tasks")).hasSize(1);
     for (String key : List.of("edge_ratio", "interval", "node_ratio")) {
       assertThat(json.has(key)).as(key).isTrue();
@@ -90,9 +90,9 @@ class CompareCommandTest {
       assertThat(points.findValuesAsText("target")).containsExactly("0.1", "1.0");
       assertThat(points.findValuesAsText("reached")).containsExactly("false", "true");
     }
-    assertThat(json.at("/cells/6/model/variant").asText()).isEqualTo("taught");
+    assertThat(json.at("/cells/8/model/variant").asText()).isEqualTo("taught");
     assertThat(json.path("limits")).isNotEmpty();
-    assertThat(first.err()).contains("7 of 7 models to make: about").contains("7 of 7 models are");
+    assertThat(first.err()).contains("9 of 9 models to make: about").contains("9 of 9 models are");
   }
 
   @Test
@@ -136,7 +136,7 @@ class CompareCommandTest {
     Outcome again = execute(run);
     assertThat(again.code()).as(again.err()).isEqualTo(ExitCodes.OK);
     assertThat(again.json().path("cells")).isEqualTo(first.json().path("cells"));
-    assertThat(again.err()).contains("all 7 models are done");
+    assertThat(again.err()).contains("all 9 models are done");
     assertThat(times()).isEqualTo(before);
   }
 
@@ -187,9 +187,9 @@ class CompareCommandTest {
     // Whoever makes a model says so: each is made once.
     List<Integer> made =
         complaints.stream().map(text -> text.split("filigree: model ", -1).length - 1).toList();
-    assertThat(made.get(0) + made.get(1)).isEqualTo(7);
+    assertThat(made.get(0) + made.get(1)).isEqualTo(9);
     assertThat(made).allMatch(models -> models > 0);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 9; i++) {
       assertThat(results.get(0).at("/cells/" + i + "/model/loss"))
           .isEqualTo(first.json().at("/cells/" + i + "/model/loss"));
     }
