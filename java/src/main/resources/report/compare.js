@@ -153,8 +153,8 @@ function trends() {
   const variants = extra.filter(m => m.variant !== null);
   const charts = [
     ratioChart('Ratio against width', result.grid_ratios, {name: 'width', log: true, format: count, values: widths}, byWidth,
-      'As many weights at every width of a line. Bars are 95% intervals. A chart is over the tasks that count in every model'
-      + ' in it.'),
+      'As many weights at every width of a line. Bars are 95% intervals, none over fewer than five tasks. A chart is over'
+      + ' the tasks that count in every model in it.'),
     ratioChart('Ratio against kept fraction', result.grid_ratios, {name: 'kept', log: true, format: fraction, values: fractions}, byKept,
       'As wide at every fraction of a line.')];
   if (longer.length > 1) {
