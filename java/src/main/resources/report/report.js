@@ -266,7 +266,8 @@ function checks(task) {
       block('Faithful', 'Prompt by prompt the circuit answers as the whole model does. Its mistakes, where there are some,'
         + ' should be the model’s.',
         'faithful', c => [c.passed, `answers diverge by ${interval(c.divergence)} nats, limit ${decimal(c.limit, 2)}; `
-          + `the same answer to ${rate(c.agreement)} of ${count(c.sequences)} prompts, correlation ${decimal(c.correlation, 3)}; `
+          + `the same answer to ${rate(c.agreement)} of ${count(c.sequences)} prompts, correlation ${decimal(c.correlation, 3)}`
+          + `${c.member_correlation === null ? '' : ', among those with the same right answer ' + decimal(c.member_correlation, 3)}; `
           + (c.wrong_agreement === null ? 'the model gets none wrong'
             : `to ${rate(c.wrong_agreement)} of the ${count(c.wrong_sequences)} that the model gets wrong, `
               + `where they diverge by ${interval(c.wrong_divergence)}, `
