@@ -203,11 +203,10 @@ function gridTable() {
         }))))));
 }
 
-const SIZES = ['nodes', 'edges', 'weights', 'final loss'];
+const SIZES = ['nodes', 'edges', 'final loss'];
 
 function sizes(circuit) {
-  return circuit ? [count(circuit.nodes), count(circuit.edges), count(circuit.weights), decimal(circuit.loss_final, 3)]
-    : ['–', '–', '–', '–'];
+  return circuit ? [count(circuit.nodes), count(circuit.edges), decimal(circuit.loss_final, 3)] : SIZES.map(() => '–');
 }
 
 // A dense model next to the middle.
@@ -254,8 +253,8 @@ function taskTable() {
       element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}. Sizes in between are interpolated between the two`
         + ' dense models around its held-out loss, the final loss is the worse of theirs. “model” is the loss of a whole model'),
       element('thead', {},
-        element('tr', {}, [['', 1], ['sparse', 5], [named(result.neighbours[0]), 2], [named(result.neighbours.at(-1)), 2],
-          ['dense, in between', 4], ['dense / sparse', 2]].map(([name, colspan]) =>
+        element('tr', {}, [['', 1], ['sparse', 1 + SIZES.length], [named(result.neighbours[0]), 2], [named(result.neighbours.at(-1)), 2],
+          ['dense, in between', SIZES.length], ['dense / sparse', 2]].map(([name, colspan]) =>
           name === '' ? element('td', {colspan}) : element('th', {scope: 'colgroup', colspan, class: 'n'}, name))),
         element('tr', {}, ['task', 'model', ...SIZES, 'model', 'edges', 'model', 'edges', ...SIZES, 'edges', 'weights'].map((name, i) =>
           element('th', {scope: 'col', class: i > 0 ? 'n' : null}, name)))),
