@@ -62,6 +62,8 @@ public record Evidence(
   /** Version of the file that this class reads and writes. */
   public static final int FORMAT = 6;
 
+  private static final Counts NOTHING = new Counts(0, 0, 0, 0, 0);
+
   public Evidence {
     examples = List.copyOf(examples);
     failed = List.copyOf(failed);
@@ -107,7 +109,7 @@ public record Evidence(
 
   /** Evidence for a model that fails the gate, so that there is no circuit. */
   public static Evidence gateFailed(String task, Source source, Scores model, Gate gate) {
-    return of(task, source, null, null, model, Checks.gateFailed(gate), List.of());
+    return of(task, source, null, NOTHING, model, Checks.gateFailed(gate), List.of());
   }
 
   private static Evidence of(
@@ -127,9 +129,9 @@ public record Evidence(
         model.last().loss(),
         checked ? Double.valueOf(checks.sufficient().validation().mean()) : null,
         checked ? Double.valueOf(checks.last().loss().mean()) : null,
-        counts == null ? 0 : counts.nodes(),
-        counts == null ? 0 : counts.edges(),
-        counts == null ? 0 : counts.extendedEdges(),
+        counts.nodes(),
+        counts.edges(),
+        counts.extendedEdges(),
         Grade.of(checks),
         checks.with(Verdict.FAILED),
         checks.with(Verdict.NOT_RUN),

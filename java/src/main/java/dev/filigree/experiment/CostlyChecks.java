@@ -70,24 +70,16 @@ final class CostlyChecks {
       FoundCircuit other =
           PruneRun.find(
               model, search.withMaskSeed(seed), examples, mask.means(), session.progress());
-      all.add(
-          new Seeds.Kept(
-              seed, other.keep(), lossOf(model, other, examples, mask.means(), examples.last())));
+      CircuitMask kept = other.mask(mask.means(), mask.frozenNorms());
+      Calibration own = PruneRun.calibration(model, search, examples, other, kept);
+      all.add(new Seeds.Kept(seed, other.keep(), loss(model, kept, own, examples.last())));
     }
     return Seeds.of(all);
   }
 
-  /**
-   * Loss of what was found with all else at its mean.
-   *
-   * @param examples that it was found with
-   * @param some of them, to score it on
-   */
-  private Estimate lossOf(
-      Model model, FoundCircuit found, TaskExamples examples, float[] means, Examples some) {
-    CircuitMask kept = found.mask(means, search.options().frozenNorms());
-    Calibration own = PruneRun.calibration(model, search, examples, found, means);
-    return Estimate.ofPairs(own.losses(model.differences(some, kept)));
+  private static Estimate loss(
+      Model model, CircuitMask kept, Calibration calibration, Examples examples) {
+    return Estimate.ofPairs(calibration.losses(model.differences(examples, kept)));
   }
 
   RandomInit randomInit() {
@@ -96,11 +88,13 @@ final class CostlyChecks {
         TaskExamples others = session.examples(untrained, task, search)) {
       float[] means = session.means(untrained, search);
       FoundCircuit found = PruneRun.find(untrained, search, others, means, session.progress());
+      CircuitMask kept = found.mask(means, search.options().frozenNorms());
+      Calibration own = PruneRun.calibration(untrained, search, others, found, kept);
       Calibration ofModel = untrained.calibrate(others.train()).calibration();
       return RandomInit.of(
           Estimate.ofPairs(ofModel.losses(untrained.differences(others.last()))),
-          lossOf(untrained, found, others, means, others.validation()),
-          lossOf(untrained, found, others, means, others.last()),
+          loss(untrained, kept, own, others.validation()),
+          loss(untrained, kept, own, others.last()),
           found.nodes(),
           found.edges().size(),
           search.targetLoss(),

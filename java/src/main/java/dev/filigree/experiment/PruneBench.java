@@ -242,7 +242,7 @@ public final class PruneBench {
     FoundCircuit found = PruneRun.find(model, search, examples, means, session.progress());
     double seconds = (System.nanoTime() - begin) / 1e9;
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
-    Calibration fit = PruneRun.calibration(model, search, examples, found, means);
+    Calibration fit = PruneRun.calibration(model, search, examples, found, mask);
     TaskStats validation = model.evaluate(examples.validation(), mask, fit.scale(), fit.shift());
     TaskStats last = model.evaluate(examples.last(), mask, fit.scale(), fit.shift());
     return new Found(

@@ -187,7 +187,7 @@ public final class PruneRun {
       float[] means) {
     CircuitMask mask = found.mask(means, search.options().frozenNorms());
     boolean byDonors = search.options().ablation() == Ablation.RESAMPLE;
-    Calibration calibration = calibration(model, search, examples, found, means);
+    Calibration calibration = calibration(model, search, examples, found, mask);
     TaskStats validation =
         model.evaluate(examples.validation(), mask, calibration.scale(), calibration.shift());
     TaskStats last =
@@ -216,13 +216,17 @@ public final class PruneRun {
   /**
    * Calibration of what a search has found with all else at its mean. That of a search by donors is
    * for those, so it is fitted anew.
+   *
+   * @param mask what was found, as it is evaluated
    */
   static Calibration calibration(
-      Model model, CircuitConfig search, TaskExamples examples, FoundCircuit found, float[] means) {
+      Model model,
+      CircuitConfig search,
+      TaskExamples examples,
+      FoundCircuit found,
+      CircuitMask mask) {
     return search.options().ablation() == Ablation.RESAMPLE && search.options().calibrate()
-        ? model
-            .calibrate(examples.train(), found.mask(means, search.options().frozenNorms()))
-            .calibration()
+        ? model.calibrate(examples.train(), mask).calibration()
         : found.calibration();
   }
 

@@ -247,10 +247,30 @@ class TaskTest {
   @ParameterizedTest
   @MethodSource("tasks")
   void wordingsDrawNames(TemplateTask task) {
+    Pattern name = Pattern.compile("\\$(?i:name|noun|plural)");
     assertThat(task.templates(Split.TRAIN))
-        .anyMatch(
-            template ->
-                Pattern.compile("\\$(?i:name|noun|plural)").matcher(template.text()).find());
+        .anyMatch(template -> name.matcher(template.text()).find());
+  }
+
+  @ParameterizedTest
+  @MethodSource("tasks")
+  void promptsHaveManyWords(TemplateTask task) {
+    if (task.templates(Split.TRAIN).stream()
+        .noneMatch(template -> template.text().contains("$n"))) {
+      return;
+    }
+    Set<String> words = new HashSet<>();
+    new ExampleBuilder(task, TOKENIZER, LIMIT)
+        .build(Split.TRAIN, 600, 3).examples().stream()
+            .flatMap(example -> Pattern.compile("[A-Za-z]+").matcher(example.textA()).results())
+            .forEach(word -> words.add(word.group()));
+    // What stands in the templates and between them is no name.
+    Stream.of(task.templates(Split.TRAIN), task.contexts(Split.TRAIN))
+        .flatMap(List::stream)
+        .map(template -> Slots.SLOT.matcher(template.text()).replaceAll(" "))
+        .flatMap(text -> Pattern.compile("[A-Za-z]+").matcher(text).results())
+        .forEach(word -> words.remove(word.group()));
+    assertThat(words).hasSizeGreaterThan(200);
   }
 
   @Test
