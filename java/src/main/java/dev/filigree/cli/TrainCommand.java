@@ -43,6 +43,8 @@ import picocli.CommandLine.Spec;
       "  filigree train --preset tiny --corpus ~/projects --corpus tinypython:0.5 --run runs/mine",
       "  filigree train --preset small --set train.lr=0.01 --set"
           + " train.sparsity.fractions.matrix=0.03",
+      "  filigree train --preset small --dense 128 --run runs/teacher",
+      "  filigree train --preset small --teacher runs/teacher --set train.distill.weight=0.5",
       "  filigree train --resume"
     },
     exitCodeListHeading = "%nExit codes:%n",
@@ -97,6 +99,14 @@ final class TrainCommand implements Callable<Integer> {
   private String plan;
 
   @Option(
+      names = "--dense",
+      paramLabel = "WIDTH",
+      description =
+          "Train an ordinary transformer of this width instead: no AbsTopK, no zeros, and the"
+              + " preset's layers, text and number of steps.")
+  private Integer dense;
+
+  @Option(
       names = "--teacher",
       paramLabel = "RUN",
       description =
@@ -136,13 +146,14 @@ final class TrainCommand implements Callable<Integer> {
     if (preset != null
         || seed != null
         || plan != null
+        || dense != null
         || teacher != null
         || !settings.isEmpty()
         || !corpora.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
           "--resume goes on with the configuration in run.json; it does not go with --preset,"
-              + " --set, --corpus, --seed, --plan or --teacher");
+              + " --set, --corpus, --seed, --plan, --dense or --teacher");
     }
     return options.experiment();
   }
@@ -161,6 +172,9 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (plan != null) {
       config = config.with("init.plan", plan);
+    }
+    if (dense != null) {
+      config = Presets.dense(config, dense);
     }
     config = config.withAll(settings.stream().map(RunConfig.Setting::parse).toList());
     Path folder = options.newRun(from.key());

@@ -182,11 +182,12 @@ public enum Presets {
    * is no AbsTopK.
    *
    * @param width a whole number of heads; of heads that are narrower or wider where it is between
+   * @throws ConfigException when no number of heads near that shares it
    */
-  static RunConfig dense(RunConfig sparse, int width) {
+  public static RunConfig dense(RunConfig sparse, int width) {
     ModelConfig model = sparse.model();
     int heads = Math.max(1, Math.round((float) width / model.dHead()));
-    if (width % heads != 0) {
+    if (width < 1 || width % heads != 0) {
       throw new ConfigException(
           "dense width %d cannot be shared among %d heads".formatted(width, heads));
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.TaskStats;
+import dev.filigree.TrainConfig;
 import dev.filigree.circuit.Checks;
 import dev.filigree.circuit.Circuit;
 import dev.filigree.circuit.Circuit.Losses;
@@ -14,6 +15,8 @@ import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.Evidence.Prompt;
 import dev.filigree.circuit.Grade;
 import dev.filigree.data.Tokenizer;
+import dev.filigree.experiment.RunConfig;
+import dev.filigree.experiment.RunFolder;
 import dev.filigree.json.Json;
 import dev.filigree.task.ExampleBuilder;
 import dev.filigree.task.Split;
@@ -348,6 +351,23 @@ class RunCommandsTest {
     Outcome resumed = execute("train", "--resume", "--run=" + early);
     assertThat(resumed.json().path("step").asInt()).isEqualTo(step);
     assertThat(resumed.json().path("test_xent").asDouble()).isEqualTo(loss);
+  }
+
+  @Test
+  void anOrdinaryTransformerOfAnotherWidthIsTrained() throws IOException {
+    Path dense = folder.resolve("dense");
+    Outcome outcome = train(dense, "--dense=32", "--set=train.steps=2");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCodes.OK);
+    RunConfig config = RunFolder.open(dense).config();
+    assertThat(config.model().dModel()).isEqualTo(32);
+    assertThat(config.model().afrac()).isNull();
+    assertThat(config.train().sparsity().fractions()).isEqualTo(TrainConfig.Fractions.DENSE);
+    assertThat(config.train().steps()).isEqualTo(2);
+    assertThat(config.data()).isEqualTo(RunFolder.open(run).config().data());
+
+    Outcome none = train(folder.resolve("none"), "--dense=0");
+    assertThat(none.code()).isEqualTo(ExitCodes.USAGE);
+    assertThat(none.err()).contains("dense width 0");
   }
 
   @Test
