@@ -42,6 +42,8 @@ const grid = models.filter(m => m.kind === 'sparse' && m.variant === null && m.s
 const ladder = models.filter(m => m.kind === 'dense' && m.steps === middle.steps).sort((a, b) => a.loss - b.loss);
 const extra = models.filter(m => m.kind === 'sparse' && !grid.includes(m));
 const widths = [...new Set(grid.map(m => m.width))].sort((a, b) => a - b);
+// Otherwise every weight between two nodes of a circuit is an edge.
+const choosesEdges = result && result.plan.base.prune.method === 'fast' && result.plan.base.prune.fast.edges;
 const corpora = middle ? Object.keys(middle.loss_by_corpus) : [];
 const fractions = [...new Set(grid.map(m => m.kept))].sort((a, b) => b - a);
 
@@ -56,22 +58,25 @@ function between() {
 
 function intro() {
   const found = result.edge_ratio === null
-    ? `There is no ratio to tell: ${result.neighbours.length === 0 ? 'its loss lies outside of the dense ladder' : 'no task counts'}.`
-    : `At a task loss of ${result.target} the circuits of a dense model that predicts as well have ${times(result.edge_ratio)}`
+    ? `There is no ratio: ${visible(result.no_ratio)}.`
+    : `At a task loss of ${result.plan.target} the circuits of a dense model that predicts as well have ${times(result.edge_ratio)}`
       + ` as many edges${result.interval === null ? '' : `, 95% interval ${interval(result.interval)}`}: a geometric mean over`
       + ` ${count(middle.counted)} of ${count(result.tasks.length)} tasks. ${between()}`;
   return [
     element('p', {class: 'lead'}, `Sparse models over width and number of weights (${count(grid.length)}) against a ladder of `
       + `dense ones (${count(ladder.length)}); all read the same text and were searched in the same way. The figures are about `
-      + `${visible(result.middle)}, the middle of the grid, which was chosen before anything was trained. ${found}`),
+      + `${visible(result.middle)}, the middle of the grid. ${found}`),
     element('details', {class: 'glossary'}, element('summary', {}, 'Words used on this page'),
       element('dl', {},
-        element('dt', {}, 'Edge'), element('dd', {}, 'One weight that is not zero and joins two nodes of the circuit.'),
+        element('dt', {}, 'Edge'), element('dd', {}, choosesEdges
+          ? 'One weight that is not zero, joins two nodes of the circuit and is used by it.'
+          : 'One weight that is not zero and joins two nodes of the circuit.'),
         element('dt', {}, 'Ratio'), element('dd', {}, 'Edges of a dense circuit over those of the sparse one. The dense model'
           + ' is the one with the sparse model’s held-out loss: sizes are interpolated between the two dense models around that'
           + ' loss, in the logarithm. Where there are no two, there is no ratio.'),
         element('dt', {}, 'Weights'), element('dd', {}, 'All weights that are not zero and join two nodes of the circuit, used or'
-          + ' not. The published method counts these as edges and makes circuits small in them; here they are small in edges.'),
+          + ' not. The published method counts these as edges and makes circuits small in nodes; '
+          + (choosesEdges ? 'here they are made small in edges.' : 'so it is here.')),
         element('dt', {}, 'Counts'), element('dd', {}, 'A task counts where the sparse model and both dense ones do it, each with'
           + ' a circuit that reaches the loss on training and on validation examples.'),
         element('dt', {}, 'Interval'), element('dd', {}, '95%, from resampling the tasks. It tells how much hangs on which'
@@ -85,11 +90,11 @@ function figures() {
   const items = [
     [times(result.edge_ratio), `as many edges in dense circuits${result.interval === null ? '' : `, ${interval(result.interval)}`}`],
     [times(result.node_ratio), `as many nodes${result.node_interval === null ? '' : `, ${interval(result.node_interval)}`}`],
-    [times(result.weight_ratio), `as many weights between them${result.weight_interval === null ? '' : `, ${interval(result.weight_interval)}`}`],
+    choosesEdges && [times(result.weight_ratio), `as many weights between them${result.weight_interval === null ? '' : `, ${interval(result.weight_interval)}`}`],
     [`${count(middle.counted)} of ${count(result.tasks.length)}`, 'tasks count: both sides do them'],
     [decimal(middle.loss, 3), 'held-out loss of the sparse model, nats per token'],
     [duration(result.seconds), 'of work'],
-  ];
+  ].filter(Boolean);
   return element('ul', {class: 'figures'}, items.map(([value, name]) => element('li', {}, element('b', {}, value), name)));
 }
 
@@ -105,10 +110,11 @@ function edgesAgainstLoss() {
     series: [
       {label: visible(result.middle), colour: COLOURS[0], points: side('sparse_edges')},
       {label: 'dense of the same held-out loss', colour: DENSE, points: side('dense_edges')},
-      {label: `${visible(result.middle)}, weights between nodes`, colour: COLOURS[0], dashed: true, points: side('sparse_weights')},
-      {label: 'dense, weights between nodes', colour: DENSE, dashed: true, points: side('dense_weights')}],
-    note: 'The less a circuit may lose, the more it needs. Both sides over the same tasks at every loss. Dashed: all weights'
-      + ' between the nodes, the edges of the published method.',
+      ...choosesEdges ? [
+        {label: `${visible(result.middle)}, weights between nodes`, colour: COLOURS[0], dashed: true, points: side('sparse_weights')},
+        {label: 'dense, weights between nodes', colour: DENSE, dashed: true, points: side('dense_weights')}] : []],
+    note: 'The less a circuit may lose, the more it needs. Both sides over the same tasks at every loss.'
+      + (choosesEdges ? ' Dashed: all weights between the nodes, the edges of the published method.' : ''),
   });
 }
 
@@ -165,7 +171,7 @@ function trends() {
   if (variants.length > 0) {
     charts.push(ratioChart('Trained otherwise', result.variant_ratios, {name: 'held-out loss, nats per token', format: v => decimal(v, 3)},
       [{label: visible(result.middle), colour: COLOURS[0],
-        points: [ratioPoint(result.variant_ratios, middle, middle.loss, visible(result.preset))]},
+        points: [ratioPoint(result.variant_ratios, middle, middle.loss, visible(result.plan.preset))]},
       ...variants.map((m, i) => ({
         label: visible(m.variant), colour: COLOURS[(i + 1) % COLOURS.length],
         points: [ratioPoint(result.variant_ratios, m, m.loss, visible(m.variant))],
@@ -186,14 +192,15 @@ function ratioOf(m) {
     }[m.place] || 'no task in common');
   }
   return [element('b', {}, times(m.edge_ratio)), ' ',
-    element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted)].filter(Boolean).join('; '))];
+    element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted),
+      ...m.neighbours.map(one => `${visible(one.model)} ${times(one.edge_ratio)}`)].filter(Boolean).join('; '))];
 }
 
 function gridTable() {
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Ratio of edges over the grid'},
     element('table', {class: 'grid'},
       element('caption', {}, 'Edges of dense circuits over those of sparse ones, with 95% intervals, each over the tasks that'
-        + ' count for its model'),
+        + ' count for its model; and to each of the two dense models alone that it lies between'),
       element('thead', {}, element('tr', {}, element('th', {scope: 'col'}, 'width'),
         fractions.map(kept => element('th', {scope: 'col'}, `kept ${fraction(kept)}`)))),
       element('tbody', {}, widths.map(width => element('tr', {}, element('th', {scope: 'row'}, count(width)),
@@ -250,7 +257,7 @@ function taskTable() {
       : element('td', {class: 'reason', colspan: 2}, visible(row.reason))));
   return element('div', {class: 'scroller', tabindex: 0, role: 'region', 'aria-label': 'Every task'},
     element('table', {class: 'plain'},
-      element('caption', {}, `${visible(result.middle)} at a loss of ${result.target}. Sizes in between are interpolated between the two`
+      element('caption', {}, `${visible(result.middle)} at a loss of ${result.plan.target}. Sizes in between are interpolated between the two`
         + ' dense models around its held-out loss, the final loss is the worse of theirs. “model” is the loss of a whole model'),
       element('thead', {},
         element('tr', {}, [['', 1], ['sparse', 1 + SIZES.length], [named(result.neighbours[0]), 2], [named(result.neighbours.at(-1)), 2],
@@ -280,11 +287,18 @@ function commits(names) {
   return [...new Set(names.map(name => name === null ? 'an unknown commit' : commit(name)))].join(', ');
 }
 
+function changes(settings) {
+  return settings.map(setting => `, ${visible(setting.key)}=${visible(setting.value)}`).join('');
+}
+
 function facts() {
   const run = page.middle;
   const shares = Object.values(run.corpora).reduce((a, b) => a + b, 0);
   const rows = [
-    ['Preset', visible(result.preset)],
+    ['Preset', visible(result.plan.preset) + changes(result.settings)],
+    ['Dense models', `width ${result.plan.dense_widths.map(count).join(', ')}${changes(result.plan.dense)}`],
+    ...result.plan.variants.map(variant => [`Variant ${visible(variant.name)}`, changes(variant.settings).replace(', ', '')]),
+    ['Searches', `${visible(result.plan.base.prune.method)} method, ${choosesEdges ? 'edges chosen one by one' : 'all weights between nodes are edges'}`],
     ['Layers, vocabulary', `${run.layers}, ${count(run.vocabulary)} tokens`],
     ['Activations kept at each site', run.kept === null ? 'all' : percent(run.kept) + '; all in dense models'],
     ['Text', Object.entries(run.corpora).map(([name, share]) => `${visible(name)} ${percent(share / shares)}`).join(', ')],

@@ -85,8 +85,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "D",
       split = ",",
       description =
-          "Widths of the dense models. Default: an eighth, three sixteenths, a quarter and half of"
-              + " the preset's.")
+          "Widths of the dense models. Default: an eighth, three sixteenths, a quarter, three"
+              + " eighths and half of the preset's.")
   private List<Integer> denseWidths;
 
   @Option(
@@ -144,6 +144,14 @@ final class CompareCommand implements Callable<Integer> {
               + " run.json. Repeatable.")
   private List<String> settings = List.of();
 
+  @Option(
+      names = "--cells",
+      paramLabel = "DIR",
+      description =
+          "Take the models from the folder of another comparison, as far as it has them, and leave"
+              + " new ones there. Its own result and circuits stay as they are.")
+  private Path cells;
+
   @Mixin private RunOptions options;
 
   /** Reads 1/16 and 0.0625. */
@@ -168,7 +176,8 @@ final class CompareCommand implements Callable<Integer> {
     Optional<CompareResult> result;
     try (Engine engine = options.engine(null);
         ConsoleProgress progress = new ConsoleProgress(err, options.json)) {
-      CompareRun run = new CompareRun(engine, folder, plan(), progress);
+      CompareRun run =
+          new CompareRun(engine, folder, cells == null ? folder : cells, plan(), progress);
       try (StopOnSignal _ = new StopOnSignal(run::stop, err)) {
         result = run.run(estimate -> err.println("filigree: " + sentence(estimate)));
       }
@@ -214,7 +223,8 @@ final class CompareCommand implements Callable<Integer> {
   private static String sentence(Estimate estimate) {
     return estimate.cells() == 0
         ? "all %d models are done".formatted(estimate.allCells())
-        : "%d of %d models to make: about %s of training, and %s of searching if all do all tasks"
+        : ("%d of %d models to make: for one process about %s of training, and %s of searching if"
+                + " all do all tasks")
             .formatted(
                 estimate.cells(),
                 estimate.allCells(),

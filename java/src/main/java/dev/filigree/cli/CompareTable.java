@@ -10,6 +10,7 @@ import dev.filigree.experiment.CompareResult.DenseSide;
 import dev.filigree.experiment.CompareResult.Neighbour;
 import dev.filigree.experiment.CompareResult.TaskRow;
 import dev.filigree.experiment.CompareResult.Trend;
+import dev.filigree.experiment.RunConfig.Setting;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -38,18 +39,25 @@ final class CompareTable {
             "nodes",
             "edges",
             "weights",
-            "dense / sparse edges"));
+            "dense / sparse edges (95%), tasks; against one alone"));
     result.cells().forEach(cell -> text.append(line(cell)));
     text.append("%n%s against a dense model of its loss%n".formatted(result.middle()));
     text.append(heading(result.neighbours()));
     result.tasks().forEach(row -> text.append(line(row)));
+    text.append('\n');
+    for (TaskRow row : result.tasks()) {
+      if (row.reason() != null) {
+        text.append(wrapped(row.task() + ": " + row.reason()));
+      }
+    }
     if (!result.curve().isEmpty()) {
       text.append(
           "%nedges against loss, geometric means over %d tasks%n"
               .formatted(result.curveTasks().size()));
       for (CurvePoint point : result.curve()) {
         text.append(
-            "  loss %-6s edges: sparse %,7.0f  dense %,7.0f  %6s   weights: %,7.0f %,7.0f  %6s%n"
+            ("  loss %-6s edges: sparse %,7.0f  dense %,7.0f  %6s   weights: sparse %,7.0f  dense"
+                    + " %,7.0f  %6s%n")
                 .formatted(
                     point.target(),
                     point.sparseEdges(),
@@ -66,20 +74,41 @@ final class CompareTable {
       result.trends().forEach(trend -> text.append(line(trend)));
     }
     text.append('\n');
-    for (String limit : result.limits()) {
-      text.append("- ").append(WordUtils.wrap(limit, WIDTH - 2, "\n  ", false)).append('\n');
-    }
+    result.limits().forEach(limit -> text.append(wrapped(limit)));
     text.append('\n').append(headline(result)).append('\n');
-    text.append(
-        "Trained by the sources of %s, searched by those of %s; %s of work.%n"
+    String made =
+        "%s. Trained by the sources of %s, searched by those of %s; %s of work."
             .formatted(
+                preset(result),
                 commits(result.cells().stream().map(cell -> cell.model().git())),
                 commits(
                     result.cells().stream()
                         .flatMap(cell -> cell.model().searches().stream())
                         .map(Search::git)),
-                ConsoleProgress.time(result.seconds())));
+                ConsoleProgress.time(result.seconds()));
+    text.append(WordUtils.wrap(made, WIDTH, "\n", false)).append('\n');
     return text.toString();
+  }
+
+  /** A point of a list. */
+  private static String wrapped(String sentence) {
+    return "- " + WordUtils.wrap(sentence, WIDTH - 2, "\n  ", false) + "\n";
+  }
+
+  /** It, and what it was changed by. */
+  private static String preset(CompareResult result) {
+    String sparse = settings(result.settings());
+    String dense = settings(result.plan().dense());
+    return "Preset "
+        + result.plan().preset().key()
+        + (sparse.isEmpty() ? "" : " with " + sparse)
+        + (dense.isEmpty() ? "" : ", its dense models with " + dense);
+  }
+
+  private static String settings(List<Setting> settings) {
+    return settings.stream()
+        .map(setting -> setting.key() + "=" + setting.value())
+        .collect(Collectors.joining(", "));
   }
 
   /** Each commit once, short. */
@@ -113,26 +142,34 @@ final class CompareTable {
 
   private static String headline(CompareResult result) {
     if (result.edgeRatio() == null) {
-      return result.neighbours().isEmpty()
-          ? "No ratio: the loss of %s lies outside of the dense ladder.".formatted(result.middle())
-          : "No ratio: no task counts.";
+      return "No ratio: " + result.noRatio() + ".";
     }
-    return """
-    At a loss of %s a dense circuit has, over %d tasks,
-      %s the edges%s,
-      %s the nodes%s,
-      %s the weights between its nodes%s: the published method's edges, of circuits that are
-        made small in others.\
-    """
-        .formatted(
-            result.target(),
-            result.tasks().stream().filter(row -> row.reason() == null).count(),
-            ratio(result.edgeRatio()),
-            interval(result.interval()),
-            ratio(result.nodeRatio()),
-            interval(result.nodeInterval()),
-            ratio(result.weightRatio()),
-            interval(result.weightInterval()));
+    String sizes =
+        """
+        At a loss of %s a dense circuit has, over %d tasks,
+          %s the edges%s,
+          %s the nodes%s\
+        """
+            .formatted(
+                result.plan().target(),
+                result.tasks().stream().filter(row -> row.reason() == null).count(),
+                ratio(result.edgeRatio()),
+                interval(result.interval()),
+                ratio(result.nodeRatio()),
+                interval(result.nodeInterval()));
+    return sizes
+        + (result.plan().base().prune().choosesEdges()
+            ? """
+            ,
+              %s the weights between its nodes%s. The published method counts those as edges, in
+              circuits that are made small in nodes; here they are made small in edges.\
+            """
+                .formatted(ratio(result.weightRatio()), interval(result.weightInterval()))
+            : """
+            .
+            As in the published method circuits are made small in nodes, and every weight between
+            two of them is an edge.\
+            """);
   }
 
   private static String line(Cell cell) {
@@ -143,8 +180,17 @@ final class CompareTable {
       ratio = "";
     } else if (cell.edgeRatio() != null) {
       ratio =
-          "%s%s over %d"
-              .formatted(ratio(cell.edgeRatio()), interval(cell.interval()), cell.counted());
+          "%s%s, %d%s"
+              .formatted(
+                  ratio(cell.edgeRatio()),
+                  cell.interval() == null
+                      ? ""
+                      : " (%.1f to %.1f)"
+                          .formatted(cell.interval().getFirst(), cell.interval().getLast()),
+                  cell.counted(),
+                  cell.neighbours().stream()
+                      .map(one -> "; %s %s".formatted(one.model(), ratio(one.edgeRatio())))
+                      .collect(Collectors.joining()));
     } else {
       ratio =
           switch (cell.place()) {
@@ -197,9 +243,7 @@ final class CompareTable {
         row.above() == null ? "" : loss(row.above().modelLoss()),
         edges(row.above()),
         row.dense() == null ? "" : whole(row.dense().edges()),
-        row.reason() == null
-            ? ratio(row.edgeRatio()) + ", " + ratio(row.weightRatio())
-            : row.reason());
+        row.reason() == null ? ratio(row.edgeRatio()) + ", " + ratio(row.weightRatio()) : "");
   }
 
   private static String loss(Double value) {

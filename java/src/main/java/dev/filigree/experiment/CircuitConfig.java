@@ -120,6 +120,14 @@ public record CircuitConfig(
     }
   }
 
+  /**
+   * Whether the edges of a circuit are chosen one by one; otherwise all nonzero weights between its
+   * nodes are edges, as published.
+   */
+  public boolean choosesEdges() {
+    return method == PruneMethod.FAST && fast.edges();
+  }
+
   /** Seed of the masks, by the method at hand. */
   long maskSeed() {
     return (method == PruneMethod.FAST ? fast.masks() : published.masks()).seed();

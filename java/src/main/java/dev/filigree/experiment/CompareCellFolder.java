@@ -30,6 +30,11 @@ record CompareCellFolder(CompareCell cell, Path path) {
     return RunFolder.exists(path) && RunFolder.open(path).result().isPresent() || hasDiverged();
   }
 
+  /** Whoever works on it has claimed this. */
+  Path lock() {
+    return path.resolveSibling(path.getFileName() + ".lock");
+  }
+
   boolean hasDiverged() {
     return Files.exists(path.resolve(DIVERGED));
   }

@@ -133,7 +133,7 @@ public record CompareConfig(
     return preset.config().withAll(List.of(new Setting("prune.fast.k_factors", "[1]")));
   }
 
-  /** The grid of a preset: half, once and twice its width and its weights, four dense widths. */
+  /** The grid of a preset: half, once and twice its width and its weights, five dense widths. */
   public static CompareConfig of(Presets preset, RunConfig base, List<String> tasks) {
     ModelConfig model = base.model();
     double matrix = base.train().sparsity().fractions().matrix();
@@ -141,7 +141,7 @@ public record CompareConfig(
         Stream.of(0.5, 1.0, 2.0).map(scale -> width(model, scale * model.dModel())).toList();
     // Closer together where the sparse models lie, which predict as narrow dense ones do.
     List<Integer> dense =
-        Stream.of(1 / 8.0, 3 / 16.0, 1 / 4.0, 1 / 2.0)
+        Stream.of(1 / 8.0, 3 / 16.0, 1 / 4.0, 3 / 8.0, 1 / 2.0)
             .map(scale -> (int) Math.round(scale * model.dModel()))
             .toList();
     return new CompareConfig(

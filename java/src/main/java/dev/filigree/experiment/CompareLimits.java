@@ -33,20 +33,14 @@ final class CompareLimits {
    * Say it.
    *
    * @param middle of the grid
-   * @param neighbours the dense models around it
    * @param rows about it, by task
    * @param cells every model
    * @param common tasks that sizes over the grid are over
    * @param trends from model to model
    */
   List<String> sentences(
-      Cell middle,
-      List<Neighbour> neighbours,
-      List<TaskRow> rows,
-      List<Cell> cells,
-      List<String> common,
-      List<Trend> trends) {
-    List<String> limits = new ArrayList<>(ofTasks(middle, neighbours, rows));
+      Cell middle, List<TaskRow> rows, List<Cell> cells, List<String> common, List<Trend> trends) {
+    List<String> limits = new ArrayList<>(ofTasks(middle, rows));
     cells.stream().map(this::ofPlace).flatMap(Optional::stream).forEach(limits::add);
     limits.add(ofGrid(cells, common));
     limits.addAll(ofTrends(trends));
@@ -64,7 +58,7 @@ final class CompareLimits {
   }
 
   /** How many tasks there are to tell from, and which. */
-  private List<String> ofTasks(Cell middle, List<Neighbour> neighbours, List<TaskRow> rows) {
+  private List<String> ofTasks(Cell middle, List<TaskRow> rows) {
     List<String> limits = new ArrayList<>();
     int counted = middle.counted();
     limits.add(
@@ -75,11 +69,12 @@ final class CompareLimits {
                 counted == rows.size() ? "all" : "the table says why the others do not"));
     if (counted > 0 && counted < Bootstrap.FEWEST) {
       limits.add(
-          "Over fewer than %d tasks there is no interval: resampling cannot make one that is wide enough."
+          ("Over fewer than %d tasks there is no interval: resampling cannot make one that is wide"
+                  + " enough.")
               .formatted(Bootstrap.FEWEST));
     }
-    betweenNeighbours(middle.model(), neighbours).ifPresent(limits::add);
-    againstTheBetter(middle.model(), counted).ifPresent(limits::add);
+    betweenNeighbours(middle).ifPresent(limits::add);
+    limits.addAll(againstOne(middle));
     byCorpus(middle.model()).ifPresent(limits::add);
     limits.add(
         "The interval is over tasks alone: every model has one seed, and so has every search.");
@@ -87,8 +82,8 @@ final class CompareLimits {
   }
 
   /** How much hangs on where the loss falls between two dense models. */
-  private static Optional<String> betweenNeighbours(
-      CompareCellResult middle, List<Neighbour> neighbours) {
+  private static Optional<String> betweenNeighbours(Cell middle) {
+    List<Neighbour> neighbours = middle.neighbours();
     if (neighbours.size() < 2 || neighbours.getFirst().edgeRatio() == null) {
       return Optional.empty();
     }
@@ -101,30 +96,30 @@ final class CompareLimits {
             .collect(Collectors.joining(", and "));
     return Optional.of(
         "The ratio lies between those to two dense models, by where the loss of %s, %.3f, falls: over"
-                .formatted(middle.name(), middle.loss())
+                .formatted(middle.model().name(), middle.model().loss())
             + " the same tasks it is %s.".formatted(each));
   }
 
-  /** Tasks that the worse of two dense neighbours does not do count against the better alone. */
-  private Optional<String> againstTheBetter(CompareCellResult model, int counted) {
-    List<Rung> rungs = matches.rungs(model);
-    if (rungs.isEmpty()) {
-      return Optional.empty();
+  /** Tasks that one of two dense neighbours alone does count against that one. */
+  private List<String> againstOne(Cell middle) {
+    List<String> sentences = new ArrayList<>();
+    List<Rung> rungs = matches.rungs(middle.model());
+    for (Rung rung : rungs) {
+      List<Double> ratios =
+          plan.tasks().stream()
+              .map(task -> matches.ratio(middle.model(), rung, task))
+              .flatMap(Optional::stream)
+              .map(TaskRatio::edges)
+              .toList();
+      if (ratios.size() > middle.counted()) {
+        sentences.add(
+            ("Against %s alone it is %.1f over %d tasks: those too that the other dense model does"
+                    + " not do.")
+                .formatted(
+                    rung.name(), Bootstrap.geometricMean(ratios).orElseThrow(), ratios.size()));
+      }
     }
-    List<Double> ratios =
-        plan.tasks().stream()
-            .map(task -> matches.ratio(model, rungs.getFirst(), task))
-            .flatMap(Optional::stream)
-            .map(TaskRatio::edges)
-            .toList();
-    return ratios.size() <= counted
-        ? Optional.empty()
-        : Bootstrap.geometricMean(ratios)
-            .map(
-                ratio ->
-                    "Against %s alone the ratio is %.1f over %d tasks: those too that the other dense"
-                            .formatted(rungs.getFirst().name(), ratio, ratios.size())
-                        + " model does not do.");
+    return sentences;
   }
 
   /** The loss that is matched is that of the mix. */
@@ -174,13 +169,16 @@ final class CompareLimits {
         : Optional.empty();
   }
 
-  private static String ofGrid(List<Cell> cells, List<String> common) {
+  private String ofGrid(List<Cell> cells, List<String> common) {
     if (common.isEmpty()) {
       return "No task is done by all models that do half as many as the best, so there is nothing"
           + " to draw over the grid.";
     }
     boolean leftOut =
-        cells.stream().anyMatch(cell -> cell.edges() == null && cell.model().loss() != null);
+        cells.stream()
+            .map(Cell::model)
+            .anyMatch(
+                model -> matches.inGrid(model) && model.loss() != null && !matches.plotted(model));
     return "Sizes over the grid are over the %d tasks that all its models do%s."
         .formatted(
             common.size(),

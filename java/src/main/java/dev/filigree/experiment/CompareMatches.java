@@ -118,11 +118,18 @@ final class CompareMatches {
 
   /**
    * Whether sizes over the grid take a model in: one that does little would leave nothing in common
-   * with the others.
+   * with the others. The middle and the dense models around it are what it is about.
    */
   boolean plotted(CompareCellResult model) {
     long best = models.stream().filter(this::inGrid).mapToLong(this::done).max().orElse(0);
-    return inGrid(model) && done(model) > 0 && 2 * done(model) >= best;
+    return inGrid(model)
+        && done(model) > 0
+        && (2 * done(model) >= best || aroundMiddle(model.name()));
+  }
+
+  private boolean aroundMiddle(String name) {
+    return name.equals(plan.middle())
+        || rungs(named(plan.middle())).stream().anyMatch(rung -> rung.name().equals(name));
   }
 
   CompareCellResult named(String name) {

@@ -3,6 +3,7 @@ package dev.filigree.experiment;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.filigree.experiment.CompareCellResult.Point;
+import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.statistics.Bootstrap;
 import java.util.List;
 
@@ -14,9 +15,10 @@ import java.util.List;
  * task. It is taken over the tasks that all three do, as a geometric mean, with the 95% interval
  * that resampling of the tasks gives. Where the loss lies outside of the ladder there is none.
  *
- * @param preset that the models are variations of
- * @param target two-way loss at which circuits are counted, nats per sequence
+ * @param plan what was compared
+ * @param settings changes of the preset before anything was made of it
  * @param middle name of the sparse model that the ratios are about
+ * @param noRatio why there is no ratio; null where there is one
  * @param edgeRatio edges of dense over those of sparse; null where there is none
  * @param interval its 95% interval; null with fewer than {@value Bootstrap#FEWEST} tasks, as every
  *     interval here
@@ -25,14 +27,13 @@ import java.util.List;
  * @param weightRatio the same of all nonzero weights between the nodes, which the published method
  *     counts as edges
  * @param weightInterval its 95% interval
- * @param neighbours the dense models around the middle's held-out loss, the one with the lower loss
- *     first; none outside of the ladder
+ * @param neighbours of the middle
  * @param tasks one row for each, about the middle of the grid
  * @param cells every model
  * @param curve sizes against loss, of the middle of the grid and of its dense match
  * @param curveTasks that the curve is over: those with a circuit on both sides at every loss
  * @param common tasks that the sizes of cells are over: those with a circuit in all cells of grid
- *     and ladder that do at least half as many tasks as the best
+ *     and ladder that do at least half as many tasks as the best, and in the middle's neighbours
  * @param gridRatios ratios of the sparse cells of the grid, over the same tasks
  * @param tokenRatios ratios of the middle after different numbers of steps
  * @param variantRatios ratios of the middle and of its variants
@@ -41,9 +42,10 @@ import java.util.List;
  * @param seconds of work
  */
 public record CompareResult(
-    String preset,
-    double target,
+    CompareConfig plan,
+    List<Setting> settings,
     String middle,
+    String noRatio,
     Double edgeRatio,
     List<Double> interval,
     Double nodeRatio,
@@ -63,6 +65,7 @@ public record CompareResult(
     List<String> limits,
     double seconds) {
   public CompareResult {
+    settings = List.copyOf(settings);
     neighbours = List.copyOf(neighbours);
     tasks = List.copyOf(tasks);
     cells = List.copyOf(cells);
@@ -74,12 +77,12 @@ public record CompareResult(
   }
 
   /**
-   * A dense model next to the middle of the grid.
+   * A dense model next to a sparse one.
    *
    * @param model its name
    * @param loss held out, nats per token
-   * @param edgeRatio edges of its own circuits over those of the middle, geometric mean over the
-   *     tasks that count; null where none does
+   * @param edgeRatio edges of its own circuits over those of the sparse model, geometric mean over
+   *     the tasks that count; null where none does
    */
   public record Neighbour(String model, double loss, Double edgeRatio) {}
 
@@ -142,6 +145,8 @@ public record CompareResult(
    * @param weightRatio the same of the weights between the nodes
    * @param weightInterval of it
    * @param counted number of tasks that the ratios are over
+   * @param neighbours the dense models around its held-out loss, the one with the lower loss first;
+   *     none for a dense model and outside of the ladder
    */
   public record Cell(
       CompareCellResult model,
@@ -156,7 +161,12 @@ public record CompareResult(
       List<Double> nodeInterval,
       Double weightRatio,
       List<Double> weightInterval,
-      int counted) {}
+      int counted,
+      List<Neighbour> neighbours) {
+    public Cell {
+      neighbours = List.copyOf(neighbours);
+    }
+  }
 
   /** Where a held-out loss lies on the dense ladder. */
   public enum Place {

@@ -28,8 +28,8 @@ import java.util.function.Consumer;
  * <p>The folder gets {@code text/<hash>}, the tokenizer and the token files that all models share,
  * and {@code cells/<kind>-<width>-<hash>}, an ordinary run for every model. The hash is that of
  * everything the model comes from, so a cell that another plan asks for again is found again, and
- * one that was made otherwise never is. Several processes may work on one folder: each takes cells
- * that no other has, and waits for the others at the end.
+ * one that was made from something else never is. Several processes may work on one folder: each
+ * takes cells that no other has, and waits for the others at the end.
  */
 public final class CompareRun {
   /** File of the result in the folder. */
@@ -46,6 +46,7 @@ public final class CompareRun {
 
   private final Engine engine;
   private final Path folder;
+  private final Path source; // of text and cells
   private final CompareConfig plan;
   private final Progress progress;
   private String waitingFor = "";
@@ -57,8 +58,21 @@ public final class CompareRun {
    * @param folder of the comparison; it may hold another one, whose cells are used where they fit
    */
   public CompareRun(Engine engine, Path folder, CompareConfig plan, Progress progress) {
+    this(engine, folder, folder, plan, progress);
+  }
+
+  /**
+   * Prepare one whose models are those of another comparison, as far as they fit.
+   *
+   * @param folder gets the result
+   * @param source folder of the other comparison, which gets the models and searches that it lacks;
+   *     the circuits of its runs stay its own
+   */
+  public CompareRun(
+      Engine engine, Path folder, Path source, CompareConfig plan, Progress progress) {
     this.engine = engine;
     this.folder = folder;
+    this.source = source;
     this.plan = plan;
     this.progress = progress;
   }
@@ -103,7 +117,7 @@ public final class CompareRun {
   /** Make the text that all cells read, or take what is there. */
   private RunFolder text() throws Stopped {
     String made = Json.write(plan.base().data()) + plan.base().model().vocabSize();
-    Path path = folder.resolve("text").resolve(CompareCellFolder.hash(made));
+    Path path = source.resolve("text").resolve(CompareCellFolder.hash(made));
     while (!stop.isRequested()) {
       Optional<WorkLock> lock = WorkLock.tryTake(path.resolveSibling(path.getFileName() + ".lock"));
       if (lock.isPresent()) {
@@ -145,7 +159,7 @@ public final class CompareRun {
         from.put("teacher", paths.get(cell.teacher()).getFileName().toString());
       }
       Path path =
-          folder
+          source
               .resolve("cells")
               .resolve(
                   "%s-%d-%s"
@@ -231,36 +245,37 @@ public final class CompareRun {
       boolean worked = false;
       for (CompareCellFolder place : List.copyOf(open)) {
         stop.check();
-        if (place.trained() && searches.open(place) == 0) {
+        if (isDone(place, searches)) {
           open.remove(place);
           continue;
         }
         if (!teacherIsTrained(place, places)) {
           continue;
         }
-        Path file = place.path().resolveSibling(place.path().getFileName() + ".lock");
-        Optional<WorkLock> lock = WorkLock.tryTake(file);
+        Optional<WorkLock> lock = WorkLock.tryTake(place.lock());
         if (lock.isEmpty()) {
           continue;
         }
         try (WorkLock _ = lock.get()) {
+          if (isDone(place, searches)) { // since it was looked at
+            open.remove(place);
+            continue;
+          }
           progress.phase(
               "model %d of %d: %s"
                   .formatted(places.indexOf(place) + 1, places.size(), place.cell().name()));
           if (train(place, text, teacher(place, places))) {
             searches.search(place);
-            searches.showCounted(place);
           }
         }
         open.remove(place);
         worked = true;
-        double left = open.stream().mapToDouble(costs::get).sum();
         progress.phase(
             "%d of %d models are done%s"
                 .formatted(
-                    done(places, searches),
+                    places.stream().filter(one -> isDone(one, searches)).count(),
                     places.size(),
-                    open.isEmpty() ? "" : ", about %.0f minutes are left".formatted(left / 60)));
+                    left(open, searches, costs)));
       }
       if (!open.isEmpty() && !worked) {
         pause("%d models are left, all taken by other processes".formatted(open.size()));
@@ -279,8 +294,21 @@ public final class CompareRun {
         .findFirst();
   }
 
-  private long done(List<CompareCellFolder> places, CompareSearches searches) {
-    return places.stream().filter(place -> place.trained() && searches.open(place) == 0).count();
+  private static boolean isDone(CompareCellFolder place, CompareSearches searches) {
+    return place.trained() && searches.open(place) == 0;
+  }
+
+  /** How long it will take all processes that are at work, in words; nothing when all is done. */
+  private static String left(
+      List<CompareCellFolder> open,
+      CompareSearches searches,
+      Map<CompareCellFolder, Double> costs) {
+    List<CompareCellFolder> left = open.stream().filter(place -> !isDone(place, searches)).toList();
+    double seconds = left.stream().mapToDouble(costs::get).sum();
+    long processes = 1 + left.stream().filter(place -> WorkLock.isTaken(place.lock())).count();
+    return left.isEmpty()
+        ? ""
+        : ", about %.0f minutes are left".formatted(seconds / 60 / processes);
   }
 
   private void pause(String reason) {
@@ -351,7 +379,9 @@ public final class CompareRun {
       Optional<WorkLock> lock = WorkLock.tryTake(folder.resolve(FILE + ".lock"));
       if (lock.isPresent()) {
         try (WorkLock _ = lock.get()) {
-          places.forEach(searches::showCounted);
+          if (source.equals(folder)) {
+            places.forEach(searches::showCounted);
+          }
           CompareCellFolder.write(folder.resolve(FILE), Json.tree(result).toPrettyString() + "\n");
           return result;
         }
@@ -375,7 +405,11 @@ public final class CompareRun {
         cell.kept(),
         cell.steps(),
         cell.variant(),
-        folder.relativize(place.path()).toString(),
+        folder
+            .toAbsolutePath()
+            .normalize()
+            .relativize(place.path().toAbsolutePath().normalize())
+            .toString(),
         run.map(one -> one.manifest().path("git").textValue()).orElse(null),
         trained.isPresent() ? null : place.whyDiverged(),
         trained.map(RunFolder.Result::elapsedTokens).orElse(0L),

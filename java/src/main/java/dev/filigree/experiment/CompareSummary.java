@@ -15,6 +15,8 @@ import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.DenseLadder.Pair;
 import dev.filigree.experiment.DenseLadder.Rung;
 import dev.filigree.experiment.DenseLadder.Size;
+import dev.filigree.experiment.RunConfig.Setting;
+import dev.filigree.json.Json;
 import dev.filigree.statistics.Bootstrap;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,21 +50,21 @@ final class CompareSummary {
             .findFirst()
             .orElseThrow();
     List<TaskRow> rows = plan.tasks().stream().map(task -> row(task, middle.model())).toList();
-    List<Neighbour> neighbours = neighbours(middle.model());
     List<String> curveTasks = curveTasks(middle.model());
     CompareTrends moves = new CompareTrends(plan, models, matches);
     List<Trend> trends = moves.changes();
     return new CompareResult(
-        plan.preset().key(),
-        plan.target(),
+        plan,
+        settings(),
         plan.middle(),
+        noRatio(middle),
         middle.edgeRatio(),
         middle.interval(),
         middle.nodeRatio(),
         middle.nodeInterval(),
         middle.weightRatio(),
         middle.weightInterval(),
-        neighbours,
+        middle.neighbours(),
         rows,
         cells,
         curve(middle.model(), curveTasks),
@@ -72,8 +74,33 @@ final class CompareSummary {
         moves.ofTokens(),
         moves.ofVariants(),
         trends,
-        new CompareLimits(plan, matches).sentences(middle, neighbours, rows, cells, common, trends),
+        new CompareLimits(plan, matches).sentences(middle, rows, cells, common, trends),
         seconds);
+  }
+
+  /** What the preset was changed by. */
+  private List<Setting> settings() {
+    return RunComparison.changes(
+            Json.tree(CompareConfig.base(plan.preset())), Json.tree(plan.base()))
+        .stream()
+        .map(change -> new Setting(change.key(), String.valueOf(change.second())))
+        .toList();
+  }
+
+  /** Why there is no ratio; null where there is one. */
+  private String noRatio(Cell middle) {
+    if (middle.edgeRatio() != null) {
+      return null;
+    }
+    String name = plan.middle();
+    if (middle.model().diverged() != null) {
+      return name + " has diverged";
+    }
+    return switch (middle.place()) {
+      case INSIDE -> "no task counts";
+      case ABOVE, BELOW -> "the loss of " + name + " lies outside of the dense ladder";
+      case EMPTY -> "there is no dense model";
+    };
   }
 
   private List<String> common() {
@@ -86,13 +113,13 @@ final class CompareSummary {
             .toList();
   }
 
-  /** The dense models around the middle, each against it alone over the tasks that count. */
-  private List<Neighbour> neighbours(CompareCellResult middle) {
+  /** The dense models around a sparse one, each against it alone over the tasks that count. */
+  private List<Neighbour> neighbours(CompareCellResult sparse) {
     List<Neighbour> neighbours = new ArrayList<>();
-    for (Rung rung : matches.rungs(middle)) {
+    for (Rung rung : matches.rungs(sparse)) {
       List<Double> ratios =
-          matches.ratios(middle).keySet().stream()
-              .map(task -> matches.ratio(middle, rung, task).orElseThrow().edges())
+          matches.ratios(sparse).keySet().stream()
+              .map(task -> matches.ratio(sparse, rung, task).orElseThrow().edges())
               .toList();
       neighbours.add(
           new Neighbour(rung.name(), rung.loss(), Bootstrap.geometricMean(ratios).orElse(null)));
@@ -123,7 +150,8 @@ final class CompareSummary {
         Bootstrap.geometricInterval(nodeRatios).orElse(null),
         Bootstrap.geometricMean(weightRatios).orElse(null),
         Bootstrap.geometricInterval(weightRatios).orElse(null),
-        ratios.size());
+        ratios.size(),
+        compared ? neighbours(model) : List.of());
   }
 
   private TaskRow row(String task, CompareCellResult model) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import com.fasterxml.jackson.annotation.JsonValue;
 import dev.filigree.ModelConfig;
 import dev.filigree.ModelInit;
 import dev.filigree.ModelInit.Positions;
@@ -72,7 +73,8 @@ public enum Presets {
     this.takes = takes;
   }
 
-  /** Name on the command line. */
+  /** Name on the command line and in files. */
+  @JsonValue
   public String key() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -26,23 +26,24 @@ public record RunComparison(RunSummary first, RunSummary second, List<Change> co
    * @param runs the folder of all runs
    */
   public static RunComparison of(Path runs, RunFolder first, RunFolder second) {
-    Map<String, JsonNode> a = flat(first);
-    Map<String, JsonNode> b = flat(second);
-    TreeSet<String> keys = new TreeSet<>(a.keySet());
-    keys.addAll(b.keySet());
     return new RunComparison(
         RunSummary.of(runs, first),
         RunSummary.of(runs, second),
-        keys.stream()
-            .filter(key -> !Objects.equals(a.get(key), b.get(key)))
-            .map(key -> new Change(key, a.get(key), b.get(key)))
-            .toList());
+        changes(first.manifest().path("config"), second.manifest().path("config")));
   }
 
-  private static Map<String, JsonNode> flat(RunFolder run) {
-    Map<String, JsonNode> values = new TreeMap<>();
-    collect(run.manifest().path("config"), "", values);
-    return values;
+  /** What two configurations differ in. */
+  static List<Change> changes(JsonNode first, JsonNode second) {
+    Map<String, JsonNode> a = new TreeMap<>();
+    Map<String, JsonNode> b = new TreeMap<>();
+    collect(first, "", a);
+    collect(second, "", b);
+    TreeSet<String> keys = new TreeSet<>(a.keySet());
+    keys.addAll(b.keySet());
+    return keys.stream()
+        .filter(key -> !Objects.equals(a.get(key), b.get(key)))
+        .map(key -> new Change(key, a.get(key), b.get(key)))
+        .toList();
   }
 
   private static void collect(JsonNode node, String path, Map<String, JsonNode> values) {

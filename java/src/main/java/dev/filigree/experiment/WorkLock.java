@@ -48,6 +48,13 @@ final class WorkLock implements AutoCloseable {
     }
   }
 
+  /** Whether someone has claimed it. */
+  static boolean isTaken(Path file) {
+    Optional<WorkLock> lock = tryTake(file);
+    lock.ifPresent(WorkLock::close);
+    return lock.isEmpty();
+  }
+
   /** Null where another process has it. */
   private static WorkLock lock(Path file) throws IOException {
     Files.createDirectories(file.getParent());

@@ -92,7 +92,9 @@ class CompareCommandTest {
     }
     assertThat(json.at("/cells/8/model/variant").asText()).isEqualTo("taught");
     assertThat(json.path("limits")).isNotEmpty();
-    assertThat(first.err()).contains("9 of 9 models to make: about").contains("9 of 9 models are");
+    assertThat(first.err())
+        .contains("9 of 9 models to make: for one process")
+        .contains("9 of 9 models are");
   }
 
   @Test
@@ -143,11 +145,33 @@ class CompareCommandTest {
   @Test
   void anotherTargetSearchesAgainAndTrainsNothing() throws IOException {
     TreeMap<Path, Long> before = times();
+    List<Path> searched = searches();
     Outcome other = execute(run, "--target=0.95");
     assertThat(other.code()).as(other.err()).isEqualTo(ExitCodes.OK);
-    assertThat(times()).containsAllEntriesOf(before);
-    assertThat(other.json().path("target").asDouble()).isEqualTo(0.95);
+    assertThat(times()).isEqualTo(before);
+    for (JsonNode cell : other.json().path("cells")) {
+      JsonNode points = cell.at("/model/searches/0/points");
+      assertThat(points.findValuesAsText("target")).containsExactly("0.1", "0.95");
+    }
+    assertThat(searches()).hasSize(searched.size() + 9);
     // Leave it as it was found; the searches of the first target are still there.
+    assertThat(execute(run).json().path("cells")).isEqualTo(first.json().path("cells"));
+  }
+
+  @Test
+  void modelsOfAnotherComparisonAreTakenAndItsCircuitsStay() throws IOException {
+    TreeMap<Path, Long> before = times();
+    Path other = folder.resolve("other");
+    Outcome shared = execute(other, "--cells=" + run, "--set=prune.fast.edges=false");
+    assertThat(shared.code()).as(shared.err()).isEqualTo(ExitCodes.OK);
+    assertThat(times()).isEqualTo(before);
+    assertThat(other.resolve("cells")).doesNotExist();
+    assertThat(other.resolve("report.html")).exists();
+    for (JsonNode cell : shared.json().path("cells")) {
+      assertThat(other.resolve(cell.at("/model/run").asText()).resolve("run.json")).exists();
+    }
+    assertThat(shared.json().path("settings").findValuesAsText("key")).contains("prune.fast.edges");
+    circuitsOfTheRunsAreThoseThatCount();
     assertThat(execute(run).json().path("cells")).isEqualTo(first.json().path("cells"));
   }
 
@@ -216,6 +240,15 @@ class CompareCommandTest {
       }
     }
     return times;
+  }
+
+  private static List<Path> searches() throws IOException {
+    try (Stream<Path> files = Files.walk(run.resolve("cells"))) {
+      return files
+          .filter(file -> file.getParent().endsWith("searches"))
+          .filter(file -> !file.toString().endsWith(".circuit.json"))
+          .toList();
+    }
   }
 
   private static List<String> arguments(Path run, String... more) {

@@ -36,4 +36,16 @@ class CompareTableTest {
             "sparse 64, 1/16 +sparse 128, 1/16 +-0\\.130 +\\d+\\.\\d\\dx \\(.* to .*\\) over 5"
                 + " +\\d");
   }
+
+  @Test
+  void saysWhatAnEdgeIs() throws IOException {
+    SampleCells.write(folder, "while_return_true", "too_fast");
+    String chosen = Files.readString(folder.resolve(CompareRun.FILE));
+    String all = chosen.replace("\"edges\":true", "\"edges\":false");
+    assertThat(CompareTable.of(Json.read(chosen, CompareResult.class)))
+        .contains("here they are made small in edges");
+    assertThat(CompareTable.of(Json.read(all, CompareResult.class)))
+        .contains("every weight between")
+        .doesNotContain("the weights between its nodes");
+  }
 }

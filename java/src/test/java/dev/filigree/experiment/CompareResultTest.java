@@ -157,6 +157,8 @@ class CompareResultTest {
     CompareResult result = CompareResult.of(PLAN, models(1.9), 7);
     assertThat(result.edgeRatio()).isNull();
     assertThat(result.interval()).isNull();
+    assertThat(result.noRatio())
+        .isEqualTo("the loss of " + MIDDLE + " lies outside of the dense ladder");
     Cell middle = cell(result, MIDDLE);
     assertThat(middle.place()).isEqualTo(Place.BELOW);
     assertThat(cell(result, SPARSER).place()).isEqualTo(Place.ABOVE);
@@ -187,6 +189,19 @@ class CompareResultTest {
     assertThat(cell(result, SPARSER).edges()).isNull();
     assertThat(cell(result, SPARSER).counted()).isEqualTo(1);
     assertThat(cell(result, SPARSER).interval()).isNull();
+    assertThat(result.limits())
+        .contains(
+            "Sizes over the grid are over the 2 tasks that all its models do; models that do fewer"
+                + " than half as many as the best are left out.");
+  }
+
+  @Test
+  void theDenseModelsAroundTheMiddleAreInTheSizesInCommon() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    models.set(0, dense(16, 3.0, found("a", 40, 400), notLearnt("b"), notLearnt("c")));
+    CompareResult result = CompareResult.of(PLAN, models, 7);
+    assertThat(result.common()).containsExactly("a");
+    assertThat(cell(result, "dense 16").edges()).isCloseTo(400, within(1e-9));
   }
 
   @Test
@@ -224,27 +239,32 @@ class CompareResultTest {
   @Test
   void aModelThatDivergedIsNamed() {
     List<CompareCellResult> models = new ArrayList<>(models(2.5));
-    models.set(
-        3,
-        new CompareCellResult(
-            SPARSER,
-            Kind.SPARSE,
-            128,
-            1.0 / 32,
-            6000,
-            null,
-            "cells/y",
-            "c0ffee",
-            "the loss is not finite",
-            0,
-            null,
-            Map.of(),
-            0,
-            0,
-            List.of()));
+    models.set(3, diverged(SPARSER, 1.0 / 32));
     CompareResult result = CompareResult.of(PLAN, models, 7);
     assertThat(result.edgeRatio()).isCloseTo(Math.sqrt(200), within(1e-9));
+    assertThat(result.noRatio()).isNull();
     assertThat(result.limits()).contains(SPARSER + " has diverged: the loss is not finite.");
+    models.set(2, diverged(MIDDLE, 1.0 / 16));
+    assertThat(CompareResult.of(PLAN, models, 7).noRatio()).isEqualTo(MIDDLE + " has diverged");
+  }
+
+  private static CompareCellResult diverged(String name, double kept) {
+    return new CompareCellResult(
+        name,
+        Kind.SPARSE,
+        128,
+        kept,
+        6000,
+        null,
+        "cells/y",
+        "c0ffee",
+        "the loss is not finite",
+        0,
+        null,
+        Map.of(),
+        0,
+        0,
+        List.of());
   }
 
   @Test
@@ -280,9 +300,9 @@ class CompareResultTest {
   void theGridKeepsAsManyWeightsAtEveryWidth() {
     CompareConfig grid = CompareConfig.of(Presets.TINY, Presets.TINY.config(), TASKS);
     assertThat(grid.widths()).containsExactly(64, 128, 256);
-    assertThat(grid.denseWidths()).containsExactly(16, 24, 32, 64);
+    assertThat(grid.denseWidths()).containsExactly(16, 24, 32, 48, 64);
     List<CompareCell> cells = grid.cells();
-    assertThat(cells).hasSize(4 + 9 + 4 + 1);
+    assertThat(cells).hasSize(5 + 9 + 5 + 1);
     assertThat(grid.middle()).isEqualTo(MIDDLE);
     CompareCell own = named(cells, MIDDLE);
     assertThat(own.config().model()).isEqualTo(Presets.TINY.config().model());
@@ -401,6 +421,8 @@ class CompareResultTest {
     assertThat(result.gridRatios().tasks()).containsExactly("a", "b");
     assertThat(result.variantRatios().tasks()).containsExactly("a");
     assertThat(cell(result, MIDDLE + ", revive").edges()).isNull();
+    assertThat(result.limits())
+        .contains("Sizes over the grid are over the 2 tasks that all its models do.");
   }
 
   @Test
@@ -444,6 +466,45 @@ class CompareResultTest {
                 + MIDDLE
                 + ", 2.500, falls: over the same tasks it is 28.3 against dense 32 alone, loss"
                 + " 2.000, and 7.1 against dense 16 alone, loss 3.000.");
+    assertThat(cell(result, MIDDLE).neighbours()).isEqualTo(result.neighbours());
+    assertThat(cell(result, "dense 32").neighbours()).isEmpty();
+  }
+
+  @Test
+  void tasksOfOneNeighbourCountAgainstItAlone() {
+    List<CompareCellResult> models = new ArrayList<>(models(2.5));
+    // Against dense 32: 1600 / 80, 400 / 10 and 80 / 8 edges.
+    assertThat(CompareResult.of(PLAN, models, 7).limits())
+        .contains(
+            "Against dense 32 alone it is 20.0 over 3 tasks: those too that the other dense model"
+                + " does not do.");
+    models.set(0, dense(16, 3.0, found("a", 40, 400), found("b", 20, 100), found("c", 8, 160)));
+    models.set(1, dense(32, 2.0, found("a", 40, 1600), found("b", 20, 400), notLearnt("c")));
+    assertThat(CompareResult.of(PLAN, models, 7).limits())
+        .contains(
+            "Against dense 16 alone it is 10.0 over 3 tasks: those too that the other dense model"
+                + " does not do.");
+  }
+
+  @Test
+  void changesOfThePresetAreTold() {
+    CompareConfig plan =
+        new CompareConfig(
+            Presets.TINY,
+            CompareConfig.base(Presets.TINY).with("prune.fast.edges", "false"),
+            PLAN.widths(),
+            PLAN.kept(),
+            PLAN.denseWidths(),
+            PLAN.steps(),
+            TASKS,
+            TARGET,
+            PLAN.curve(),
+            List.of(),
+            List.of());
+    CompareResult result = CompareResult.of(plan, models(2.5), 7);
+    assertThat(result.settings()).containsExactly(Setting.parse("prune.fast.edges=false"));
+    assertThat(result.plan()).isEqualTo(plan);
+    assertThat(result.plan().base().prune().choosesEdges()).isFalse();
   }
 
   @Test
@@ -537,15 +598,6 @@ class CompareResultTest {
             "TOKENS: sparse 128, 1/16, 1,500 steps -> sparse 128, 1/16, 3,000 steps",
             "TOKENS: sparse 128, 1/16, 3,000 steps -> sparse 128, 1/16",
             "VARIANT: sparse 128, 1/16 -> sparse 128, 1/16, revive");
-  }
-
-  @Test
-  void tasksThatOnlyTheBetterDenseModelDoesAreToldOf() {
-    // 1600 / 80, 400 / 10 and 80 / 8 edges.
-    assertThat(CompareResult.of(PLAN, models(2.5), 7).limits())
-        .contains(
-            "Against dense 32 alone the ratio is 20.0 over 3 tasks: those too that the other dense"
-                + " model does not do.");
   }
 
   private static double matrixWeights(CompareCell cell) {

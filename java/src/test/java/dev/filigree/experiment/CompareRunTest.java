@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,22 +29,27 @@ class CompareRunTest {
 
   @TempDir private Path folder;
 
+  private static final RunConfig BASE =
+      Presets.NANO
+          .config()
+          .with("data.corpora.0.bytes", "200000")
+          .with("train.batch_size", "4")
+          .with("train.steps", "" + STEPS)
+          .with("prune.train_pairs", "32")
+          .with("prune.final_pairs", "16")
+          .with("prune.mean_sequences", "8");
+
   private static CompareConfig plan(Variant... variants) {
-    RunConfig base =
-        Presets.NANO
-            .config()
-            .with("data.corpora.0.bytes", "200000")
-            .with("train.batch_size", "4")
-            .with("train.steps", "" + STEPS)
-            .with("prune.train_pairs", "32")
-            .with("prune.final_pairs", "16")
-            .with("prune.mean_sequences", "8");
+    return plan(BASE, 16, variants);
+  }
+
+  private static CompareConfig plan(RunConfig base, int dense, Variant... variants) {
     return new CompareConfig(
         Presets.NANO,
         base,
         List.of(32),
         List.of(0.25),
-        List.of(16),
+        List.of(dense),
         List.of((long) STEPS),
         List.of("single_double_quote"),
         1, // guessing meets it
@@ -55,6 +61,7 @@ class CompareRunTest {
   /** Stops the run when something happens for the n-th time. */
   private static final class Stopping implements Progress {
     private final Consumer<Stopping> stop;
+    private final List<Long> done = new ArrayList<>(); // steps
     private int trained;
     private int pruned;
 
@@ -65,6 +72,7 @@ class CompareRunTest {
     @Override
     public void trained(TrainStats stats, long steps, double tokensPerSecond) {
       trained++;
+      done.add(stats.step());
       stop.accept(this);
     }
 
@@ -90,8 +98,11 @@ class CompareRunTest {
       assertThat(stopped.resolve(CompareRun.FILE)).doesNotExist();
 
       List<Estimate> left = new ArrayList<>();
+      Stopping rest = new Stopping(_ -> {});
       CompareResult result =
-          new CompareRun(engine, stopped, plan(), Progress.SILENT).run(left::add).orElseThrow();
+          new CompareRun(engine, stopped, plan(), rest).run(left::add).orElseThrow();
+      assertThat(rest.done.getFirst()).isGreaterThan(1);
+      assertThat(rest.done.getLast()).isEqualTo(STEPS);
       assertThat(left.getFirst().cells()).isEqualTo(1);
       assertThat(left.getFirst().allCells()).isEqualTo(2);
       assertThat(Files.exists(stopped.resolve(CompareRun.FILE))).isTrue();
@@ -120,6 +131,57 @@ class CompareRunTest {
           new CompareRun(engine, folder, taught, Progress.SILENT).run(estimate -> {}).orElseThrow();
       assertThat(result.cells().getLast().model().diverged())
           .isEqualTo("its teacher, dense 16, has diverged");
+    }
+  }
+
+  @Test
+  void modelsAndSearchesAreNamedByWhatTheyComeFrom() throws IOException {
+    Variant taught = Variant.parse("taught:train.distill.weight=0.5");
+    try (Engine engine = Engine.open(new EngineOptions("cpu", 1))) {
+      compare(engine, plan(BASE, 16, taught));
+      List<Path> cells = below("cells");
+      List<Path> searches = below("searches");
+      assertThat(cells).hasSize(3);
+      assertThat(searches).hasSize(3);
+
+      // Another search, of the same models.
+      compare(engine, plan(BASE.with("prune.fast.margin", "0.5"), 16, taught));
+      assertThat(below("cells")).isEqualTo(cells);
+      assertThat(below("searches")).hasSize(6);
+      // Other examples.
+      compare(engine, plan(BASE.with("prune.seed", "2"), 16, taught));
+      assertThat(below("cells")).isEqualTo(cells);
+      assertThat(below("searches")).hasSize(9);
+      // Another teacher teaches another model; the one that has none stays.
+      compare(engine, plan(BASE, 32, taught));
+      assertThat(below("cells")).hasSize(5).containsAll(cells);
+      // Other weights at the start.
+      compare(engine, plan(BASE.with("init.seed", "2"), 16));
+      assertThat(below("cells")).hasSize(7).containsAll(cells);
+      // Another text.
+      compare(engine, plan(BASE.with("data.corpora.0.seed", "2"), 16));
+      assertThat(below("cells")).hasSize(9).containsAll(cells);
+    }
+    // The number of threads is no part of the name.
+    List<Path> all = below("searches");
+    try (Engine engine = Engine.open(new EngineOptions("cpu", 2))) {
+      compare(engine, plan(BASE, 16, taught));
+    }
+    assertThat(below("searches")).isEqualTo(all);
+  }
+
+  private void compare(Engine engine, CompareConfig plan) {
+    new CompareRun(engine, folder, plan, Progress.SILENT).run(_ -> {}).orElseThrow();
+  }
+
+  /** Runs, or records of searches. */
+  private List<Path> below(String parent) throws IOException {
+    try (Stream<Path> files = Files.walk(folder.resolve("cells"))) {
+      return files
+          .filter(file -> file.getParent().endsWith(parent))
+          .filter(file -> !file.toString().matches(".*\\.(lock|circuit\\.json)"))
+          .sorted()
+          .toList();
     }
   }
 
