@@ -192,8 +192,8 @@ function ratioOf(m) {
     }[m.place] || 'no task in common');
   }
   return [element('b', {}, times(m.edge_ratio)), ' ',
-    element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted),
-      ...m.neighbours.map(one => `${visible(one.model)} ${times(one.edge_ratio)}`)].filter(Boolean).join('; '))];
+    element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted)].filter(Boolean).join('; ')),
+    element('div', {class: 'quiet'}, m.neighbours.map(one => `${visible(one.model)} ${times(one.edge_ratio)}`).join('; '))];
 }
 
 function gridTable() {

@@ -16,7 +16,6 @@ import dev.filigree.circuit.Estimate;
 import dev.filigree.circuit.Evidence;
 import dev.filigree.circuit.LiveNodes;
 import dev.filigree.circuit.Trace;
-import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
@@ -82,11 +81,10 @@ class ShippedModelTest {
   void saysHowItWasMade() {
     assertThat(shipped.folder().manifest().path("git").asText()).matches("[0-9a-f]{40}");
     assertThat(shipped.folder().manifest().path("preset").asText()).isEqualTo("small");
-    // Its circuits were searched when a search aimed at a fifth of the target.
-    RunConfig config = shipped.folder().config();
-    assertThat(config.prune().fast().margin()).isEqualTo(0.2);
-    assertThat(config.withAll(List.of(new Setting("prune.fast.margin", "1"))))
-        .isEqualTo(Presets.SMALL.config());
+    assertThat(shipped.folder().manifest().at("/teacher/run").asText())
+        .isEqualTo("shipped-teacher");
+    assertThat(shipped.folder().config())
+        .isEqualTo(Presets.SMALL.config().with("train.distill.weight", "0.5"));
     assertThat(shipped.folder().result()).isPresent();
   }
 
