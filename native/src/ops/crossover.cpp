@@ -2,7 +2,6 @@
 #include "ops/crossover.hpp"
 
 #include <ATen/DeviceAccelerator.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
@@ -16,6 +15,7 @@
 #include "ops/backend.hpp"
 #include "ops/product.hpp"
 #include "ops/sparse_matrix.hpp"
+#include "ops/thread_count.hpp"
 
 namespace filigree::ops {
 namespace {
@@ -28,18 +28,6 @@ at::Tensor values(std::int64_t rows, std::int64_t columns, double nonzero) {
     std::generate_n(data, tensor.numel(), [&] { return random.uniform() < nonzero ? 1.0F : 0.0F; });
     return tensor;
 }
-
-/// LibTorch's pool has one thread while this lives.
-class OneThread {
-public:
-    OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-    OneThread(const OneThread&) = delete;  // ends once
-    OneThread& operator=(const OneThread&) = delete;
-    ~OneThread() { at::set_num_threads(before_); }
-
-private:
-    int before_;
-};
 
 template <typename Work>
 double fewest_seconds(const Work& work) {
@@ -71,7 +59,7 @@ double crossing(const Timed& low, const Timed& high, double other) {
 }  // namespace
 
 double measure_crossover(std::int64_t m, std::int64_t n, std::int64_t rows, double kept) {
-    const OneThread one_thread;
+    const ThreadCount one_thread(1);
     const auto x = values(rows, n, kept);
     auto y = at::empty({rows, m}, at::kFloat);
     // Time by the nonzeros of the weight is a line through two densities.

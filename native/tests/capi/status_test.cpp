@@ -18,6 +18,7 @@
 
 #include "capi/configs.h"
 #include "support/file_size_limit.hpp"
+#include "support/page_faults.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace filigree {
@@ -587,11 +588,6 @@ TEST_F(Status, CancelBeforehandStopsTheNextCallOnly) {
 }
 
 TEST_F(Status, CallAfterCallTakesNoMemoryFromTheSystem) {
-    const auto pages_taken = [] {
-        rusage usage{};
-        getrusage(RUSAGE_SELF, &usage);
-        return usage.ru_minflt;
-    };
     const std::vector<std::uint16_t> text(std::size_t{1} << 16, 3);
     const auto evaluate = [&] {
         auto eval = sized<fg_eval_stats>();

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/trainer.hpp"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,26 +14,16 @@
 #include <set>
 
 #include "model/model_files.hpp"
+#include "ops/thread_count.hpp"
 #include "sparsity/weight_statistics.hpp"
 #include "support/expect_error.hpp"
+#include "support/page_faults.hpp"
 #include "support/small_models.hpp"
 #include "support/temporary_folder.hpp"
 #include "train/evaluation.hpp"
 
 namespace filigree {
 namespace {
-
-/// Threads of LibTorch's pool while it lives.
-class ThreadCount {
-public:
-    explicit ThreadCount(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
-    ThreadCount(const ThreadCount&) = delete;  // ends once
-    ThreadCount& operator=(const ThreadCount&) = delete;
-    ~ThreadCount() { at::set_num_threads(before_); }
-
-private:
-    int before_;
-};
 
 class Training : public testing::Test {
 protected:
@@ -507,11 +495,6 @@ TEST_F(Training, TakesNoMemoryFromTheSystemInTheSteadyState) {
     config["steps"] = 40;
     config["batch_size"] = 256;  // so that activations are large enough to be given back to the system
     const auto run = trainer(config);
-    const auto pages_taken = [] {
-        rusage usage{};
-        getrusage(RUSAGE_SELF, &usage);
-        return usage.ru_minflt;
-    };
     while (run->steps_done() < 20) static_cast<void>(run->step());
     const auto before = pages_taken();
     while (!run->finished()) static_cast<void>(run->step());
