@@ -278,7 +278,7 @@ public final class CompareRun {
                     left(open, searches, costs)));
       }
       if (!open.isEmpty() && !worked) {
-        pause("%d models are left, all taken by other processes".formatted(open.size()));
+        pause("waiting for other processes; models left: %d".formatted(open.size()));
       }
     }
   }
@@ -306,9 +306,7 @@ public final class CompareRun {
     List<CompareCellFolder> left = open.stream().filter(place -> !isDone(place, searches)).toList();
     double seconds = left.stream().mapToDouble(costs::get).sum();
     long processes = 1 + left.stream().filter(place -> WorkLock.isTaken(place.lock())).count();
-    return left.isEmpty()
-        ? ""
-        : ", about %.0f minutes are left".formatted(seconds / 60 / processes);
+    return left.isEmpty() ? "" : ", about %.0f min left".formatted(seconds / 60 / processes);
   }
 
   private void pause(String reason) {
