@@ -84,7 +84,11 @@ class ShippedModelTest {
     assertThat(shipped.folder().manifest().at("/teacher/run").asText())
         .isEqualTo("shipped-teacher");
     assertThat(shipped.folder().config())
-        .isEqualTo(Presets.SMALL.config().with("train.distill.weight", "0.5"));
+        .isEqualTo(
+            Presets.SMALL
+                .config()
+                .with("train.distill.weight", "0.5")
+                .with("train.steps", "20000"));
     assertThat(shipped.folder().result()).isPresent();
   }
 
