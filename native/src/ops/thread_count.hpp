@@ -3,7 +3,7 @@
 
 #include <ATen/Parallel.h>
 
-namespace filigree {
+namespace filigree::ops {
 
 /// LibTorch's pool has so many threads while this lives.
 class ThreadCount {
@@ -17,4 +17,4 @@ private:
     int before_;
 };
 
-}  // namespace filigree
+}  // namespace filigree::ops

@@ -387,7 +387,7 @@ TEST_F(Training, IsBitIdenticalOnThreadsWhateverTheCrossover) {
         while (!trainer.finished()) static_cast<void>(trainer.step());
         return trainer.model().values().clone();
     };
-    const ThreadCount two(2);
+    const ops::ThreadCount two(2);
     const auto once = run({0.0, 0.0});
     EXPECT_TRUE(at::equal(run({0.0, 0.0}), once));
     EXPECT_TRUE(at::equal(run({1.0, 1.0}), once)) << "products by nonzeros differ from those without";

@@ -8,14 +8,17 @@ import dev.filigree.experiment.CompareConfig.Variant;
 import dev.filigree.experiment.CompareResult;
 import dev.filigree.experiment.CompareRun;
 import dev.filigree.experiment.CompareRun.Estimate;
+import dev.filigree.experiment.ConfigException;
 import dev.filigree.experiment.Presets;
 import dev.filigree.experiment.RunConfig;
+import dev.filigree.experiment.RunConfig.Setting;
 import dev.filigree.json.Json;
 import dev.filigree.report.CompareReport;
 import dev.filigree.report.Report;
 import dev.filigree.task.Task;
 import dev.filigree.task.Tasks;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -172,6 +175,11 @@ final class CompareCommand implements Callable<Integer> {
   public Integer call() {
     tasks.forEach(Tasks::named);
     Path folder = options.newRun("compare");
+    if (cells != null && !Files.isDirectory(cells.resolve("cells"))) {
+      throw new ConfigException(
+          "--cells is the folder of a comparison, which has \"cells\" in it; %s has not"
+              .formatted(cells));
+    }
     PrintWriter err = spec.commandLine().getErr();
     Optional<CompareResult> result;
     try (Engine engine = options.engine(null);
@@ -203,8 +211,10 @@ final class CompareCommand implements Callable<Integer> {
 
   private CompareConfig plan() {
     Presets from = Presets.named(preset);
-    RunConfig base =
-        CompareConfig.base(from).withAll(settings.stream().map(RunConfig.Setting::parse).toList());
+    List<Setting> changes = settings.stream().map(Setting::parse).toList();
+    requireFree(changes, "prune.target_loss", "--target", true);
+    requireFree(changes, "train.steps", "--steps", steps != null);
+    RunConfig base = CompareConfig.base(from).withAll(changes);
     CompareConfig usual = CompareConfig.of(from, base, tasks);
     return new CompareConfig(
         from,
@@ -216,8 +226,17 @@ final class CompareCommand implements Callable<Integer> {
         tasks,
         target,
         curve,
-        denseSettings.stream().map(RunConfig.Setting::parse).toList(),
+        denseSettings.stream().map(Setting::parse).toList(),
         variants.stream().map(Variant::parse).toList());
+  }
+
+  /** What an option says nobody else may say. */
+  private static void requireFree(
+      List<Setting> changes, String key, String option, boolean isTaken) {
+    if (isTaken && changes.stream().anyMatch(change -> change.key().equals(key))) {
+      throw new ConfigException(
+          "--set %s has no effect in a comparison: %s says it".formatted(key, option));
+    }
   }
 
   private static String sentence(Estimate estimate) {

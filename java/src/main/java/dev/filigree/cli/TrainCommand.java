@@ -102,8 +102,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--dense",
       paramLabel = "WIDTH",
       description =
-          "Train an ordinary transformer of this width instead: no AbsTopK, no zeros, and the"
-              + " preset's layers, text and number of steps.")
+          "Train an ordinary transformer of this width instead: no AbsTopK, no zeros, a learning"
+              + " rate of 0.02, and the preset's layers, text and number of steps.")
   private Integer dense;
 
   @Option(

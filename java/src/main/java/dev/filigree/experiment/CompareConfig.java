@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.filigree.experiment;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.filigree.ModelConfig;
 import dev.filigree.TrainConfig.Fractions;
 import dev.filigree.experiment.CompareCellResult.Kind;
 import dev.filigree.experiment.RunConfig.Setting;
+import dev.filigree.json.Json;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
@@ -20,7 +22,7 @@ import java.util.stream.Stream;
  * other tensors preset's width / width.
  *
  * @param preset that the models are variations of
- * @param base configuration of the preset's sparse model
+ * @param base configuration of the preset's sparse model; that of all searches is its {@code prune}
  * @param widths of the sparse models
  * @param kept fractions of the block matrices at the preset's width
  * @param denseWidths of the dense models
@@ -87,6 +89,7 @@ public record CompareConfig(
         throw new ConfigException("a kept fraction is above 0 and at most 1, not " + fraction);
       }
     }
+    base = base.withAll(common(steps.getFirst(), target));
   }
 
   private static void requireOwn(String whose, Setting setting) {
@@ -290,11 +293,27 @@ public record CompareConfig(
 
   /** What all cells have in common. */
   private RunConfig prepared(RunConfig config, long trainSteps) {
+    return config.withAll(common(trainSteps, target));
+  }
+
+  private static List<Setting> common(long trainSteps, double target) {
     List<Setting> settings = new ArrayList<>();
     set(settings, "train.steps", trainSteps);
     set(settings, "run.keep_checkpoints", 1);
     set(settings, "prune.target_loss", target);
-    return config.withAll(settings);
+    return settings;
+  }
+
+  /** What the preset was changed by, beside what the comparison sets itself. */
+  List<Setting> settings() {
+    RunConfig unchanged = prepared(base(preset), steps.getFirst());
+    return RunComparison.changes(Json.tree(unchanged), Json.tree(base)).stream()
+        .map(change -> new Setting(change.key(), text(change.second())))
+        .toList();
+  }
+
+  private static String text(JsonNode value) {
+    return value == null ? "" : value.isTextual() ? value.asText() : value.toString();
   }
 
   private static void set(List<Setting> settings, String key, Object value) {

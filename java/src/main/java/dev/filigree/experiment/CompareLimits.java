@@ -113,8 +113,8 @@ final class CompareLimits {
               .toList();
       if (ratios.size() > middle.counted()) {
         sentences.add(
-            ("Against %s alone it is %.1f over %d tasks: those too that the other dense model does"
-                    + " not do.")
+            ("Against %s alone the ratio is %.1f over %d tasks: those too that the other dense"
+                    + " model does not do.")
                 .formatted(
                     rung.name(), Bootstrap.geometricMean(ratios).orElseThrow(), ratios.size()));
       }
@@ -182,7 +182,7 @@ final class CompareLimits {
     return "Sizes over the grid are over the %d tasks that all its models do%s."
         .formatted(
             common.size(),
-            leftOut ? "; models that do fewer than half as many as the best are left out" : "");
+            leftOut ? "; left out are those that do fewer than half as many as the best" : "");
   }
 
   private static List<String> ofTrends(List<Trend> trends) {

@@ -71,8 +71,8 @@ public final class CompareRun {
   public CompareRun(
       Engine engine, Path folder, Path source, CompareConfig plan, Progress progress) {
     this.engine = engine;
-    this.folder = folder;
-    this.source = source;
+    this.folder = folder.toAbsolutePath().normalize();
+    this.source = source.toAbsolutePath().normalize();
     this.plan = plan;
     this.progress = progress;
   }
@@ -266,6 +266,9 @@ public final class CompareRun {
                   .formatted(places.indexOf(place) + 1, places.size(), place.cell().name()));
           if (train(place, text, teacher(place, places))) {
             searches.search(place);
+            if (source.equals(folder)) {
+              searches.showCounted(place);
+            }
           }
         }
         open.remove(place);
@@ -403,11 +406,7 @@ public final class CompareRun {
         cell.kept(),
         cell.steps(),
         cell.variant(),
-        folder
-            .toAbsolutePath()
-            .normalize()
-            .relativize(place.path().toAbsolutePath().normalize())
-            .toString(),
+        folder.relativize(place.path()).toString(),
         run.map(one -> one.manifest().path("git").textValue()).orElse(null),
         trained.isPresent() ? null : place.whyDiverged(),
         trained.map(RunFolder.Result::elapsedTokens).orElse(0L),

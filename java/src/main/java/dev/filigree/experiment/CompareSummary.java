@@ -15,8 +15,6 @@ import dev.filigree.experiment.CompareResult.Trend;
 import dev.filigree.experiment.DenseLadder.Pair;
 import dev.filigree.experiment.DenseLadder.Rung;
 import dev.filigree.experiment.DenseLadder.Size;
-import dev.filigree.experiment.RunConfig.Setting;
-import dev.filigree.json.Json;
 import dev.filigree.statistics.Bootstrap;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,7 +53,7 @@ final class CompareSummary {
     List<Trend> trends = moves.changes();
     return new CompareResult(
         plan,
-        settings(),
+        plan.settings(),
         plan.middle(),
         noRatio(middle),
         middle.edgeRatio(),
@@ -76,15 +74,6 @@ final class CompareSummary {
         trends,
         new CompareLimits(plan, matches).sentences(middle, rows, cells, common, trends),
         seconds);
-  }
-
-  /** What the preset was changed by. */
-  private List<Setting> settings() {
-    return RunComparison.changes(
-            Json.tree(CompareConfig.base(plan.preset())), Json.tree(plan.base()))
-        .stream()
-        .map(change -> new Setting(change.key(), String.valueOf(change.second())))
-        .toList();
   }
 
   /** Why there is no ratio; null where there is one. */

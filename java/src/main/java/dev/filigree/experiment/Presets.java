@@ -188,8 +188,11 @@ public enum Presets {
    */
   public static RunConfig dense(RunConfig sparse, int width) {
     ModelConfig model = sparse.model();
+    if (width < 1) {
+      throw new ConfigException("a dense width is at least 1, not " + width);
+    }
     int heads = Math.max(1, Math.round((float) width / model.dHead()));
-    if (width < 1 || width % heads != 0) {
+    if (width % heads != 0) {
       throw new ConfigException(
           "dense width %d cannot be shared among %d heads".formatted(width, heads));
     }

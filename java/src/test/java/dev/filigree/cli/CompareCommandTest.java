@@ -229,6 +229,12 @@ class CompareCommandTest {
     assertThat(execute(folder.resolve("no"), "--dense-set=train.steps=3").err())
         .contains("all models of a comparison have it in common");
     assertThat(execute(folder.resolve("no"), "--model=shipped").code()).isEqualTo(ExitCodes.USAGE);
+    assertThat(execute(folder.resolve("no"), "--cells=" + run.resolve("cells")).err())
+        .contains("--cells is the folder of a comparison");
+    assertThat(execute(folder.resolve("no"), "--set=prune.target_loss=0.2").err())
+        .contains("--target says it");
+    assertThat(execute(folder.resolve("no"), "--set=train.steps=9").err())
+        .contains("--steps says it");
   }
 
   /** Times of the last change to the weights of every model. */

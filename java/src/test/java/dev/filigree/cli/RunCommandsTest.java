@@ -367,7 +367,7 @@ class RunCommandsTest {
 
     Outcome none = train(folder.resolve("none"), "--dense=0");
     assertThat(none.code()).isEqualTo(ExitCodes.USAGE);
-    assertThat(none.err()).contains("dense width 0");
+    assertThat(none.err()).contains("a dense width is at least 1");
   }
 
   @Test

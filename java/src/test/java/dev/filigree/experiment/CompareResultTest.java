@@ -191,8 +191,8 @@ class CompareResultTest {
     assertThat(cell(result, SPARSER).interval()).isNull();
     assertThat(result.limits())
         .contains(
-            "Sizes over the grid are over the 2 tasks that all its models do; models that do fewer"
-                + " than half as many as the best are left out.");
+            "Sizes over the grid are over the 2 tasks that all its models do; left out are those"
+                + " that do fewer than half as many as the best.");
   }
 
   @Test
@@ -476,14 +476,14 @@ class CompareResultTest {
     // Against dense 32: 1600 / 80, 400 / 10 and 80 / 8 edges.
     assertThat(CompareResult.of(PLAN, models, 7).limits())
         .contains(
-            "Against dense 32 alone it is 20.0 over 3 tasks: those too that the other dense model"
-                + " does not do.");
+            "Against dense 32 alone the ratio is 20.0 over 3 tasks: those too that the other dense"
+                + " model does not do.");
     models.set(0, dense(16, 3.0, found("a", 40, 400), found("b", 20, 100), found("c", 8, 160)));
     models.set(1, dense(32, 2.0, found("a", 40, 1600), found("b", 20, 400), notLearnt("c")));
     assertThat(CompareResult.of(PLAN, models, 7).limits())
         .contains(
-            "Against dense 16 alone it is 10.0 over 3 tasks: those too that the other dense model"
-                + " does not do.");
+            "Against dense 16 alone the ratio is 10.0 over 3 tasks: those too that the other dense"
+                + " model does not do.");
   }
 
   @Test
@@ -491,7 +491,12 @@ class CompareResultTest {
     CompareConfig plan =
         new CompareConfig(
             Presets.TINY,
-            CompareConfig.base(Presets.TINY).with("prune.fast.edges", "false"),
+            CompareConfig.base(Presets.TINY)
+                .withAll(
+                    List.of(
+                        Setting.parse("prune.fast.edges=false"),
+                        Setting.parse("prune.target_loss=0.7"), // the target is 0.15
+                        Setting.parse("train.sparsity.anneal.shape=linear"))),
             PLAN.widths(),
             PLAN.kept(),
             PLAN.denseWidths(),
@@ -502,7 +507,11 @@ class CompareResultTest {
             List.of(),
             List.of());
     CompareResult result = CompareResult.of(plan, models(2.5), 7);
-    assertThat(result.settings()).containsExactly(Setting.parse("prune.fast.edges=false"));
+    assertThat(result.settings())
+        .containsExactly(
+            Setting.parse("prune.fast.edges=false"),
+            Setting.parse("train.sparsity.anneal.shape=linear"));
+    assertThat(result.plan().base().prune().targetLoss()).isEqualTo(TARGET);
     assertThat(result.plan()).isEqualTo(plan);
     assertThat(result.plan().base().prune().choosesEdges()).isFalse();
   }
