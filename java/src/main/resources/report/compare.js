@@ -193,7 +193,7 @@ function ratioOf(m) {
   }
   return [element('b', {}, times(m.edge_ratio)), ' ',
     element('span', {class: 'quiet'}, [interval(m.interval), tasks(m.counted)].filter(Boolean).join('; ')),
-    element('div', {class: 'quiet'}, m.neighbours.map(one => `${visible(one.model)} ${times(one.edge_ratio)}`).join('; '))];
+    element('div', {class: 'quiet'}, m.neighbours.map(one => `${visible(one.model.split(',')[0])} ${times(one.edge_ratio)}`).join('; '))];
 }
 
 function gridTable() {
