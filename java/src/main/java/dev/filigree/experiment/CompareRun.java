@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * Makes a comparison: trains what is not trained, searches what is not searched, and writes {@value
@@ -176,7 +177,7 @@ public final class CompareRun {
   /**
    * Estimate what is left.
    *
-   * @param costs filled with the seconds of every cell
+   * @param costs filled with the seconds that every cell has to be trained
    */
   private Estimate estimate(
       List<CompareCellFolder> places,
@@ -188,13 +189,13 @@ public final class CompareRun {
     double train = 0;
     double search = 0;
     int open = 0;
-    double each = searchSeconds(places, searches);
+    double each = searchSeconds(places, searches, one -> one.outcome() == Outcome.SEARCHED);
     for (CompareCellFolder place : places) {
       stop.check();
       int left = searches.open(place);
       boolean trained = place.trained();
       double own = trained ? 0 : OVERHEAD * remaining(place) * stepSeconds(place.cell(), text);
-      costs.put(place, own + each * left);
+      costs.put(place, own);
       train += own;
       search += each * left;
       open += trained && left == 0 ? 0 : 1;
@@ -202,12 +203,13 @@ public final class CompareRun {
     return new Estimate(open, places.size(), train, search);
   }
 
-  /** Mean time of the searches that were made, as far as any was. */
-  private double searchSeconds(List<CompareCellFolder> places, CompareSearches searches) {
+  /** Mean time of the searches of some kind that were made, as far as any was. */
+  private double searchSeconds(
+      List<CompareCellFolder> places, CompareSearches searches, Predicate<Search> kind) {
     return places.stream()
         .flatMap(place -> plan.tasks().stream().map(task -> searches.read(place, task)))
         .flatMap(Optional::stream)
-        .filter(search -> search.outcome() == Outcome.SEARCHED)
+        .filter(kind)
         .mapToDouble(Search::seconds)
         .average()
         .orElse(SEARCH_SECONDS);
@@ -278,7 +280,7 @@ public final class CompareRun {
                 .formatted(
                     places.stream().filter(one -> isDone(one, searches)).count(),
                     places.size(),
-                    left(open, searches, costs)));
+                    left(places, searches, costs)));
       }
       if (!open.isEmpty() && !worked) {
         pause("waiting for other processes; models left: %d".formatted(open.size()));
@@ -301,13 +303,22 @@ public final class CompareRun {
     return place.trained() && searches.open(place) == 0;
   }
 
-  /** How long it will take all processes that are at work, in words; nothing when all is done. */
-  private static String left(
-      List<CompareCellFolder> open,
+  /**
+   * How long it will take all processes that are at work, in words, if searches go on as they went;
+   * nothing when all is done.
+   */
+  private String left(
+      List<CompareCellFolder> places,
       CompareSearches searches,
       Map<CompareCellFolder, Double> costs) {
-    List<CompareCellFolder> left = open.stream().filter(place -> !isDone(place, searches)).toList();
-    double seconds = left.stream().mapToDouble(costs::get).sum();
+    List<CompareCellFolder> left =
+        places.stream().filter(place -> !isDone(place, searches)).toList();
+    double each = searchSeconds(places, searches, _ -> true);
+    double seconds =
+        left.stream()
+            .mapToDouble(
+                place -> (place.trained() ? 0 : costs.get(place)) + each * searches.open(place))
+            .sum();
     long processes = 1 + left.stream().filter(place -> WorkLock.isTaken(place.lock())).count();
     return left.isEmpty() ? "" : ", about %.0f min left".formatted(seconds / 60 / processes);
   }
