@@ -144,15 +144,17 @@ final class CompareTable {
     if (result.edgeRatio() == null) {
       return "No ratio: " + result.noRatio() + ".";
     }
+    long counted = result.tasks().stream().filter(row -> row.reason() == null).count();
     String sizes =
         """
-        At a loss of %s a dense circuit has, over %d tasks,
+        At a loss of %s a dense circuit has, over %d task%s,
           %s the edges%s,
           %s the nodes%s\
         """
             .formatted(
                 result.plan().target(),
-                result.tasks().stream().filter(row -> row.reason() == null).count(),
+                counted,
+                counted == 1 ? "" : "s",
                 ratio(result.edgeRatio()),
                 interval(result.interval()),
                 ratio(result.nodeRatio()),

@@ -194,7 +194,7 @@ final class CompareLimits {
     return intervals == 0
         ? List.of()
         : List.of(
-            "Of the %d intervals of changes one in twenty leaves out the truth by chance."
+            "Of intervals of changes, here %d, one in twenty leaves out the truth by chance."
                 .formatted(intervals));
   }
 
