@@ -43,7 +43,7 @@ const ladder = models.filter(m => m.kind === 'dense' && m.steps === middle.steps
 const extra = models.filter(m => m.kind === 'sparse' && !grid.includes(m));
 const widths = [...new Set(grid.map(m => m.width))].sort((a, b) => a - b);
 // Otherwise every weight between two nodes of a circuit is an edge.
-const choosesEdges = result && result.plan.base.prune.method === 'fast' && result.plan.base.prune.fast.edges;
+const choosesEdges = page && page.chooses_edges;
 const corpora = middle ? Object.keys(middle.loss_by_corpus) : [];
 const fractions = [...new Set(grid.map(m => m.kept))].sort((a, b) => b - a);
 

@@ -32,10 +32,16 @@ public final class CompareReport {
    * @param written when, UTC
    * @param filigree version that wrote it
    * @param result the comparison
+   * @param choosesEdges whether the edges of circuits were chosen one by one
    * @param middle the model that the headline is about
    */
   private record ComparePage(
-      String title, String written, String filigree, CompareResult result, RunView middle) {}
+      String title,
+      String written,
+      String filigree,
+      CompareResult result,
+      boolean choosesEdges,
+      RunView middle) {}
 
   /** Whether a folder holds a comparison that is finished. */
   public static boolean exists(Path folder) {
@@ -72,6 +78,7 @@ public final class CompareReport {
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
                 Experiment.version(),
                 result,
+                result.plan().base().prune().choosesEdges(),
                 RunView.of(result.middle(), RunFolder.open(folder.resolve(run))))));
   }
 
