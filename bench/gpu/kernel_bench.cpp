@@ -219,36 +219,41 @@ void loss(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::
     bench.run("cross-entropy with gradient " + type_name, bytes, [&] { return fgk_cross_entropy(&l, nullptr); });
 }
 
+/// Room for the lines of a matrix, rows or columns.
+struct Slices {
+    Memory line, length, begin, entries;
+    fgk_slices view{};
+
+    Slices(std::int64_t lines, std::int64_t longest, std::int64_t nonzeros)
+        : line(room(fgk_places(lines) * 4)),
+          length(room(fgk_places(lines) * 4)),
+          begin(room(fgk_places(lines) / FGK_SLICE_LINES * 4)),
+          entries(room(fgk_slices_room(lines, longest, nonzeros) * static_cast<std::int64_t>(sizeof(fgk_entry)))),
+          view{as<std::int32_t>(line), as<std::int32_t>(length), as<std::int32_t>(begin), as<fgk_entry>(entries),
+               fgk_slices_room(lines, longest, nonzeros)} {}
+};
+
+/// Results are of the type of x, as between the ops of a model.
 void sparse_products(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
     const auto k = sizes.width;
     const auto n = 4 * sizes.width;
     const auto w = numbers(n * k, FGK_F32, sizes.one_weight_in);
-    const auto capacity = 2 * n * k / sizes.one_weight_in + 64;
-    const auto begins = room((n + 1) * 4);
-    const auto indices = room(capacity * 4);
-    const auto values = room(capacity * 4);
-    const auto begins_of_columns = room((k + 1) * 4);
-    const auto indices_of_columns = room(capacity * 4);
-    const auto values_of_columns = room(capacity * 4);
-    const fgk_lines by_row = {as<std::int32_t>(begins), as<std::int32_t>(indices), floats(values)};
-    const fgk_lines by_column = {as<std::int32_t>(begins_of_columns), as<std::int32_t>(indices_of_columns),
-                                 floats(values_of_columns)};
+    const auto most = 2 * n * k / sizes.one_weight_in + 64;
+    const Slices by_row(n, k, most);
+    const Slices by_column(k, n, most);
     const auto work = room(fgk_take_nonzeros_workspace(n, k));
     const auto nonzeros = 8.0 * static_cast<double>(n * k) / sizes.one_weight_in;
     bench.run("nonzeros of a weight", 4.0 * static_cast<double>(n * k) + 2 * nonzeros,
-              [&] { return fgk_take_nonzeros(floats(w), n, k, capacity, &by_row, &by_column, work.data(), nullptr); });
+              [&] { return fgk_take_nonzeros(floats(w), n, k, &by_row.view, &by_column.view, work.data(), nullptr); });
     const auto x = numbers(sizes.rows * n, type);
     const auto y = room(sizes.rows * n * 4);
-    const auto size = static_cast<double>(size_of(type));
-    const auto bytes = static_cast<double>(sizes.rows) * (size * static_cast<double>(k) + 4.0 * static_cast<double>(n));
+    const auto bytes = static_cast<double>(sizes.rows * (k + n)) * static_cast<double>(size_of(type)) + nonzeros;
     const auto label = "sparse product 1/" + std::to_string(sizes.one_weight_in) + " " + type_name;
-    bench.run(label, bytes + nonzeros, [&] {
-        return fgk_sparse_product(x.data(), type, sizes.rows, k, &by_row, n, nullptr, y.data(), FGK_F32, nullptr);
+    bench.run(label, bytes, [&] {
+        return fgk_sparse_product(x.data(), type, sizes.rows, k, &by_row.view, n, nullptr, y.data(), type, nullptr);
     });
-    const auto bytes_of_dx =
-        static_cast<double>(sizes.rows) * (size * static_cast<double>(n) + 4.0 * static_cast<double>(k));
-    bench.run(label + " dX", bytes_of_dx + nonzeros, [&] {
-        return fgk_sparse_product(x.data(), type, sizes.rows, n, &by_column, k, nullptr, y.data(), FGK_F32, nullptr);
+    bench.run(label + " dX", bytes, [&] {
+        return fgk_sparse_product(x.data(), type, sizes.rows, n, &by_column.view, k, nullptr, y.data(), type, nullptr);
     });
 }
 

@@ -112,16 +112,82 @@ __device__ __forceinline__ float float_of(std::int32_t bits) {
 /// Bits of |x|, which order like the values; a NaN is above everything.
 __device__ __forceinline__ std::int32_t magnitude(float x) { return bits_of(x) & 0x7fffffff; }
 
-/// The nearest bf16, ties to even, as the upper 16 bits; a NaN stays one.
-__device__ __forceinline__ std::uint32_t to_bf16(float x) {
-    const auto bits = static_cast<std::uint32_t>(bits_of(x));
-    const auto rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
-    return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fc0U : rounded;
+/// The nearest bf16, ties to even, as 16 bits; a NaN stays one. Two in a register, the first in the lower half.
+__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) {
+#ifdef __CUDA_ARCH__
+    std::uint32_t pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#else
+    const auto nearest = [](float x) {
+        const auto bits = static_cast<std::uint32_t>(bits_of(x));
+        const auto rounded = (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
+        return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fffU : rounded;
+    };
+    return nearest(low) | nearest(high) << 16;
+#endif
 }
+__device__ __forceinline__ std::uint32_t to_bf16(float x) { return pack_bf16(x, 0.0F); }
 __device__ __forceinline__ float from_bf16(std::uint32_t bits) {
     return float_of(static_cast<std::int32_t>(bits << 16));
 }
-__device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) { return to_bf16(low) | to_bf16(high) << 16; }
+
+/// 2^x to a few last digits; results below the smallest normal number are 0.
+__device__ __forceinline__ float fast_exp2(float x) {
+#ifdef __CUDA_ARCH__
+    float power;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+    return power;
+#else
+    const auto power = exp2f(x);
+    return power < 0x1.0p-126F ? 0.0F : power;
+#endif
+}
+
+/// 1 / x to a last digit.
+__device__ __forceinline__ float fast_reciprocal(float x) {
+#ifdef __CUDA_ARCH__
+    float reciprocal;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(x));
+    return reciprocal;
+#else
+    return 1.0F / x;
+#endif
+}
+
+/// Elements that are read or written at once.
+template <typename T, int kCount>
+struct alignas(kCount * sizeof(T) < 16 ? kCount * sizeof(T) : 16) Several {
+    T values[kCount];
+};
+// Elements are float, or std::uint16_t for bf16.
+__device__ __forceinline__ float as_float(float x) { return x; }
+__device__ __forceinline__ float as_float(std::uint16_t x) { return from_bf16(x); }
+template <typename T>
+__device__ __forceinline__ T from_float(float x) {
+    if constexpr (sizeof(T) == 4) {
+        return x;
+    } else {
+        return static_cast<std::uint16_t>(to_bf16(x));
+    }
+}
+/// An even number of elements for memory. @param x [kCount].
+template <typename T, int kCount>
+__device__ __forceinline__ Several<T, kCount> several_from_floats(const float* x) {
+    Several<T, kCount> several;
+#pragma unroll
+    for (int i = 0; i < kCount; i += 2) {
+        if constexpr (sizeof(T) == 4) {
+            several.values[i] = x[i];
+            several.values[i + 1] = x[i + 1];
+        } else {
+            const auto pair = pack_bf16(x[i], x[i + 1]);
+            several.values[i] = static_cast<T>(pair);
+            several.values[i + 1] = static_cast<T>(pair >> 16);
+        }
+    }
+    return several;
+}
 
 /// One element of an array of type `type`.
 __device__ __forceinline__ float load(const void* data, std::int32_t type, std::int64_t i) {
@@ -176,6 +242,20 @@ __host__ __device__ __forceinline__ const void* row_of(const void* data, std::in
 __host__ __device__ __forceinline__ void* row_of(void* data, std::int32_t type, std::int64_t row, std::int64_t stride) {
     return static_cast<char*>(data) + row * stride * (type == FGK_F32 ? 4 : 2);
 }
+/// Blocks of a kernel that run on the current device at a time. @return 0, or a CUDA error number.
+template <typename... Parameters>
+std::int32_t resident_blocks(void (*kernel)(Parameters...), unsigned threads, std::size_t shared,
+                             std::int64_t& blocks) {
+    int device = 0;
+    int multiprocessors = 0;
+    int each = 0;
+    FGK_TRY(cudaGetDevice(&device));
+    FGK_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    FGK_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, static_cast<int>(threads), shared));
+    blocks = greatest<std::int64_t>(1, static_cast<std::int64_t>(each) * multiprocessors);
+    return 0;
+}
+
 /// Whether rows that are a multiple of four elements apart can be read and written in vectors of four.
 inline bool in_fours(const void* data, std::int32_t type, std::int64_t stride) {
     return data == nullptr ||

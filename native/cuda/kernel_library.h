@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /** Raised with every change of this header; the core refuses a library of another number. */
-#define FGK_INTERFACE_VERSION 2
+#define FGK_INTERFACE_VERSION 3
 
 /** What kernels have to know about a device. */
 typedef struct fgk_device {
@@ -57,7 +57,8 @@ enum { FGK_F32 = 0, FGK_BF16 = 1 };
  *   u = b, or b / rms(b) * gain, or gelu(b)      rms(b) = sqrt(mean(b^2) + 2^-23), gelu exact (erf)
  *   s = u where |u| is among the k largest of the row, else 0
  *   y = s, or s * gate + mean * (1 - gate)
- * The order of |u| is that of its bits in fp32; among equals the lower index goes first. Exactly k are kept. */
+ * The order of |u| is that of its bits in fp32, with every NaN above the rest; among equals the lower index goes
+ * first. Exactly k are kept. Rows in and out are of one type, or of fp32 in and bf16 out. */
 
 enum { FGK_IDENTITY = 0, FGK_RMS_NORM = 1, FGK_GELU = 2 };
 /** Longest row of a site. */
@@ -169,22 +170,39 @@ FGK_API int64_t fgk_add_rows_workspace(int64_t count, int64_t V);
 
 /* ---- The weights' nonzeros, and products with them. ---- */
 
-/** Nonzeros by line: those of line i are at begin[i] to begin[i + 1], in ascending index. */
-typedef struct fgk_lines {
-    int32_t* begin; /**< [lines + 1] */
-    int32_t* index; /**< [capacity] */
-    float* value;   /**< [capacity] */
-} fgk_lines;
+/** Lines, rows or columns, of a matrix in sliced ELLPACK (SELL-C-sigma, Kreutzer et al. 2014, C = 8, sigma = 64):
+ *  among 64 lines that follow each other the longest come first, equal ones in ascending order; eight of them are a
+ *  slice, in which the first entries of all eight lie side by side, then the second ones, and so on. */
+enum { FGK_SLICE_LINES = 8, FGK_SORTED_LINES = 64 };
 
-/** Take the nonzeros of a weight by row and by column.
- *  @param w [m, n]. @param capacity room in the lists; what does not fit is left out. */
-FGK_API int32_t fgk_take_nonzeros(const float* w, int64_t m, int64_t n, int64_t capacity, const fgk_lines* rows,
-                                  const fgk_lines* columns, void* workspace, void* stream);
+typedef struct fgk_entry {
+    int32_t index; /**< column of a row, or row of a column */
+    float value;
+} fgk_entry;
+
+/** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8], in ascending index; what would lie at
+ *  `capacity` or behind it is left out. */
+typedef struct fgk_slices {
+    int32_t* line;      /**< [fgk_places(lines)], -1 behind the last */
+    int32_t* length;    /**< [fgk_places(lines)], nonzeros of the line */
+    int32_t* begin;     /**< [fgk_places(lines) / 8] */
+    fgk_entry* entries; /**< [capacity], on a boundary of 8 bytes */
+    int64_t capacity;
+} fgk_slices;
+/** Host arithmetic. */
+FGK_API int64_t fgk_places(int64_t lines);
+/** Capacity for any matrix of so many lines, of `longest` entries each, with at most so many nonzeros. Host
+ *  arithmetic. */
+FGK_API int64_t fgk_slices_room(int64_t lines, int64_t longest, int64_t nonzeros);
+
+/** Take the nonzeros of a weight by row and by column. @param w [m, n]. */
+FGK_API int32_t fgk_take_nonzeros(const float* w, int64_t m, int64_t n, const fgk_slices* rows,
+                                  const fgk_slices* columns, void* workspace, void* stream);
 FGK_API int64_t fgk_take_nonzeros_workspace(int64_t m, int64_t n);
 
-/** y = x a^T + bias for a matrix a [n, k] given by its lines: sums are fp32, in ascending index.
+/** y = x a^T + bias for a matrix a [n, k] given by its rows: sums are fp32, in ascending index.
  *  @param x [rows, k]. @param bias [n], or NULL. @param y [rows, n]. */
-FGK_API int32_t fgk_sparse_product(const void* x, int32_t x_type, int64_t rows, int64_t k, const fgk_lines* a,
+FGK_API int32_t fgk_sparse_product(const void* x, int32_t x_type, int64_t rows, int64_t k, const fgk_slices* a,
                                    int64_t n, const float* bias, void* y, int32_t y_type, void* stream);
 /** Largest k that a sparse product takes on the current device: its shared memory bounds it. */
 FGK_API int64_t fgk_sparse_product_longest(int32_t x_type);

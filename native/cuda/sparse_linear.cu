@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nonzeros of a weight, and products with them. A block keeps some rows of X in shared memory, turned so that the
-// elements of one index lie side by side; a thread has one output of all those rows, and a nonzero costs it one read of
-// shared memory and one multiply-add a row. Results leave in rows of neighbouring outputs.
+// The nonzeros of a weight in sliced ELLPACK, and products with them. A block turns some rows of X, its tokens, into
+// columns in shared memory, so that the elements of one index lie side by side. A few lanes of a warp then have a line
+// of the weight: each of its entries costs them one read of 16 bytes and a multiply-add for every token. Lines of equal
+// length run beside each other, and nothing waits for the block. Results are turned back in shared memory too, and
+// leave in rows.
 #include "group.cuh"
 #include "sums.cuh"
 
@@ -13,6 +15,12 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kScanners = 1024;
 constexpr std::int64_t kSliceRows = 64;  // rows of one count of the columns
+
+/// Places of some lines: whole windows.
+__host__ __device__ constexpr std::int64_t places_of(std::int64_t lines) {
+    return divide_up<std::int64_t>(lines, FGK_SORTED_LINES) * FGK_SORTED_LINES;
+}
+static_assert(kScanners % FGK_SORTED_LINES == 0 && FGK_SORTED_LINES % FGK_SLICE_LINES == 0);
 
 /// counts[row] = its nonzeros. A warp has a row.
 __global__ void count_rows(const float* w, std::int64_t m, std::int64_t n, std::int32_t* counts) {
@@ -34,56 +42,97 @@ __global__ void count_columns(const float* w, std::int64_t m, std::int64_t n, st
     counts[blockIdx.y * n + column] = count;
 }
 
-/// begin[line] = the sum over the lines before, at most `capacity`. One block.
-__global__ void scan_lines(const std::int32_t* totals, std::int64_t lines, std::int64_t capacity, std::int32_t* begin) {
-    Group<kScanners> group(shared_memory<Group<kScanners>::Scratch>());
-    std::int64_t before = 0;
-    for (std::int64_t first = 0; first < lines; first += kScanners) {
-        const auto line = first + threadIdx.x;
+struct ArrangeScratch {
+    Group<kScanners>::Scratch group;
+    std::int32_t length[kScanners];
+    std::int32_t longest[kScanners / FGK_SLICE_LINES];
+};
+
+/// Order the lines within every kSortedLines by length, and lay out their slices. One block.
+/// @param length of every line. @param places out, the place of every line.
+__global__ void arrange_lines(const std::int32_t* length, std::int64_t lines, fgk_slices to, std::int32_t* places) {
+    auto& scratch = *shared_memory<ArrangeScratch>();
+    Group<kScanners> group(&scratch.group);
+    const auto own = static_cast<std::int32_t>(threadIdx.x);
+    const auto window = own / FGK_SORTED_LINES * FGK_SORTED_LINES;
+    std::int64_t before = 0;  // entries of the slices so far
+    for (std::int64_t first = 0; first < places_of(lines); first += kScanners) {
+        const auto line = first + own;
+        const auto mine = line < lines ? length[line] : -1;
+        scratch.length[own] = mine;
+        __syncthreads();
+        std::int32_t rank = 0;
+        for (std::int32_t i = 0; i < FGK_SORTED_LINES; ++i) {
+            const auto other = scratch.length[window + i];
+            rank += other > mine || (other == mine && window + i < own) ? 1 : 0;
+        }
+        const auto place = first + window + rank;
+        if (rank % FGK_SLICE_LINES == 0) scratch.longest[(window + rank) / FGK_SLICE_LINES] = greatest(mine, 0);
+        if (place < places_of(lines)) {
+            to.line[place] = line < lines ? static_cast<std::int32_t>(line) : -1;
+            to.length[place] = greatest(mine, 0);
+        }
+        if (line < lines) places[line] = static_cast<std::int32_t>(place);
+        __syncthreads();
         std::int32_t total = 0;
-        const auto own = group.sum_before(line < lines ? totals[line] : 0, total);
-        if (line < lines) begin[line] = static_cast<std::int32_t>(least(capacity, before + own));
+        const auto slice = first / FGK_SLICE_LINES + own;
+        const bool has_slice = own < kScanners / FGK_SLICE_LINES;
+        const auto begin = group.sum_before(has_slice ? scratch.longest[own] * FGK_SLICE_LINES : 0, total);
+        if (has_slice && slice < places_of(lines) / FGK_SLICE_LINES) {
+            to.begin[slice] = static_cast<std::int32_t>(least(to.capacity, before + begin));
+        }
         before += total;
     }
-    if (threadIdx.x == 0) begin[lines] = static_cast<std::int32_t>(least(capacity, before));
 }
 
-__global__ void fill_rows(const float* w, std::int64_t m, std::int64_t n, std::int64_t capacity, fgk_lines to) {
+/// An entry in one access: its array starts on a boundary of 8 bytes.
+__device__ __forceinline__ fgk_entry read_entry(const fgk_entry* from) {
+    const auto both = *reinterpret_cast<const uint2*>(from);
+    return {static_cast<std::int32_t>(both.x), float_of(static_cast<std::int32_t>(both.y))};
+}
+__device__ __forceinline__ void write_entry(fgk_entry* to, std::int64_t index, float value) {
+    *reinterpret_cast<uint2*>(to) = uint2{static_cast<unsigned>(index), static_cast<unsigned>(bits_of(value))};
+}
+
+/// Where entry `rank` of the line at a place belongs.
+__device__ __forceinline__ std::int64_t entry_of(const fgk_slices& to, std::int32_t place, std::int64_t rank) {
+    return to.begin[place / FGK_SLICE_LINES] + rank * FGK_SLICE_LINES + place % FGK_SLICE_LINES;
+}
+
+__global__ void fill_rows(const float* w, std::int64_t m, std::int64_t n, const std::int32_t* places, fgk_slices to) {
     const auto row = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp;
     if (row >= m) return;
     const auto lane = threadIdx.x % kWarp;
-    std::int64_t place = to.begin[row];
+    std::int64_t rank = 0;
     for (std::int64_t first = 0; first < n; first += kWarp) {
         const auto j = first + lane;
         const auto value = j < n ? w[row * n + j] : 0.0F;
         const auto nonzero = __ballot_sync(kWholeWarp, value != 0.0F ? 1 : 0);
-        const auto own = place + __popc(nonzero & ((1U << lane) - 1U));
-        if (value != 0.0F && own < capacity) {
-            to.index[own] = static_cast<std::int32_t>(j);
-            to.value[own] = value;
-        }
-        place += __popc(nonzero);
+        const auto own = entry_of(to, places[row], rank + __popc(nonzero & ((1U << lane) - 1U)));
+        if (value != 0.0F && own < to.capacity) write_entry(to.entries + own, j, value);
+        rank += __popc(nonzero);
     }
 }
 
-__global__ void fill_columns(const float* w, std::int64_t m, std::int64_t n, std::int64_t capacity,
-                             const std::int32_t* counts, fgk_lines to) {
+__global__ void fill_columns(const float* w, std::int64_t m, std::int64_t n, const std::int32_t* counts,
+                             const std::int32_t* places, fgk_slices to) {
     const auto column = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
     if (column >= n) return;
     const auto last = least(m, (blockIdx.y + 1) * kSliceRows);
-    std::int64_t place = to.begin[column] + counts[blockIdx.y * n + column];
+    std::int64_t rank = counts[blockIdx.y * n + column];
     for (auto row = blockIdx.y * kSliceRows; row < last; ++row) {
         const auto value = w[row * n + column];
         if (value == 0.0F) continue;
-        if (place < capacity) {
-            to.index[place] = static_cast<std::int32_t>(row);
-            to.value[place] = value;
-        }
-        ++place;
+        const auto own = entry_of(to, places[column], rank);
+        if (own < to.capacity) write_entry(to.entries + own, row, value);
+        ++rank;
     }
 }
 
 // ---- Products. ----
+
+constexpr int kProductThreads = 512;
+constexpr int kProductWarps = kProductThreads / kWarp;
 
 /// Bytes of shared memory that a block can have: 163 KiB on compute capability 8.0, 227 on 9.0, 99 on 8.6 and 8.9.
 /// @return 0 when there is no device.
@@ -95,117 +144,281 @@ std::int64_t most_shared_memory() {
     return known ? bytes : 0;
 }
 
-/// Some bytes that are read at once.
-template <int kBytes>
-struct alignas(kBytes < 16 ? kBytes : 16) Bundle {
-    std::uint32_t words[kBytes / 4];
+/// How a block works. @tparam X, Y float, or std::uint16_t for bf16. @tparam kLanes lanes that share a line. @tparam
+/// kLaneBytes what a lane reads of a column of the tile.
+template <typename X, typename Y, int kLanes, int kLaneBytes>
+struct Product {
+    static constexpr int kLaneTokens = kLaneBytes / static_cast<int>(sizeof(X));
+    static constexpr int kTokens = kLanes * kLaneTokens;
+    static constexpr int kAtOnce = kWarp / kLanes;  // lines of a warp
+    using Column = Several<X, kLaneTokens>;         // of the tile, a lane's part
+    using Results = Several<Y, kLaneTokens>;
+    static_assert(kTokens * sizeof(Y) <= 64, "the results of a warp are kept small, for the tile to be large");
+
+    static std::int64_t shared_bytes(std::int64_t k) {
+        return k * kLanes * kLaneBytes +
+               static_cast<std::int64_t>(kProductWarps) * FGK_SORTED_LINES * kTokens * static_cast<int>(sizeof(Y));
+    }
 };
 
-template <typename T, int kRows>
-__global__ void sparse_product(const T* x, std::int64_t rows, std::int64_t k, fgk_lines a, std::int64_t n,
-                               const float* bias, void* y, std::int32_t y_type) {
-    constexpr int kBytes = kRows * static_cast<int>(sizeof(T));
-    using Column = Bundle<kBytes>;
-    auto* turned = shared_memory<Column>();  // [k]
-    auto* elements = reinterpret_cast<T*>(turned);
-    const auto first = static_cast<std::int64_t>(blockIdx.x) * kRows;
-    for (int row = 0; row < kRows; ++row) {
-        for (std::int64_t i = threadIdx.x; i < k; i += blockDim.x) {
-            elements[i * kRows + row] = first + row < rows ? x[(first + row) * k + i] : T{};
+/// Exchange what lanes hold so that register j has what was in j ^ (lane & mask), for a mask that is known when
+/// compiling: lanes that would write to the same bank then write to different ones.
+template <int kMask, int kCount>
+__device__ __forceinline__ void exchange_registers(std::uint32_t (&words)[kCount], int lane) {
+#pragma unroll
+    for (int bit = 1; bit <= kMask; bit *= 2) {
+        const bool swap = (lane & bit) != 0;
+#pragma unroll
+        for (int j = 0; j < kCount; ++j) {
+            if ((j & bit) != 0) continue;
+            const auto low = words[j];
+            const auto high = words[j | bit];
+            words[j] = swap ? high : low;
+            words[j | bit] = swap ? low : high;
         }
     }
-    __syncthreads();
-    for (std::int64_t output = threadIdx.x; output < n; output += blockDim.x) {
-        float sums[kRows];
-        const auto start = bias != nullptr ? bias[output] : 0.0F;
+}
+
+/// Rows `first` on of x into the columns of a tile [k, kTokens], zero beyond the last. A word of the tile is an fp32
+/// element, or two of bf16 of neighbouring tokens. @param whole rows can be read 16 bytes at a time.
+template <typename X, int kTokens>
+__device__ __forceinline__ void turn_rows(const X* x, std::int64_t rows, std::int64_t k, std::int64_t first, bool whole,
+                                          std::uint32_t* tile) {
+    constexpr int kPerWord = 4 / static_cast<int>(sizeof(X));
+    constexpr int kWords = kTokens / kPerWord;
+    constexpr int kStep = 16 / static_cast<int>(sizeof(X));  // indices of one read
+    constexpr int kApart = kWarp / kWords;                   // lanes with the same word
+    constexpr int kMask = (kApart < kStep ? kApart : kStep) - 1;
+    using Read = Several<X, kStep>;
+    const auto lane = static_cast<int>(threadIdx.x) % kWarp;
+    const auto word = lane % kWords;
+    const auto apart = lane / kWords;
+    const auto token = first + word * kPerWord;
+    const auto begin = (static_cast<std::int64_t>(threadIdx.x) / kWarp * kApart + apart) * kStep;
+    constexpr int kAll = kProductWarps * kApart * kStep;  // indices of all warps at once
+#pragma unroll 2
+    for (auto i = begin; i < k; i += kAll) {
+        Read read[kPerWord] = {};
 #pragma unroll
-        for (int row = 0; row < kRows; ++row) sums[row] = start;
-        const auto end = a.begin[output + 1];
-        for (auto e = a.begin[output]; e < end; ++e) {
-            const auto value = a.value[e];
-            const Column column = turned[a.index[e]];
+        for (int t = 0; t < kPerWord; ++t) {
+            if (token + t >= rows) continue;
+            const auto* from = x + (token + t) * k + i;
+            if (whole) {
+                read[t] = *reinterpret_cast<const Read*>(from);
+            } else {
 #pragma unroll
-            for (int row = 0; row < kRows; ++row) {
-                if constexpr (sizeof(T) == 4) {
-                    sums[row] += value * float_of(static_cast<std::int32_t>(column.words[row]));
-                } else {
-                    sums[row] += value * from_bf16(column.words[row / 2] >> (row % 2 * 16) & 0xffffU);
-                }
+                for (int j = 0; j < kStep; ++j) read[t].values[j] = i + j < k ? from[j] : X{};
+            }
+        }
+        std::uint32_t words[kStep];
+#pragma unroll
+        for (int j = 0; j < kStep; ++j) {
+            if constexpr (kPerWord == 1) {
+                words[j] = static_cast<std::uint32_t>(bits_of(read[0].values[j]));
+            } else {
+                words[j] = read[0].values[j] | static_cast<std::uint32_t>(read[kPerWord - 1].values[j]) << 16;
+            }
+        }
+        exchange_registers<kMask>(words, apart);
+#pragma unroll
+        for (int j = 0; j < kStep; ++j) {
+            const auto index = i + (j ^ (apart & kMask));
+            if (index < k) tile[index * kWords + word] = words[j];
+        }
+    }
+}
+
+/// Results [kSortedLines, kTokens] of a warp into rows of y. @param line first of the lines. @param whole rows can be
+/// written 16 bytes at a time.
+template <typename Y, int kTokens>
+__device__ __forceinline__ void write_rows(const std::uint32_t* results, std::int64_t rows, std::int64_t n,
+                                           std::int64_t first, std::int64_t line, bool whole, Y* y) {
+    constexpr int kPerWord = 4 / static_cast<int>(sizeof(Y));
+    constexpr int kWords = kTokens / kPerWord;
+    constexpr int kStep = 16 / static_cast<int>(sizeof(Y));  // lines of one write
+    using Write = Several<Y, kStep>;
+    const auto lane = static_cast<int>(threadIdx.x) % kWarp;
+    const auto word = lane % kWords;
+#pragma unroll 2
+    for (int i = lane / kWords * kStep; i < FGK_SORTED_LINES; i += kWarp / kWords * kStep) {
+        if (line + i >= n) break;
+        Write write[kPerWord];
+#pragma unroll
+        for (int j = 0; j < kStep; ++j) {
+            const auto both = results[(i + j) * kWords + word];
+            if constexpr (kPerWord == 1) {
+                write[0].values[j] = float_of(static_cast<std::int32_t>(both));
+            } else {
+                write[0].values[j] = static_cast<Y>(both);
+                write[kPerWord - 1].values[j] = static_cast<Y>(both >> 16);
             }
         }
 #pragma unroll
-        for (int row = 0; row < kRows; ++row) {
-            if (first + row < rows) store(y, y_type, (first + row) * n + output, sums[row]);
+        for (int t = 0; t < kPerWord; ++t) {
+            const auto row = first + word * kPerWord + t;
+            if (row >= rows) continue;
+            auto* to = y + row * n + line + i;
+            if (whole) {
+                *reinterpret_cast<Write*>(to) = write[t];
+            } else {
+#pragma unroll
+                for (int j = 0; j < kStep; ++j) {
+                    if (line + i + j < n) to[j] = write[t].values[j];
+                }
+            }
         }
     }
 }
 
-template <typename T, int kRows>
-std::int32_t multiply(const void* x, std::int64_t rows, std::int64_t k, const fgk_lines& a, std::int64_t n,
-                      const float* bias, void* y, std::int32_t y_type, void* stream) {
-    const auto shared = static_cast<std::size_t>(k) * kRows * sizeof(T);
-    constexpr std::size_t kFewBlocks =
-        64 * 1024;  // above, so few blocks share a multiprocessor that they should be large
-    const unsigned threads = shared > kFewBlocks ? 512 : 256;
-    FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(rows, kRows)), threads, shared, stream,
-               (sparse_product<T, kRows>), static_cast<const T*>(x), rows, k, a, n, bias, y, y_type);
-    return 0;
+template <typename X, typename Y, int kLanes, int kLaneBytes>
+__global__ void __launch_bounds__(kProductThreads)
+    sparse_product(const X* x, std::int64_t rows, std::int64_t k, fgk_slices a, std::int64_t n, const float* bias, Y* y,
+                   bool x_whole, bool y_whole) {
+    using Shape = Product<X, Y, kLanes, kLaneBytes>;
+    using Column = typename Shape::Column;
+    using Results = typename Shape::Results;
+    auto* tile = shared_memory<Column>();  // [k, kLanes]
+    const auto warp = static_cast<std::int64_t>(threadIdx.x) / kWarp;
+    const auto lane = static_cast<int>(threadIdx.x) % kWarp;
+    auto* results = reinterpret_cast<Results*>(tile + k * kLanes) + warp * FGK_SORTED_LINES * kLanes;
+    const auto first = static_cast<std::int64_t>(blockIdx.x) * Shape::kTokens;
+    turn_rows<X, Shape::kTokens>(x, rows, k, first, x_whole, reinterpret_cast<std::uint32_t*>(tile));
+    __syncthreads();
+    const auto* own = tile + lane % kLanes;
+    for (auto window = warp * FGK_SORTED_LINES; window < n; window += kProductWarps * FGK_SORTED_LINES) {
+        for (int at_once = 0; at_once < FGK_SORTED_LINES; at_once += Shape::kAtOnce) {
+            const auto place = static_cast<std::int32_t>(window) + at_once + lane / kLanes;
+            const auto line = a.line[place];
+            const auto begin = entry_of(a, place, 0);
+            const auto room = static_cast<std::int32_t>(
+                divide_up<std::int64_t>(greatest<std::int64_t>(a.capacity - begin, 0), FGK_SLICE_LINES));
+            const auto length = least(a.length[place], room);
+            const auto* entries = a.entries + begin;
+            const auto start = bias != nullptr && line >= 0 ? bias[line] : 0.0F;
+            float sums[Shape::kLaneTokens];
+#pragma unroll
+            for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] = start;
+#pragma unroll 4
+            for (std::int32_t e = 0; e < length; ++e) {
+                const auto entry = read_entry(entries + e * FGK_SLICE_LINES);
+                const auto column = own[entry.index * kLanes];
+#pragma unroll
+                for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += entry.value * as_float(column.values[t]);
+            }
+            if (line < 0) continue;
+            results[(line - window) * kLanes + lane % kLanes] = several_from_floats<Y, Shape::kLaneTokens>(sums);
+        }
+        __syncwarp();
+        write_rows<Y, Shape::kTokens>(reinterpret_cast<const std::uint32_t*>(results), rows, n, first, window, y_whole,
+                                      y);
+        __syncwarp();
+    }
 }
 
-template <typename T>
-std::int32_t multiply_by_length(const void* x, std::int64_t rows, std::int64_t k, const fgk_lines& a, std::int64_t n,
-                                const float* bias, void* y, std::int32_t y_type, void* stream) {
-    constexpr int kUnit = 4 / static_cast<int>(sizeof(T));  // rows of four bytes
-    const auto most = most_shared_memory();
-    if (k * 32 <= most) return multiply<T, 8 * kUnit>(x, rows, k, a, n, bias, y, y_type, stream);
-    if (k * 16 <= most) return multiply<T, 4 * kUnit>(x, rows, k, a, n, bias, y, y_type, stream);
-    return multiply<T, 2 * kUnit>(x, rows, k, a, n, bias, y, y_type, stream);
+/// Launch if the tile fits. @return whether it did; its status is in `status`.
+template <typename X, typename Y, int kLanes, int kLaneBytes>
+bool multiply(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n, const float* bias,
+              void* y, void* stream, std::int32_t& status) {
+    using Shape = Product<X, Y, kLanes, kLaneBytes>;
+    const auto shared = Shape::shared_bytes(k);
+    if (shared > most_shared_memory()) return false;
+    const auto launched = [&]() -> std::int32_t {
+        const auto in_sixteens = [](const void* data, std::int64_t bytes) {
+            return bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+        };
+        FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(rows, Shape::kTokens)), kProductThreads,
+                   static_cast<std::size_t>(shared), stream, (sparse_product<X, Y, kLanes, kLaneBytes>),
+                   static_cast<const X*>(x), rows, k, a, n, bias, static_cast<Y*>(y),
+                   in_sixteens(x, k * static_cast<std::int64_t>(sizeof(X))),
+                   in_sixteens(y, n * static_cast<std::int64_t>(sizeof(Y))));
+        return 0;
+    };
+    status = launched();
+    return true;
+}
+
+/// The more tokens of a block, the fewer reads of the weight; a longer tile leaves room for fewer.
+template <typename X, typename Y>
+std::int32_t multiply_by_length(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n,
+                                const float* bias, void* y, void* stream) {
+    std::int32_t status = 0;
+    if constexpr (sizeof(X) >= sizeof(Y)) {
+        if (multiply<X, Y, 4, 16>(x, rows, k, a, n, bias, y, stream, status)) return status;
+    }
+    if (multiply<X, Y, 2, 16>(x, rows, k, a, n, bias, y, stream, status) ||
+        multiply<X, Y, 1, 16>(x, rows, k, a, n, bias, y, stream, status) ||
+        multiply<X, Y, 1, 8>(x, rows, k, a, n, bias, y, stream, status)) {
+        return status;
+    }
+    return refuse("fgk_sparse_product: rows of x do not fit into shared memory");
 }
 
 }  // namespace
 }  // namespace filigree::cuda
 
-std::int64_t fgk_take_nonzeros_workspace(std::int64_t m, std::int64_t n) {
+std::int64_t fgk_places(std::int64_t lines) { return filigree::cuda::places_of(lines); }
+
+std::int64_t fgk_slices_room(std::int64_t lines, std::int64_t longest, std::int64_t nonzeros) {
     using namespace filigree::cuda;
-    return (m + divide_up(m, kSliceRows) * n + n) * static_cast<std::int64_t>(sizeof(std::int32_t));
+    // Of 64 sorted lines, a slice is as long as its first line, which no line of the slice before is shorter than. So
+    // all slices but the first take no more than there are nonzeros, and the first of every 64 lines takes eight times
+    // its longest one.
+    const auto windows = divide_up<std::int64_t>(lines, FGK_SORTED_LINES);
+    return nonzeros + FGK_SLICE_LINES * least(nonzeros, windows * longest);
 }
 
-std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, std::int64_t capacity,
-                               const fgk_lines* rows, const fgk_lines* columns, void* workspace, void* stream) {
+std::int64_t fgk_take_nonzeros_workspace(std::int64_t m, std::int64_t n) {
     using namespace filigree::cuda;
-    FGK_EXPECTS(m >= 1 && n >= 1 && capacity < INT32_MAX, "fgk_take_nonzeros: an empty matrix, or too large a one");
+    return (2 * m + divide_up(m, kSliceRows) * n + 2 * n) * static_cast<std::int64_t>(sizeof(std::int32_t));
+}
+
+std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, const fgk_slices* rows,
+                               const fgk_slices* columns, void* workspace, void* stream) {
+    using namespace filigree::cuda;
+    FGK_EXPECTS(m >= 1 && n >= 1 && rows->capacity < INT32_MAX && columns->capacity < INT32_MAX,
+                "fgk_take_nonzeros: an empty matrix, or too large a one");
     const auto slices = divide_up(m, kSliceRows);
     FGK_EXPECTS(slices <= 65535, "fgk_take_nonzeros: too many rows");
     auto* of_rows = static_cast<std::int32_t*>(workspace);  // [m]
-    auto* of_slices = of_rows + m;                          // [slices, n]
+    auto* row_places = of_rows + m;                         // [m]
+    auto* of_slices = row_places + m;                       // [slices, n]
     auto* of_columns = of_slices + slices * n;              // [n]
+    auto* column_places = of_columns + n;                   // [n]
     const auto row_blocks = static_cast<unsigned>(divide_up<std::int64_t>(m, kThreads / kWarp));
     const auto column_blocks = static_cast<unsigned>(divide_up<std::int64_t>(n, kThreads));
     const dim3 column_grid(column_blocks, static_cast<unsigned>(slices));
-    constexpr auto kScratch = sizeof(Group<kScanners>::Scratch);
+    const auto known = [](const std::int32_t* x) { return x; };
     FGK_LAUNCH(row_blocks, kThreads, 0, stream, count_rows, w, m, n, of_rows);
-    FGK_LAUNCH(1U, kScanners, kScratch, stream, scan_lines, static_cast<const std::int32_t*>(of_rows), m, capacity,
-               rows->begin);
-    FGK_LAUNCH(row_blocks, kThreads, 0, stream, fill_rows, w, m, n, capacity, *rows);
+    FGK_LAUNCH(1U, kScanners, sizeof(ArrangeScratch), stream, arrange_lines, known(of_rows), m, *rows, row_places);
+    FGK_LAUNCH(row_blocks, kThreads, 0, stream, fill_rows, w, m, n, known(row_places), *rows);
     FGK_LAUNCH(column_grid, kThreads, 0, stream, count_columns, w, m, n, of_slices);
     const auto scanned = launch_scan_slices(of_slices, slices, n, of_columns, stream);
     if (scanned != 0) return scanned;
-    FGK_LAUNCH(1U, kScanners, kScratch, stream, scan_lines, static_cast<const std::int32_t*>(of_columns), n, capacity,
-               columns->begin);
-    FGK_LAUNCH(column_grid, kThreads, 0, stream, fill_columns, w, m, n, capacity,
-               static_cast<const std::int32_t*>(of_slices), *columns);
+    FGK_LAUNCH(1U, kScanners, sizeof(ArrangeScratch), stream, arrange_lines, known(of_columns), n, *columns,
+               column_places);
+    FGK_LAUNCH(column_grid, kThreads, 0, stream, fill_columns, w, m, n, known(of_slices), known(column_places),
+               *columns);
     return 0;
 }
 
-std::int64_t fgk_sparse_product_longest(std::int32_t /*x_type*/) { return filigree::cuda::most_shared_memory() / 8; }
+std::int64_t fgk_sparse_product_longest(std::int32_t x_type) {
+    using namespace filigree::cuda;
+    const auto results = x_type == FGK_F32 ? Product<float, float, 1, 8>::shared_bytes(0)
+                                           : Product<std::uint16_t, float, 1, 8>::shared_bytes(0);
+    return greatest<std::int64_t>(0, most_shared_memory() - results) / 8;
+}
 
 std::int32_t fgk_sparse_product(const void* x, std::int32_t x_type, std::int64_t rows, std::int64_t k,
-                                const fgk_lines* a, std::int64_t n, const float* bias, void* y, std::int32_t y_type,
+                                const fgk_slices* a, std::int64_t n, const float* bias, void* y, std::int32_t y_type,
                                 void* stream) {
     using namespace filigree::cuda;
     if (rows == 0 || n == 0) return 0;
-    FGK_EXPECTS(k <= fgk_sparse_product_longest(x_type), "fgk_sparse_product: rows of x do not fit into shared memory");
     FGK_EXPECTS(is_type(x_type) && is_type(y_type), "fgk_sparse_product: unknown type");
-    return x_type == FGK_F32 ? multiply_by_length<float>(x, rows, k, *a, n, bias, y, y_type, stream)
-                             : multiply_by_length<std::uint16_t>(x, rows, k, *a, n, bias, y, y_type, stream);
+    FGK_EXPECTS(k < (std::int64_t{1} << 24), "fgk_sparse_product: rows of x do not fit into shared memory");
+    if (x_type == FGK_F32) {
+        return y_type == FGK_F32 ? multiply_by_length<float, float>(x, rows, k, *a, n, bias, y, stream)
+                                 : multiply_by_length<float, std::uint16_t>(x, rows, k, *a, n, bias, y, stream);
+    }
+    return y_type == FGK_F32 ? multiply_by_length<std::uint16_t, float>(x, rows, k, *a, n, bias, y, stream)
+                             : multiply_by_length<std::uint16_t, std::uint16_t>(x, rows, k, *a, n, bias, y, stream);
 }

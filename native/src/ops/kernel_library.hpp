@@ -24,6 +24,8 @@ namespace filigree {
     X(add_column_sums_workspace)     \
     X(add_rows)                      \
     X(add_rows_workspace)            \
+    X(places)                        \
+    X(slices_room)                   \
     X(take_nonzeros)                 \
     X(take_nonzeros_workspace)       \
     X(sparse_product)                \

@@ -197,7 +197,7 @@ at::Tensor dense_product(const at::Tensor& a, const at::Tensor& b, Precision pre
 }
 
 /// y = x a^T + bias by the nonzeros of a. @param x [..., k]. @return fp32 [..., n].
-at::Tensor sparse_product(const at::Tensor& x, const fgk_lines& a, std::int64_t n, const at::Tensor& bias) {
+at::Tensor sparse_product(const at::Tensor& x, const fgk_slices& a, std::int64_t n, const at::Tensor& bias) {
     auto shape = x.sizes().vec();
     shape.back() = n;
     const auto y = at::empty(shape, x.options().dtype(at::kFloat));

@@ -75,31 +75,38 @@ bool SparseMatrix::assign(const at::Tensor& w, std::int64_t most) {
     return true;
 }
 
-void SparseMatrix::DeviceEntries::resize(std::int64_t lines, std::int64_t entries, at::Device device) {
+void SparseMatrix::DeviceEntries::resize(std::int64_t lines, std::int64_t longest, std::int64_t nonzeros,
+                                         at::Device device) {
     const auto options = at::TensorOptions(device).dtype(at::kInt);
-    if (!begin.defined()) {
-        begin = at::empty({lines + 1}, options);
+    const auto& kernels = cuda_kernels();
+    if (!line.defined()) {
+        const auto places = kernels.places(lines);
+        line = at::empty({places}, options);
+        length = at::empty({places}, options);
+        begin = at::empty({places / FGK_SLICE_LINES}, options);
     }
-    if (!index.defined() || index.numel() < entries) {
-        index = at::empty({entries}, options);
-        value = at::empty({entries}, options.dtype(at::kFloat));
+    const auto capacity = kernels.slices_room(lines, longest, nonzeros);
+    if (!entries.defined() || entries.numel() < capacity) {
+        static_assert(sizeof(fgk_entry) == sizeof(std::int64_t));
+        entries = at::empty({capacity}, options.dtype(at::kLong));
     }
 }
 
-fgk_lines SparseMatrix::DeviceEntries::view() const {
-    return {begin.mutable_data_ptr<std::int32_t>(), index.mutable_data_ptr<std::int32_t>(),
-            value.mutable_data_ptr<float>()};
+fgk_slices SparseMatrix::DeviceEntries::view() const {
+    return {line.mutable_data_ptr<std::int32_t>(), length.mutable_data_ptr<std::int32_t>(),
+            begin.mutable_data_ptr<std::int32_t>(), static_cast<fgk_entry*>(entries.mutable_data_ptr()),
+            entries.numel()};
 }
 
 void SparseMatrix::assign_on_device(const at::Tensor& w, std::int64_t most) {
     const auto room = std::max<std::int64_t>(most, 1);
-    device_rows_.resize(w.size(0), room, w.device());
-    device_columns_.resize(w.size(1), room, w.device());
+    device_rows_.resize(w.size(0), w.size(1), room, w.device());
+    device_columns_.resize(w.size(1), w.size(0), room, w.device());
     const auto rows = device_rows_.view();
     const auto columns = device_columns_.view();
     const auto& kernels = cuda_kernels();
     const auto workspace = kernel_workspace(kernels.take_nonzeros_workspace(w.size(0), w.size(1)), w.device());
-    kernels.check(kernels.take_nonzeros(w.const_data_ptr<float>(), w.size(0), w.size(1), room, &rows, &columns,
+    kernels.check(kernels.take_nonzeros(w.const_data_ptr<float>(), w.size(0), w.size(1), &rows, &columns,
                                         workspace.mutable_data_ptr(), current_stream(w.device())));
 }
 

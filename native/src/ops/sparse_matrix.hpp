@@ -24,8 +24,8 @@ public:
 
     [[nodiscard]] kernels::Lines rows() const { return rows_.view(); }
     [[nodiscard]] kernels::Lines columns() const { return columns_.view(); }
-    [[nodiscard]] fgk_lines device_rows() const { return device_rows_.view(); }
-    [[nodiscard]] fgk_lines device_columns() const { return device_columns_.view(); }
+    [[nodiscard]] fgk_slices device_rows() const { return device_rows_.view(); }
+    [[nodiscard]] fgk_slices device_columns() const { return device_columns_.view(); }
 
 private:
     struct Entries {
@@ -39,12 +39,12 @@ private:
     Entries columns_;
 
     struct DeviceEntries {
-        at::Tensor begin;  // int32 [lines + 1]
-        at::Tensor index;  // int32 [room]
-        at::Tensor value;  // fp32 [room]
+        at::Tensor line, length;  // int32 [places]
+        at::Tensor begin;         // int32 [slices]
+        at::Tensor entries;       // fgk_entry [capacity], as int64
 
-        void resize(std::int64_t lines, std::int64_t entries, at::Device device);
-        [[nodiscard]] fgk_lines view() const;
+        void resize(std::int64_t lines, std::int64_t longest, std::int64_t nonzeros, at::Device device);
+        [[nodiscard]] fgk_slices view() const;
     };
     DeviceEntries device_rows_;
     DeviceEntries device_columns_;

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nonzeros of a weight and products with them.
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "cuda/kernel_fixture.hpp"
 
 namespace filigree::cuda {
 namespace {
 
-struct Lines {
-    Array<std::int32_t> begin, index;
-    Array<float> value;
-    fgk_lines view{};
+/// Room for lines of a matrix, rows or columns.
+struct Slices {
+    Array<std::int32_t> line, length, begin;
+    Array<fgk_entry> entries;
+    fgk_slices view{};
 
-    Lines(std::int64_t lines, std::int64_t capacity)
-        : begin(static_cast<std::size_t>(lines + 1)),
-          index(static_cast<std::size_t>(capacity)),
-          value(static_cast<std::size_t>(capacity)),
-          view{begin.data(), index.data(), value.data()} {}
+    Slices(std::int64_t lines, std::int64_t capacity)
+        : line(static_cast<std::size_t>(fgk_places(lines))),
+          length(static_cast<std::size_t>(fgk_places(lines))),
+          begin(static_cast<std::size_t>(fgk_places(lines) / FGK_SLICE_LINES)),
+          entries(static_cast<std::size_t>(capacity)),
+          view{line.data(), length.data(), begin.data(), entries.data(), capacity} {}
 };
 
 class CudaSparse : public CudaKernel {
@@ -33,70 +37,136 @@ protected:
     }
 };
 
+/// Line after line, what the slices have of them.
+using Line = std::vector<std::pair<std::int32_t, float>>;
+std::vector<Line> lines_of(const Slices& slices, std::int64_t lines) {
+    const auto line = slices.line.values();
+    const auto length = slices.length.values();
+    const auto begin = slices.begin.values();
+    const auto entries = slices.entries.values();
+    std::vector<Line> result(static_cast<std::size_t>(lines));
+    std::vector<bool> seen(static_cast<std::size_t>(lines));
+    for (std::size_t place = 0; place < line.size(); ++place) {
+        if (line[place] < 0) {
+            EXPECT_EQ(length[place], 0);
+            continue;
+        }
+        const auto own = static_cast<std::size_t>(line[place]);
+        EXPECT_EQ(own / FGK_SORTED_LINES, place / FGK_SORTED_LINES) << "a line is sorted among 64";
+        EXPECT_FALSE(seen.at(own)) << "a line has two places";
+        seen.at(own) = true;
+        if (place % FGK_SORTED_LINES != 0) {
+            EXPECT_LE(length[place], length[place - 1]) << "the longest lines come first";
+            EXPECT_TRUE(length[place] < length[place - 1] || line[place - 1] < line[place]);
+        }
+        for (std::int32_t e = 0; e < length[place]; ++e) {
+            const auto at = begin[place / FGK_SLICE_LINES] + e * FGK_SLICE_LINES +
+                            static_cast<std::int32_t>(place % FGK_SLICE_LINES);
+            if (at >= slices.view.capacity) break;
+            const auto& entry = entries.at(static_cast<std::size_t>(at));
+            result.at(own).emplace_back(entry.index, entry.value);
+        }
+    }
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), false), 0);
+    return result;
+}
+
 TEST_F(CudaSparse, NonzerosAreTakenInOrder) {
-    for (const auto& [m, n, one_in] : {std::tuple{1, 1, 1}, {5, 7, 2}, {130, 40, 3}, {64, 300, 20}, {200, 1100, 50}}) {
-        const auto w = weights(m, n, one_in);
-        const auto capacity = nonzeros(w);
+    for (const auto& [m, n, one_in] :
+         {std::tuple{1, 1, 1}, {5, 7, 2}, {130, 40, 3}, {64, 300, 20}, {200, 1100, 50}, {1100, 70, 9}}) {
+        auto w = weights(m, n, one_in);
+        for (std::int64_t i = 0; i < n; ++i) w[static_cast<std::size_t>(i)] = 1.0F;  // a full row
+        const auto count = nonzeros(w);
         const Array<float> weight(w);
-        const Lines rows(m, capacity);
-        const Lines columns(n, capacity);
+        const Slices rows(m, fgk_slices_room(m, n, count));
+        const Slices columns(n, fgk_slices_room(n, m, count));
         const auto room = workspace(fgk_take_nonzeros_workspace(m, n));
-        EXPECT_DONE(fgk_take_nonzeros(weight.data(), m, n, capacity, &rows.view, &columns.view, room.data(), nullptr));
+        EXPECT_DONE(fgk_take_nonzeros(weight.data(), m, n, &rows.view, &columns.view, room.data(), nullptr));
         for (const bool by_row : {true, false}) {
-            std::vector<std::int32_t> begin = {0};
-            std::vector<std::int32_t> index;
-            std::vector<float> value;
-            for (std::int64_t line = 0; line < (by_row ? m : n); ++line) {
-                for (std::int64_t i = 0; i < (by_row ? n : m); ++i) {
-                    const auto x = w[static_cast<std::size_t>(by_row ? line * n + i : i * n + line)];
+            std::vector<Line> expected(static_cast<std::size_t>(by_row ? m : n));
+            for (std::int64_t i = 0; i < m; ++i) {
+                for (std::int64_t j = 0; j < n; ++j) {
+                    const auto x = w[static_cast<std::size_t>(i * n + j)];
                     if (x == 0.0F) continue;
-                    index.push_back(static_cast<std::int32_t>(i));
-                    value.push_back(x);
+                    expected[static_cast<std::size_t>(by_row ? i : j)].emplace_back(by_row ? j : i, x);
                 }
-                begin.push_back(static_cast<std::int32_t>(index.size()));
             }
-            const auto& lines = by_row ? rows : columns;
-            EXPECT_EQ(lines.begin.values(), begin);
-            EXPECT_EQ(lines.index.values(), index);
-            EXPECT_EQ(lines.value.values(), value);
+            EXPECT_EQ(lines_of(by_row ? rows : columns, by_row ? m : n), expected) << m << " x " << n;
         }
         static_cast<void>(room.values());
     }
 }
 
-TEST_F(CudaSparse, WhatFindsNoRoomIsLeftOut) {
-    const auto w = std::vector<float>(200, 1.0F);
+TEST_F(CudaSparse, TheRoomIsEnoughForTheWorstMatrix) {
+    // One full row in each 64, as long as the nonzeros last.
+    constexpr std::int64_t kRows = 300;
+    constexpr std::int64_t kColumns = 90;
+    std::vector<float> w(kRows * kColumns);
+    for (std::int64_t row = 0; row < kRows; row += FGK_SORTED_LINES) {
+        std::fill_n(w.begin() + row * kColumns, kColumns, 1.0F);
+    }
     const Array<float> weight(w);
-    const Lines rows(10, 50);
-    const Lines columns(20, 50);
-    const auto room = workspace(fgk_take_nonzeros_workspace(10, 20));
-    EXPECT_DONE(fgk_take_nonzeros(weight.data(), 10, 20, 50, &rows.view, &columns.view, room.data(), nullptr));
-    EXPECT_EQ(rows.begin.values().back(), 50);
-    EXPECT_EQ(columns.begin.values().back(), 50);
-    EXPECT_EQ(rows.value.values(), std::vector<float>(50, 1.0F));
-    EXPECT_EQ(columns.value.values(), std::vector<float>(50, 1.0F));
+    const Slices rows(kRows, fgk_slices_room(kRows, kColumns, nonzeros(w)));
+    const Slices columns(kColumns, fgk_slices_room(kColumns, kRows, nonzeros(w)));
+    const auto room = workspace(fgk_take_nonzeros_workspace(kRows, kColumns));
+    EXPECT_DONE(fgk_take_nonzeros(weight.data(), kRows, kColumns, &rows.view, &columns.view, room.data(), nullptr));
+    for (std::int64_t row = 0; row < kRows; ++row) {
+        const auto expected = row % FGK_SORTED_LINES == 0 ? kColumns : 0;
+        EXPECT_EQ(lines_of(rows, kRows)[static_cast<std::size_t>(row)].size(), static_cast<std::size_t>(expected));
+    }
+}
+
+TEST_F(CudaSparse, WhatFindsNoRoomIsLeftOut) {
+    constexpr std::int64_t kRows = 10;
+    constexpr std::int64_t kColumns = 20;
+    constexpr std::int64_t kRoom = 50;
+    const Array<float> weight(std::vector<float>(kRows * kColumns, 1.0F));
+    const Slices rows(kRows, kRoom);
+    const Slices columns(kColumns, kRoom);
+    const auto room = workspace(fgk_take_nonzeros_workspace(kRows, kColumns));
+    EXPECT_DONE(fgk_take_nonzeros(weight.data(), kRows, kColumns, &rows.view, &columns.view, room.data(), nullptr));
+    for (const auto* slices : {&rows, &columns}) {
+        std::size_t taken = 0;
+        for (const auto& line : lines_of(*slices, slices == &rows ? kRows : kColumns)) taken += line.size();
+        EXPECT_EQ(taken, static_cast<std::size_t>(kRoom));
+    }
+    // A product reads nothing behind it: row 0 has the entries 0, 8, ... of 50.
+    const Array<float> x(std::vector<float>(kColumns, 1.0F));
+    const Array<float> y(static_cast<std::size_t>(kRows));
+    EXPECT_DONE(
+        fgk_sparse_product(x.data(), FGK_F32, 1, kColumns, &rows.view, kRows, nullptr, y.data(), FGK_F32, nullptr));
+    EXPECT_EQ(y.values(), (std::vector<float>{7, 7, 6, 6, 6, 6, 6, 6, 0, 0}));
 }
 
 TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
-    for (const auto& [rows, n, k] :
-         {std::tuple{1, 3, 5}, {9, 70, 33}, {40, 600, 257}, {17, 30, 6000}, {5, 12, 12000}}) {
-        for (const std::int32_t type : {FGK_F32, FGK_BF16}) {
+    // The longest rows of every shape of a block, with what follows it: 16 bytes for four lanes, two and one, then 8.
+    for (const auto& [rows, n, k] : {std::tuple{1, 3, 5},
+                                     {9, 70, 33},
+                                     {40, 600, 257},
+                                     {70, 64, 2048},
+                                     {35, 136, 4000},
+                                     {17, 30, 6000},
+                                     {9, 40, 12000},
+                                     {5, 12, 25000}}) {
+        for (const auto& [type, y_type] : {std::pair<std::int32_t, std::int32_t>{FGK_F32, FGK_F32},
+                                           {FGK_BF16, FGK_F32},
+                                           {FGK_BF16, FGK_BF16},
+                                           {FGK_F32, FGK_BF16}}) {
             for (const bool with_bias : {false, true}) {
                 SCOPED_TRACE("rows " + std::to_string(rows) + ", n " + std::to_string(n) + ", k " + std::to_string(k));
                 const auto w = weights(n, k, 9);
-                const auto capacity = nonzeros(w) + 3;
                 const Array<float> weight(w);
-                const Lines by_row(n, capacity);
-                const Lines by_column(k, capacity);
+                const Slices by_row(n, fgk_slices_room(n, k, nonzeros(w)) + 3);
+                const Slices by_column(k, fgk_slices_room(k, n, nonzeros(w)) + 3);
                 const auto room = workspace(fgk_take_nonzeros_workspace(n, k));
-                EXPECT_DONE(fgk_take_nonzeros(weight.data(), n, k, capacity, &by_row.view, &by_column.view, room.data(),
-                                              nullptr));
+                EXPECT_DONE(
+                    fgk_take_nonzeros(weight.data(), n, k, &by_row.view, &by_column.view, room.data(), nullptr));
                 const Numbers x(normal(rows * k), type);
-                const Numbers y(static_cast<std::size_t>(rows * n), FGK_F32);
+                const Numbers y(static_cast<std::size_t>(rows * n), y_type);
                 const auto biases = normal(n);
                 const Array<float> bias(biases);
                 EXPECT_DONE(fgk_sparse_product(x.data(), type, rows, k, &by_row.view, n,
-                                               with_bias ? bias.data() : nullptr, y.data(), FGK_F32, nullptr));
+                                               with_bias ? bias.data() : nullptr, y.data(), y_type, nullptr));
                 const auto xs = x.values();
                 std::vector<double> expected;
                 for (std::int64_t row = 0; row < rows; ++row) {
@@ -109,7 +179,8 @@ TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
                         expected.push_back(sum);
                     }
                 }
-                EXPECT_LE(relative_error(y.values(), expected, 1.0), 1e-5);  // sums of up to 1,400 products
+                // Sums of up to 2,800 products, and a rounding to bf16 of at most 2^-8.
+                EXPECT_LE(relative_error(y.values(), expected, 1.0), y_type == FGK_F32 ? 1e-5 : 4e-3);
             }
         }
     }
@@ -117,7 +188,7 @@ TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
 
 TEST_F(CudaSparse, RefusesRowsThatDoNotFit) {
     const auto k = fgk_sparse_product_longest(FGK_F32) + 1;
-    const fgk_lines none{};
+    const fgk_slices none{};
     EXPECT_REFUSED(fgk_sparse_product(nullptr, FGK_F32, 1, k, &none, 1, nullptr, nullptr, FGK_F32, nullptr),
                    "do not fit into shared memory");
 }

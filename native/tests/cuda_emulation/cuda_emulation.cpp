@@ -239,9 +239,15 @@ cudaError_t cudaGetDevice(int* index) {
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int index) {
     if (index != 0) return cudaErrorInvalidDevice;
-    if (attribute != cudaDevAttrMaxSharedMemoryPerBlockOptin) return cudaErrorInvalidValue;
-    *value = static_cast<int>(filigree::emulation::kMostShared);
-    return cudaSuccess;
+    switch (attribute) {
+        case cudaDevAttrMultiProcessorCount:
+            *value = 1;
+            return cudaSuccess;
+        case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+            *value = static_cast<int>(filigree::emulation::kMostShared);
+            return cudaSuccess;
+    }
+    return cudaErrorInvalidValue;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
     if (index != 0) return cudaErrorInvalidDevice;

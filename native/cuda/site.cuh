@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both directions of a node site share (kernel_library.h has the formulas). A thread has eight elements of a row
+// side by side.
+#pragma once
+
+#include "group.cuh"
+
+namespace filigree::cuda {
+
+inline constexpr int kSide = 8;  // elements of a thread that lie side by side
+
+/// Bytes that remember which of n entries were kept.
+__host__ __device__ constexpr std::int64_t kept_bytes(std::int64_t n) { return 8 * divide_up<std::int64_t>(n, 64); }
+
+/// Elements j to j + 7 of a row of n, 0 beyond its end. @param whole the row can be read 16 bytes at a time, and n is
+/// a multiple of eight.
+template <typename T>
+__device__ __forceinline__ void load_side(const T* row, bool whole, std::int64_t j, std::int64_t n, float (&x)[kSide]) {
+    if (!whole || j >= n) {
+#pragma unroll
+        for (int i = 0; i < kSide; ++i) x[i] = j + i < n ? as_float(row[j + i]) : 0.0F;
+        return;
+    }
+    constexpr int kPerRead = 16 / static_cast<int>(sizeof(T));
+#pragma unroll
+    for (int part = 0; part < kSide / kPerRead; ++part) {
+        const auto read = reinterpret_cast<const Several<T, kPerRead>*>(row + j)[part];
+#pragma unroll
+        for (int i = 0; i < kPerRead; ++i) x[part * kPerRead + i] = as_float(read.values[i]);
+    }
+}
+template <typename T>
+__device__ __forceinline__ void store_side(T* row, bool whole, std::int64_t j, std::int64_t n,
+                                           const float (&x)[kSide]) {
+    if (!whole || j >= n) {
+#pragma unroll
+        for (int i = 0; i < kSide; ++i) {
+            if (j + i < n) row[j + i] = from_float<T>(x[i]);
+        }
+        return;
+    }
+    constexpr int kPerWrite = 16 / static_cast<int>(sizeof(T));
+#pragma unroll
+    for (int part = 0; part < kSide / kPerWrite; ++part) {
+        reinterpret_cast<Several<T, kPerWrite>*>(row + j)[part] =
+            several_from_floats<T, kPerWrite>(x + part * kPerWrite);
+    }
+}
+
+/// The standard normal distribution at x: Phi and phi.
+struct Normal {
+    float cumulative, density;
+};
+__device__ __forceinline__ Normal normal_at(float x) {
+    // Phi(-a) = exp(-a^2 / 2) P(1 / (1 + 0.3 a)) with a P of degree 8 that was fitted for a up to 16: to 5e-7 of itself
+    // in fp32.
+    constexpr float kHalfLog2E = 0.72134752044448170F;
+    const auto a = fabsf(x);
+    const auto t = fast_reciprocal(1.0F + 0.3F * a);
+    auto p = 0.0384379588F;
+    p = p * t - 0.169455692F;
+    p = p * t + 0.229257107F;
+    p = p * t - 0.0771876499F;
+    p = p * t + 0.143004611F;
+    p = p * t + 0.0944844484F;
+    p = p * t + 0.121971041F;
+    p = p * t + 0.119480625F;
+    p = p * t + 7.58079887e-6F;
+    const auto bell = fast_exp2(a * a * -kHalfLog2E);
+    const auto tail = bell * p;
+    return {x < 0.0F ? tail : 1.0F - tail, bell * 0.398942280F};
+}
+
+inline bool in_sixteens(const void* data, std::int64_t bytes) {
+    return bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+}
+/// Whether rows of n elements can be read and written in sides.
+template <typename T>
+bool in_sides(const void* data, std::int64_t stride, std::int64_t n) {
+    return n % kSide == 0 && in_sixteens(data, stride * static_cast<std::int64_t>(sizeof(T)));
+}
+template <typename Site>
+bool vectors_in_sides(const Site& site) {
+    return site.n % kSide == 0 && in_sixteens(site.bias, 0) && in_sixteens(site.gain, 0) && in_sixteens(site.gate, 0) &&
+           in_sixteens(site.mean, 0);
+}
+
+/// Run<X, Y>::run(arguments...) for the types of a site: both alike, or fp32 in and bf16 out.
+template <template <typename, typename> typename Run, typename Site, typename... Arguments>
+std::int32_t for_types(const Site& site, const Arguments&... arguments) {
+    if (site.x_type == FGK_BF16) return Run<std::uint16_t, std::uint16_t>::run(site, arguments...);
+    return site.y_type == FGK_BF16 ? Run<float, std::uint16_t>::run(site, arguments...)
+                                   : Run<float, float>::run(site, arguments...);
+}
+
+inline bool is_source(std::int32_t source) { return source >= FGK_IDENTITY && source <= FGK_GELU; }
+inline bool are_types(std::int32_t x, std::int32_t y) {
+    return is_type(x) && is_type(y) && (x == FGK_F32 || y == FGK_BF16);
+}
+
+}  // namespace filigree::cuda
