@@ -201,37 +201,24 @@ __device__ __forceinline__ void store(void* data, std::int32_t type, std::int64_
     }
 }
 
-/// Elements j to j + 3 of a row of n at `data`, 0 beyond its end. @param whole data and n allow vectors of four.
-__device__ __forceinline__ void load4(const void* data, std::int32_t type, bool whole, std::int64_t j, std::int64_t n,
-                                      float (&x)[4]) {
+/// Elements j to j + 3 of n at `data`, 0 beyond. @param whole data and n allow vectors of four.
+__device__ __forceinline__ void load4(const float* data, bool whole, std::int64_t j, std::int64_t n, float (&x)[4]) {
     if (whole && j < n) {
-        if (type == FGK_F32) {
-            const auto v = *reinterpret_cast<const float4*>(static_cast<const float*>(data) + j);
-            x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
-        } else {
-            const auto v = *reinterpret_cast<const uint2*>(static_cast<const std::uint16_t*>(data) + j);
-            x[0] = from_bf16(v.x & 0xffffU), x[1] = from_bf16(v.x >> 16);
-            x[2] = from_bf16(v.y & 0xffffU), x[3] = from_bf16(v.y >> 16);
-        }
+        const auto v = *reinterpret_cast<const float4*>(data + j);
+        x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 4; ++i) x[i] = j + i < n ? load(data, type, j + i) : 0.0F;
+    for (int i = 0; i < 4; ++i) x[i] = j + i < n ? data[j + i] : 0.0F;
 }
-__device__ __forceinline__ void store4(void* data, std::int32_t type, bool whole, std::int64_t j, std::int64_t n,
-                                       const float (&x)[4]) {
+__device__ __forceinline__ void store4(float* data, bool whole, std::int64_t j, std::int64_t n, const float (&x)[4]) {
     if (whole && j < n) {
-        if (type == FGK_F32) {
-            *reinterpret_cast<float4*>(static_cast<float*>(data) + j) = float4{x[0], x[1], x[2], x[3]};
-        } else {
-            *reinterpret_cast<uint2*>(static_cast<std::uint16_t*>(data) + j) =
-                uint2{pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3])};
-        }
+        *reinterpret_cast<float4*>(data + j) = float4{x[0], x[1], x[2], x[3]};
         return;
     }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        if (j + i < n) store(data, type, j + i, x[i]);
+        if (j + i < n) data[j + i] = x[i];
     }
 }
 /// Row `row` of an array of rows `stride` elements apart.
@@ -256,10 +243,9 @@ std::int32_t resident_blocks(void (*kernel)(Parameters...), unsigned threads, st
     return 0;
 }
 
-/// Whether rows that are a multiple of four elements apart can be read and written in vectors of four.
-inline bool in_fours(const void* data, std::int32_t type, std::int64_t stride) {
-    return data == nullptr ||
-           (stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(data) % (type == FGK_F32 ? 16U : 8U) == 0);
+/// Whether data, and what lies `bytes` apart from it, can be read and written 16 bytes at a time.
+inline bool in_sixteens(const void* data, std::int64_t bytes) {
+    return bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
 }
 inline bool is_type(std::int32_t type) { return type == FGK_F32 || type == FGK_BF16; }
 

@@ -5,12 +5,13 @@
 // The projection is a radix selection on the bits of |w|, 31 of them, per tensor:
 //   1. Adam counts the upper 11 bits of what it writes (weights that the minimum-alive rule may force: a pass of their
 //      own, once it is known which are); one block per tensor finds the bin of the k-th largest.
-//   2. One pass lists what lies in that bin and counts the next 10 bits; again the bin is found.
+//   2. One pass keeps and decays what lies above that bin, clears what lies below, lists what lies in it and counts the
+//      next 10 bits; again the bin is found.
 //   3. What lies in that is listed, which is little; one block per tensor finds threshold and, among equals, the last
 //      index that is kept.
-//   4. One pass masks and decays.
-// So an entry of w is read 2 times and written once beyond what Adam needs. Lists have limited room: when equals are so
-// many that they overflow, the weights themselves are gone through instead, with the same result.
+//   4. What was listed first is decayed or cleared.
+// So an entry of w is read and written once beyond what Adam needs. Lists have limited room: where a bin has more, its
+// tensor is masked in a pass of its own once the threshold is known, with the same result.
 #include <cmath>
 #include <vector>
 
@@ -49,7 +50,7 @@ struct Tensor {
 struct Selection {
     std::int32_t prefix;  // bits known of the threshold; -1 when there is nothing to find
     std::int32_t wanted;  // entries still to choose among those with the prefix
-    std::int32_t listed;  // entries in its list, also what found no room
+    std::int32_t listed;  // entries in its list; more than its room when that is too small for all
     std::int32_t short_listed;
     std::int32_t threshold;  // kept: magnitudes above it, and those equal to it up to index `last`
     std::int32_t last;
@@ -133,7 +134,7 @@ __global__ void __launch_bounds__(kThreads) sum_squares(const float* g, std::int
         float squares = 0.0F;
         for (std::int64_t i = threadIdx.x * 4; i < kChunk; i += kThreads * 4) {
             float x[4];
-            load4(g + first, FGK_F32, whole && count == kChunk, i, count, x);
+            load4(g + first, whole && count == kChunk, i, count, x);
 #pragma unroll
             for (int e = 0; e < 4; ++e) squares += x[e] * x[e];
         }
@@ -190,10 +191,10 @@ __global__ void __launch_bounds__(kThreads)
         float mi[4];
         float vi[4];
         float gi[4];
-        load4(w + place, FGK_F32, whole, i, chunk.count, wi);
-        load4(m + place, FGK_F32, whole, i, chunk.count, mi);
-        load4(v + place, FGK_F32, whole, i, chunk.count, vi);
-        load4(g + place, FGK_F32, whole, i, chunk.count, gi);
+        load4(w + place, whole, i, chunk.count, wi);
+        load4(m + place, whole, i, chunk.count, mi);
+        load4(v + place, whole, i, chunk.count, vi);
+        load4(g + place, whole, i, chunk.count, gi);
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
             const auto scaled = gi[e] * scale;
@@ -203,10 +204,10 @@ __global__ void __launch_bounds__(kThreads)
             gi[e] = 0.0F;
             if (counts && i + e < chunk.count) count_upper(bins, magnitude(wi[e]));
         }
-        store4(w + place, FGK_F32, whole, i, chunk.count, wi);
-        store4(m + place, FGK_F32, whole, i, chunk.count, mi);
-        store4(v + place, FGK_F32, whole, i, chunk.count, vi);
-        store4(g + place, FGK_F32, whole, i, chunk.count, gi);
+        store4(w + place, whole, i, chunk.count, wi);
+        store4(m + place, whole, i, chunk.count, mi);
+        store4(v + place, whole, i, chunk.count, vi);
+        store4(g + place, whole, i, chunk.count, gi);
     }
     if (counts) add_bins(bins, kUpperBins, work.upper + static_cast<std::int64_t>(tensor.slot) * kUpperBins);
 }
@@ -307,9 +308,16 @@ __global__ void __launch_bounds__(kThreads) count_upper_bits(Work work, const fl
     const auto& tensor = *chunk.tensor;
     if (tensor.slot < 0 || (!all && tensor.axis == FGK_NO_LINES)) return;  // Adam has counted it
     clear_bins(bins, kUpperBins);
-    for (std::int64_t i = threadIdx.x; i < chunk.count; i += kThreads) {
-        const auto m = magnitude(w[tensor.offset + chunk.first + i]);
-        if (m != 0 && !is_forced(work, tensor, chunk.first + i, m)) count_upper(bins, m);
+    const auto place = tensor.offset + chunk.first;
+    const bool whole = place % 4 == 0 && chunk.count % 4 == 0;
+    for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
+        float x[4];
+        load4(w + place, whole, i, chunk.count, x);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+            const auto m = magnitude(x[e]);
+            if (m != 0 && !is_forced(work, tensor, chunk.first + i + e, m)) count_upper(bins, m);
+        }
     }
     add_bins(bins, kUpperBins, work.upper + static_cast<std::int64_t>(tensor.slot) * kUpperBins);
 }
@@ -348,15 +356,21 @@ constexpr std::size_t kFindShared = sizeof(Bin) + sizeof(Group<kFinders>::Scratc
 
 constexpr std::int32_t kEverything = 0x7fffffff;
 
+/// Whether all entries with the upper bits of the threshold are, or will be, in the tensor's list.
+__device__ __forceinline__ bool fits(const Tensor& tensor, const Selection& selection) {
+    return selection.listed <= tensor.list_room;
+}
+
 __global__ void __launch_bounds__(kFinders) find_upper(Work work) {
     const auto& tensor = work.tensors[blockIdx.x];
     if (tensor.slot < 0) return;
-    const auto found = find_bin<kUpperBins>(work.upper + static_cast<std::int64_t>(tensor.slot) * kUpperBins,
-                                            tensor.wanted, shared_memory<Bin>());
+    const auto* bins = work.upper + static_cast<std::int64_t>(tensor.slot) * kUpperBins;
+    const auto found = find_bin<kUpperBins>(bins, tensor.wanted, shared_memory<Bin>());
     if (threadIdx.x != 0) return;
     Selection selection{};
     selection.prefix = tensor.wanted == 0 ? -1 : found.bin;
     selection.wanted = found.wanted;
+    if (selection.prefix >= 0 && bins[found.bin] > tensor.list_room) selection.listed = kEverything;
     // Without a prefix: nothing is wanted but the forced ones, or more than there are nonzeros.
     selection.threshold = tensor.wanted == 0 ? kEverything : 0;
     selection.last = -1;
@@ -372,40 +386,51 @@ struct Stage {
     std::int32_t place;
 };
 
-/// List this chunk's entries in the bin and count their next bits.
-__global__ void __launch_bounds__(kThreads) list_upper(Work work, const float* w) {
+/// Keep and decay this chunk's entries above the bin, clear those below, list those in it and count their next bits. Of
+/// a tensor whose bin does not fit, only count.
+/// @param state null after no Adam.
+__global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_gradient_state* state, float* w) {
+    if (state != nullptr && state->diverged != 0) return;
     auto& stage = *shared_memory<Stage>();
     const auto chunk = chunk_of_block(work);
     const auto& tensor = *chunk.tensor;
     if (tensor.slot < 0) return;
     auto& selection = work.selections[tensor.slot];
     const auto prefix = selection.prefix;
-    if (prefix < 0) return;
-    const auto list = [&](std::int32_t at, const Listed& entry) {
-        if (at < tensor.list_room) work.lists[tensor.list + at] = entry;
-    };
+    const bool writes = selection.listed != kEverything;
     if (threadIdx.x == 0) stage.count = 0;
     clear_bins(stage.bins, kMiddleBins);
+    const auto list = [&](std::int32_t at, const Listed& entry) { work.lists[tensor.list + at] = entry; };
+    // Magnitudes from `above` on are kept. Without a prefix the threshold is known, and nothing has to be listed.
+    const auto above = prefix < 0 ? selection.threshold : ((prefix + 1) << kUpperShift) - 1;
     const auto place = tensor.offset + chunk.first;
     const bool whole = place % 4 == 0 && chunk.count % 4 == 0;
     for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
         float x[4];
-        load4(w + place, FGK_F32, whole, i, chunk.count, x);
+        load4(w + place, whole, i, chunk.count, x);
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
             const auto m = magnitude(x[e]);
-            if (m == 0 || m >> kUpperShift != prefix || is_forced(work, tensor, chunk.first + i + e, m)) continue;
-            atomicAdd(&stage.bins[m >> kMiddleShift & (kMiddleBins - 1)], 1U);
-            const Listed entry{m, static_cast<std::int32_t>(chunk.first + i + e)};
-            const auto at = atomicAdd(&stage.count, 1U);
-            if (at < Stage::kRoom) {
-                stage.entries[at] = entry;
+            const auto index = chunk.first + i + e;
+            const bool forced = m != 0 && is_forced(work, tensor, index, m);
+            if (m != 0 && m >> kUpperShift == prefix && !forced) {
+                atomicAdd(&stage.bins[m >> kMiddleShift & (kMiddleBins - 1)], 1U);
+                if (!writes) continue;
+                const Listed entry{m, static_cast<std::int32_t>(index)};
+                const auto at = atomicAdd(&stage.count, 1U);
+                if (at < Stage::kRoom) {
+                    stage.entries[at] = entry;
+                } else {
+                    list(atomicAdd(&selection.listed, 1), entry);
+                }
             } else {
-                list(atomicAdd(&selection.listed, 1), entry);
+                x[e] = m > above || forced ? x[e] * tensor.decay : 0.0F;
             }
         }
+        if (writes) store4(w + place, whole, i, chunk.count, x);
     }
     add_bins(stage.bins, kMiddleBins, work.middle + static_cast<std::int64_t>(tensor.slot) * kMiddleBins);
+    if (!writes) return;
     const auto staged = static_cast<std::int32_t>(least(stage.count, Stage::kRoom));
     if (threadIdx.x == 0) stage.place = atomicAdd(&selection.listed, staged);
     __syncthreads();
@@ -428,8 +453,8 @@ __global__ void __launch_bounds__(kFinders) find_middle(Work work) {
     selection.wanted = found.wanted;
 }
 
-/// f(magnitude, index) for this part of a tensor's entries that begin with `prefix`: from the list where it is
-/// complete, else from the weights. The threads `thread` of `threads` share the work.
+/// f(magnitude, index) for this part of a tensor's entries that begin with `prefix`: from the list where they all are
+/// in it, else from the weights. The threads `thread` of `threads` share the work.
 template <typename Body>
 __device__ __forceinline__ void for_candidates(const Work& work, const Tensor& tensor, const float* w,
                                                std::int32_t prefix, std::int64_t list, std::int32_t listed,
@@ -511,29 +536,38 @@ __global__ void __launch_bounds__(kFinders) find_last(Work work, const float* w)
     }
 }
 
-/// w <- w * decay where it is kept, else 0; nothing once the state says diverged.
-/// @param state null after no Adam; then tensors without projection are decayed too.
+__device__ __forceinline__ bool is_kept(const Selection& selection, std::int32_t m, std::int64_t index) {
+    return m > selection.threshold || (m == selection.threshold && index <= selection.last);
+}
+
+/// Decay or clear what mask_and_list() has listed. Some blocks per tensor.
+__global__ void __launch_bounds__(kThreads) mask_listed(Work work, const fgk_gradient_state* state, float* w) {
+    if (state != nullptr && state->diverged != 0) return;
+    const auto& tensor = work.tensors[blockIdx.y];
+    if (tensor.slot < 0) return;
+    const auto selection = work.selections[tensor.slot];
+    if (!fits(tensor, selection)) return;
+    for (auto i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < selection.listed;
+         i += static_cast<std::int64_t>(gridDim.x) * kThreads) {
+        const auto entry = work.lists[tensor.list + i];
+        auto& own = w[tensor.offset + entry.index];
+        own = is_kept(selection, entry.magnitude, entry.index) ? own * tensor.decay : 0.0F;
+    }
+}
+
+/// w <- w * decay where it is kept, else 0, of tensors whose bin did not fit into their list, and w <- w * decay of
+/// those without projection when there was no Adam; nothing once the state says diverged. Some blocks per tensor.
 __global__ void __launch_bounds__(kThreads) mask_and_decay(Work work, const fgk_gradient_state* state, float* w) {
     if (state != nullptr && state->diverged != 0) return;
-    const auto chunk = chunk_of_block(work);
-    const auto& tensor = *chunk.tensor;
+    const auto& tensor = work.tensors[blockIdx.y];
     const bool projected = tensor.slot >= 0;
-    if (!projected && (state != nullptr || tensor.decay == 1.0F)) return;
+    if (projected ? fits(tensor, work.selections[tensor.slot]) : state != nullptr || tensor.decay == 1.0F) return;
     const auto selection = projected ? work.selections[tensor.slot] : Selection{-1, 0, 0, 0, -1, -1};
-    const auto place = tensor.offset + chunk.first;
-    const bool whole = place % 4 == 0 && chunk.count % 4 == 0;
-    for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
-        float x[4];
-        load4(w + place, FGK_F32, whole, i, chunk.count, x);
-#pragma unroll
-        for (int e = 0; e < 4; ++e) {
-            const auto m = magnitude(x[e]);
-            const auto index = chunk.first + i + e;
-            const bool keep = m > selection.threshold || (m == selection.threshold && index <= selection.last) ||
-                              (i + e < chunk.count && is_forced(work, tensor, index, m));
-            x[e] = keep ? x[e] * tensor.decay : 0.0F;
-        }
-        store4(w + place, FGK_F32, whole, i, chunk.count, x);
+    for (auto index = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x; index < tensor.size;
+         index += static_cast<std::int64_t>(gridDim.x) * kThreads) {
+        auto& own = w[tensor.offset + index];
+        const auto m = magnitude(own);
+        own = is_kept(selection, m, index) || is_forced(work, tensor, index, m) ? own * tensor.decay : 0.0F;
     }
 }
 
@@ -546,7 +580,7 @@ struct Plan {
     std::int64_t chunks = 0;
     std::int64_t rounds = 0;                       // of the search for the largest of lines
     std::int64_t most_rows = 0, most_columns = 0;  // lines of any tensor that is protected by them
-    std::int64_t most_listed = 0;
+    std::int64_t most_listed = 0, most_entries = 0;
     std::size_t cleared = 0;  // bytes of the bins
     std::int64_t bytes = 0;
 };
@@ -565,6 +599,7 @@ Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
         tensor.first_chunk = plan.chunks;
         tensor.decay = given.decay;
         tensor.slot = -1;
+        plan.most_entries = greatest(plan.most_entries, tensor.size);
         plan.chunks += divide_up(tensor.size, kChunk);
         if (given.kept >= 0 && given.kept < tensor.size) {
             tensor.slot = plan.work.projected++;
@@ -645,7 +680,7 @@ std::int32_t select_and_mask(const Plan& plan, const fgk_gradient_state* state, 
     const auto* read = static_cast<const float*>(w);
     // Blocks of one tensor: enough for the longest of them, which goes around when it is longer.
     const auto blocks = [](std::int64_t work_items, std::int64_t per_block) {
-        constexpr std::int64_t kMost = 64;
+        constexpr std::int64_t kMost = 128;
         return static_cast<unsigned>(least(kMost, divide_up(work_items, per_block)));
     };
     const auto row_blocks = blocks(plan.most_rows, kThreads / kWarp);
@@ -667,12 +702,13 @@ std::int32_t select_and_mask(const Plan& plan, const fgk_gradient_state* state, 
             FGK_LAUNCH(chunks, kThreads, kUpperBytes, stream, count_upper_bits, work, read, !adam_counted);
         }
         FGK_LAUNCH(tensors, kFinders, kFindShared, stream, find_upper, work);
-        FGK_LAUNCH(chunks, kThreads, sizeof(Stage), stream, list_upper, work, read);
+        FGK_LAUNCH(chunks, kThreads, sizeof(Stage), stream, mask_and_list, work, state, w);
         FGK_LAUNCH(tensors, kFinders, kFindShared, stream, find_middle, work);
         FGK_LAUNCH(dim3(list_blocks, tensors), kThreads, 0, stream, list_middle, work, read);
         FGK_LAUNCH(tensors, kFinders, kUpperBytes + kFindShared, stream, find_last, work, read);
+        FGK_LAUNCH(dim3(list_blocks, tensors), kThreads, 0, stream, mask_listed, work, state, w);
     }
-    FGK_LAUNCH(chunks, kThreads, 0, stream, mask_and_decay, work, state, w);
+    FGK_LAUNCH(dim3(blocks(plan.most_entries, kThreads), tensors), kThreads, 0, stream, mask_and_decay, work, state, w);
     return 0;
 }
 
@@ -689,7 +725,7 @@ std::int32_t fgk_gradient_norm(const float* g, std::int64_t n, std::int32_t rule
     const auto blocks = norm_blocks(n);
     auto* partial = static_cast<double*>(workspace);
     FGK_LAUNCH(static_cast<unsigned>(blocks), kThreads, sizeof(Group<kThreads>::Scratch), stream, sum_squares, g, n,
-               in_fours(g, FGK_F32, 4), partial);
+               in_sixteens(g, 0), partial);
     FGK_LAUNCH(1U, kFinders, sizeof(Group<kFinders>::Scratch), stream, finish_norm, static_cast<const double*>(partial),
                blocks, n, rule, floor, state);
     return 0;

@@ -71,9 +71,6 @@ __device__ __forceinline__ Normal normal_at(float x) {
     return {x < 0.0F ? tail : 1.0F - tail, bell * 0.398942280F};
 }
 
-inline bool in_sixteens(const void* data, std::int64_t bytes) {
-    return bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
-}
 /// Whether rows of n elements can be read and written in sides.
 template <typename T>
 bool in_sides(const void* data, std::int64_t stride, std::int64_t n) {

@@ -323,9 +323,6 @@ bool multiply(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices
     const auto shared = Shape::shared_bytes(k);
     if (shared > most_shared_memory()) return false;
     const auto launched = [&]() -> std::int32_t {
-        const auto in_sixteens = [](const void* data, std::int64_t bytes) {
-            return bytes % 16 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
-        };
         FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(rows, Shape::kTokens)), kProductThreads,
                    static_cast<std::size_t>(shared), stream, (sparse_product<X, Y, kLanes, kLaneBytes>),
                    static_cast<const X*>(x), rows, k, a, n, bias, static_cast<Y*>(y),

@@ -5,10 +5,12 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "ops/attention.hpp"
+#include "ops/backend.hpp"
 #include "ops/cross_entropy.hpp"
 #include "ops/embedding.hpp"
 #include "ops/gate.hpp"
@@ -21,8 +23,9 @@ namespace {
 /// The sites of one layer: what each does to its activations, and the hook after it.
 class Sites {
 public:
-    Sites(const ForwardContext& context, std::int64_t layer, ForwardHook* hook)
-        : context_(context), layer_(layer), hook_(hook) {}
+    /// @param type of what the norms give, which all that follows is of.
+    Sites(const ForwardContext& context, std::int64_t layer, ForwardHook* hook, at::ScalarType type)
+        : context_(context), layer_(layer), hook_(hook), type_(type) {}
 
     /// The norm before a half layer and the site after it. @param x [B, T, d].
     [[nodiscard]] at::Tensor read(SiteKind kind, const at::Tensor& x, const at::Tensor& gain) const {
@@ -30,7 +33,7 @@ public:
         const auto half_layer = 2 * layer_ + (kind == SiteKind::kAttnIn ? 0 : 1);
         const auto inverse_rms = hook_ == nullptr ? at::Tensor() : hook_->inverse_rms_at(half_layer);
         return pass(kind, inverse_rms.defined() ? ops::site(x * inverse_rms * gain, rule(kind), plan)
-                                                : ops::rms_norm_site(x, gain, rule(kind), plan));
+                                                : ops::rms_norm_site(x, gain, rule(kind), plan, type_));
     }
     /// The site of an output of the attention or the MLP.
     [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& x) const {
@@ -113,7 +116,20 @@ private:
     const ForwardContext& context_;
     std::int64_t layer_;
     ForwardHook* hook_;
+    at::ScalarType type_;
 };
+
+/// Type of what lies between the ops of a half layer; the residual is fp32 always. bf16 is half of what a device has to
+/// move: where its kernels do everything, at all positions, nobody looks on, and the products round to it anyway.
+at::ScalarType type_between_ops(const ForwardContext& context, const at::Tensor& x, const ForwardHook* hook,
+                                const at::Tensor& read_at) {
+    const auto& config = context.config;
+    const bool narrow = context.execution.precision == Precision::kBf16 && hook == nullptr && !read_at.defined() &&
+                        context.routing == nullptr &&
+                        ops::backend_of(x, context.execution.plan) == ops::Backend::kCuda &&
+                        std::max(config.d_model, config.d_mlp) <= FGK_LONGEST_ROW && config.d_head <= FGK_LARGEST_HEAD;
+    return narrow ? at::kBFloat16 : at::kFloat;
+}
 
 /// Row positions[b] of every sequence. @param x [B, T, w]. @return [B, 1, w].
 at::Tensor at_positions(const at::Tensor& x, const at::Tensor& positions) {
@@ -234,13 +250,14 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
         context.execution,
         edited == nullptr || context.sparse_weights == nullptr ? context.sparse_weights : &edited->sparse,
         context.routing};
+    const auto type = type_between_ops(used, x, hook, read_at);
     const auto residual = [&](std::int64_t half_layer, at::Tensor r) {
         return hook == nullptr ? r : hook->at_residual(half_layer, std::move(r));
     };
     for (auto half_layer = first_half_layer; half_layer < half_layers; ++half_layer) {
         const auto layer = half_layer / 2;
         const auto& weights = used.weights.layers[static_cast<std::size_t>(layer)];
-        const Sites sites(used, layer, hook);
+        const Sites sites(used, layer, hook, type);
         x = residual(half_layer, std::move(x));
         const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
         const auto change = half_layer % 2 == 0

@@ -14,7 +14,8 @@
 
 namespace filigree::ops {
 
-/// @param q,k,v [B, T, H * dh]. @param sink [H], or undefined for none. @return [B, T, H * dh].
+/// @param q,k,v [B, T, H * dh]; the CUDA kernels take bf16 too. @param sink fp32 [H], or undefined for none.
+/// @return [B, T, H * dh], of the type of q.
 [[nodiscard]] at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t n_head,
                                    const at::Tensor& sink, Plan plan);
 

@@ -196,16 +196,21 @@ at::Tensor dense_product(const at::Tensor& a, const at::Tensor& b, Precision pre
                        : at::mm(rounded_a.to(at::kFloat), rounded_b.to(at::kFloat));
 }
 
-/// y = x a^T + bias by the nonzeros of a. @param x [..., k]. @return fp32 [..., n].
+/// y = x a^T + bias by the nonzeros of a. @param x [..., k]. @return [..., n], of the type of x.
 at::Tensor sparse_product(const at::Tensor& x, const fgk_slices& a, std::int64_t n, const at::Tensor& bias) {
     auto shape = x.sizes().vec();
     shape.back() = n;
-    const auto y = at::empty(shape, x.options().dtype(at::kFloat));
+    const auto y = at::empty(shape, x.options());
     const auto& kernels = cuda_kernels();
     kernels.check(kernels.sparse_product(x.const_data_ptr(), kernel_type(x), rows_of(x), x.size(-1), &a, n,
                                          bias.defined() ? bias.const_data_ptr<float>() : nullptr, y.mutable_data_ptr(),
-                                         FGK_F32, current_stream(x.device())));
+                                         kernel_type(y), current_stream(x.device())));
     return y;
+}
+
+/// a b as activations or their gradients, of the type of a. @param a [m, k]. @param b fp32 [k, n].
+at::Tensor dense_activations(const at::Tensor& a, const at::Tensor& b, Precision precision) {
+    return a.scalar_type() == at::kBFloat16 ? at::mm(a, b.to(at::kBFloat16)) : dense_product(a, b, precision);
 }
 
 struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
@@ -226,7 +231,7 @@ struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
         }
         auto shape = x.sizes().vec();
         shape.back() = w.size(0);
-        const auto y = dense_product(rows.view({-1, w.size(1)}), w.t(), precisions.value).view(shape);
+        const auto y = dense_activations(rows.view({-1, w.size(1)}), w.t(), precisions.value).view(shape);
         return bias.defined() ? y.add_(bias) : y;
     }
 
@@ -245,7 +250,7 @@ struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
                                       c10::static_intrusive_pointer_cast<SparseForm>(sparse->second.toCapsule())
                                           ->matrix->device_columns(),
                                       w.size(1), at::Tensor())
-                     : dense_product(dy_rows, w, precision).view(saved[0].sizes());
+                     : dense_activations(dy_rows, w, precision).view(saved[0].sizes());
         }
         const PartTimer timer(Part::kWeightGradients);
         at::Tensor dw;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix product with a (mostly zero) weight: y = x w^T + b, x and y fp32, the product in the given precision with
-// fp32 accumulation. Both gradients are dense.
+// fp32 accumulation. Both gradients are dense. The CUDA kernels take x of bf16 too, which y is of then.
 //
 // The fast plan leaves out zeros: those of the weight where its sparse form is given, else those that AbsTopK left in x
 // and dy, and those of dy in dw. It sums every element in ascending index, so in fp32 both ways give the same bits.

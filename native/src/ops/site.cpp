@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -57,20 +58,30 @@ struct SiteOutput {
     at::Tensor inverse_rms;  // [rows], with gradients, RMSNorm only
 };
 
-/// The same rows through the CUDA kernel. @param rows as for the CPU's.
-void run_part_on_device(Source source, const kernels::SiteRows& rows, const at::Tensor& x, const SiteOutput& part) {
+/// Columns of a tensor [..., parts * w] that are one of its parts. @return where they begin.
+const void* data_of_part(const at::Tensor& x, std::int64_t index, std::int64_t w) {
+    return static_cast<const std::byte*>(x.const_data_ptr()) + index * w * x.element_size();
+}
+void* mutable_data_of_part(const at::Tensor& x, std::int64_t index, std::int64_t w) {
+    return static_cast<std::byte*>(x.mutable_data_ptr()) + index * w * x.element_size();
+}
+
+/// A part by the CUDA kernel, whose outputs are there. @param x as in run_part().
+void run_part_on_device(Source source, const at::Tensor& x, std::int64_t index, const at::Tensor& gain,
+                        const SiteRule& rule, const SiteOutput& part) {
     fgk_site site{};
-    site.rows = x.numel() / rows.x_stride;
-    site.n = rows.n;
-    site.k = rows.k;
-    site.x = rows.x;
-    site.x_stride = rows.x_stride;
-    site.gain = rows.gain;
-    site.gate = rows.gate;
-    site.mean = rows.mean;
-    site.y = rows.y;
-    site.inverse_rms = rows.inverse_rms;
-    site.kept = reinterpret_cast<std::uint32_t*>(rows.kept);  // the halves of its words, on little-endian machines
+    site.n = part.y.size(-1);
+    site.rows = part.y.numel() / site.n;
+    site.k = rule.k.value_or(site.n);
+    site.x = data_of_part(x, index, site.n);
+    site.x_stride = x.size(-1);
+    site.gain = data_or_null(gain);
+    site.gate = data_or_null(rule.gate);
+    site.mean = data_or_null(rule.mean);
+    site.y = part.y.mutable_data_ptr();
+    site.inverse_rms = part.inverse_rms.defined() ? part.inverse_rms.mutable_data_ptr<float>() : nullptr;
+    // The halves of its words, on little-endian machines.
+    site.kept = part.kept.defined() ? static_cast<std::uint32_t*>(part.kept.mutable_data_ptr()) : nullptr;
     site.source = static_cast<std::int32_t>(source);
     site.x_type = kernel_type(x);
     site.y_type = kernel_type(part.y);
@@ -78,35 +89,43 @@ void run_part_on_device(Source source, const kernels::SiteRows& rows, const at::
     kernels.check(kernels.site_forward(&site, current_stream(x.device())));
 }
 
-/// Gradients of the same rows by the CUDA kernel; the sums are [w], zero or undefined.
-void run_backward_on_device(Source source, const kernels::SiteGradients& rows, const at::Tensor& x,
-                            const at::Tensor& dgain, const at::Tensor& dgate) {
+/// What a part's backward knows of its forward.
+struct SavedPart {
+    at::Tensor gate, mean, kept, inverse_rms;
+};
+
+/// Gradients of a part by the CUDA kernel. @param dy contiguous [..., w]. @param dx as x. @param dgain,dgate [w], zero
+/// or undefined.
+void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t index, const at::Tensor& gain,
+                            const SavedPart& part, const at::Tensor& dy, const at::Tensor& dx, const at::Tensor& dgain,
+                            const at::Tensor& dgate) {
     const auto pointer = [](const at::Tensor& t) { return t.defined() ? t.mutable_data_ptr<float>() : nullptr; };
     fgk_site_gradients site{};
-    site.rows = x.numel() / rows.x_stride;
-    site.n = rows.n;
-    site.dy = rows.dy;
-    site.x = rows.x;
-    site.x_stride = rows.x_stride;
-    site.gain = rows.gain;
-    site.gate = rows.gate;
-    site.mean = rows.mean;
-    site.inverse_rms = rows.inverse_rms;
-    site.kept = reinterpret_cast<const std::uint32_t*>(rows.kept);
-    site.dx = rows.dx;
-    site.dx_stride = rows.dx_stride;
+    site.n = dy.size(-1);
+    site.rows = dy.numel() / site.n;
+    site.dy = dy.const_data_ptr();
+    site.x = data_of_part(x, index, site.n);
+    site.x_stride = x.size(-1);
+    site.gain = data_or_null(gain);
+    site.gate = data_or_null(part.gate);
+    site.mean = data_or_null(part.mean);
+    site.inverse_rms = data_or_null(part.inverse_rms);
+    site.kept = static_cast<const std::uint32_t*>(part.kept.const_data_ptr());
+    site.dx = mutable_data_of_part(dx, index, site.n);
+    site.dx_stride = x.size(-1);
     site.dgain = pointer(dgain);
     site.dgate = pointer(dgate);
     site.source = static_cast<std::int32_t>(source);
-    site.x_type = site.y_type = kernel_type(x);
+    site.x_type = kernel_type(x);
+    site.y_type = kernel_type(dy);
     const auto& kernels = cuda_kernels();
     const auto workspace = kernel_workspace(kernels.site_backward_workspace(site.rows, site.n), x.device());
     kernels.check(kernels.site_backward(&site, workspace.mutable_data_ptr(), current_stream(x.device())));
 }
 
-/// @param x contiguous [..., parts * w], of which this is part `index`.
+/// @param x contiguous [..., parts * w], of which this is part `index`. @param type of y.
 SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
-                    const SiteRule& rule, bool gradients) {
+                    const SiteRule& rule, at::ScalarType type, bool gradients) {
     const PartTimer timer(Part::kSites);
     const auto stride = x.size(-1);
     const auto w = stride / parts;
@@ -114,7 +133,17 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
     auto shape = x.sizes().vec();
     shape.back() = w;
     SiteOutput part;
-    part.y = at::empty(shape, x.options());
+    part.y = at::empty(shape, x.options().dtype(type));
+    if (gradients) {
+        part.kept = at::empty({count, kernels::kept_words(w)}, x.options().dtype(at::kLong));
+        if (source == Source::kRmsNorm) {
+            part.inverse_rms = at::empty({count}, x.options().dtype(at::kFloat));
+        }
+    }
+    if (backend_of(x, Plan::kFast) == Backend::kCuda) {
+        run_part_on_device(source, x, index, gain, rule, part);
+        return part;
+    }
     kernels::SiteRows rows;
     rows.n = w;
     rows.k = rule.k.value_or(w);
@@ -124,17 +153,11 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
     rows.gate = data_or_null(rule.gate);
     rows.mean = data_or_null(rule.mean);
     rows.y = part.y.mutable_data_ptr<float>();
-    if (gradients) {
-        part.kept = at::empty({count, kernels::kept_words(w)}, x.options().dtype(at::kLong));
+    if (part.kept.defined()) {
         rows.kept = reinterpret_cast<std::uint64_t*>(part.kept.mutable_data_ptr<std::int64_t>());
-        if (source == Source::kRmsNorm) {
-            part.inverse_rms = at::empty({count}, x.options());
-            rows.inverse_rms = part.inverse_rms.mutable_data_ptr<float>();
-        }
     }
-    if (backend_of(x, Plan::kFast) == Backend::kCuda) {
-        run_part_on_device(source, rows, x, part);
-        return part;
+    if (part.inverse_rms.defined()) {
+        rows.inverse_rms = part.inverse_rms.mutable_data_ptr<float>();
     }
     auto* kernel = forward_kernel(source);
     at::parallel_for(0, count, std::max<std::int64_t>(1, kEntriesPerTask / w),
@@ -155,7 +178,7 @@ public:
     static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                  const std::optional<at::Tensor>& given_gain, const std::optional<at::Tensor>& gate_0,
                                  const std::optional<at::Tensor>& gate_1, const std::optional<at::Tensor>& gate_2,
-                                 const std::vector<SiteRule>& rules, std::int64_t source) {
+                                 const std::vector<SiteRule>& rules, std::int64_t source, at::ScalarType type) {
         const std::array<at::Tensor, kMaxParts> gates = {or_undefined(gate_0), or_undefined(gate_1),
                                                          or_undefined(gate_2)};
         const auto gain = or_undefined(given_gain);
@@ -164,7 +187,7 @@ public:
         variable_list saved = {x, gain};
         for (std::int64_t i = 0; i < parts; ++i) {
             const auto& rule = rules[static_cast<std::size_t>(i)];
-            const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, /*gradients=*/true);
+            const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, type, /*gradients=*/true);
             outputs.push_back(part.y);
             saved.insert(saved.end(), {gates.at(static_cast<std::size_t>(i)), rule.mean, part.kept, part.inverse_rms});
         }
@@ -191,8 +214,19 @@ public:
         auto* kernel = backward_kernel(source);
         for (std::size_t i = 0; i < dy.size(); ++i) {
             const auto* of_part = &saved[kShared + kPerPart * i];
-            const auto wants_dgate = of_part[0].defined() && of_part[0].requires_grad();
+            const SavedPart part{of_part[0], of_part[1], of_part[2], of_part[3]};
+            const auto wants_dgate = part.gate.defined() && part.gate.requires_grad();
             const auto dy_part = dy[i].contiguous();
+            if (backend_of(x, Plan::kFast) == Backend::kCuda) {
+                const auto zeros = [&](bool wanted) {
+                    return wanted ? at::zeros({w}, x.options().dtype(at::kFloat)) : at::Tensor();
+                };
+                dgain = zeros(wants_dgain);
+                dgates.at(i) = zeros(wants_dgate);
+                run_backward_on_device(source, x, static_cast<std::int64_t>(i), gain, part, dy_part, dx, dgain,
+                                       dgates.at(i));
+                continue;
+            }
             kernels::SiteGradients rows;
             rows.n = w;
             rows.dy = dy_part.const_data_ptr<float>();
@@ -200,19 +234,12 @@ public:
             rows.x = x.const_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
             rows.x_stride = stride;
             rows.gain = data_or_null(gain);
-            rows.gate = data_or_null(of_part[0]);
-            rows.mean = data_or_null(of_part[1]);
-            rows.kept = reinterpret_cast<const std::uint64_t*>(of_part[2].const_data_ptr<std::int64_t>());
-            rows.inverse_rms = data_or_null(of_part[3]);
+            rows.gate = data_or_null(part.gate);
+            rows.mean = data_or_null(part.mean);
+            rows.kept = reinterpret_cast<const std::uint64_t*>(part.kept.const_data_ptr<std::int64_t>());
+            rows.inverse_rms = data_or_null(part.inverse_rms);
             rows.dx = dx.mutable_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
             rows.dx_stride = stride;
-            if (backend_of(x, Plan::kFast) == Backend::kCuda) {
-                const auto zeros = [&](bool wanted) { return wanted ? at::zeros({w}, x.options()) : at::Tensor(); };
-                dgain = zeros(wants_dgain);
-                dgates.at(i) = zeros(wants_dgate);
-                run_backward_on_device(source, rows, x, dgain, dgates.at(i));
-                continue;
-            }
             // Blocks of a fixed size sum over their own rows, so the sums do not depend on the threads.
             const auto block = std::max<std::int64_t>(64, count / 64);
             const auto blocks = (count + block - 1) / block;
@@ -232,12 +259,13 @@ public:
             if (wants_dgain) dgain = gain_sums.sum(0);
             if (wants_dgate) dgates.at(i) = gate_sums.sum(0);
         }
-        return {dx, dgain, dgates[0], dgates[1], dgates[2], at::Tensor(), at::Tensor()};
+        return {dx, dgain, dgates[0], dgates[1], dgates[2], at::Tensor(), at::Tensor(), at::Tensor()};
     }
 };
 
-/// The fast plan for all rules; x is [..., parts * w].
-variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules) {
+/// The fast plan for all rules; x is [..., parts * w]. @param type of the results.
+variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules,
+                       at::ScalarType type) {
     const auto input = x.contiguous();
     bool gradients = input.requires_grad() || (gain.defined() && gain.requires_grad());
     for (auto& rule : rules) {
@@ -250,13 +278,13 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
         const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
         return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), rules,
-                                   static_cast<std::int64_t>(source));
+                                   static_cast<std::int64_t>(source), type);
     }
     variable_list outputs;
     const auto parts = static_cast<std::int64_t>(rules.size());
     for (std::int64_t i = 0; i < parts; ++i) {
         const auto& rule = rules[static_cast<std::size_t>(i)];
-        outputs.push_back(run_part(source, input, parts, i, gain, rule, /*gradients=*/false).y);
+        outputs.push_back(run_part(source, input, parts, i, gain, rule, type, /*gradients=*/false).y);
     }
     return outputs;
 }
@@ -290,17 +318,18 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
     if (!has_kernels(x, x.size(-1), plan) || does_nothing(rule)) {
         return compose(x, rule);
     }
-    return run_fast(Source::kIdentity, x, at::Tensor(), {rule}).front();
+    return run_fast(Source::kIdentity, x, at::Tensor(), {rule}, x.scalar_type()).front();
 }
 
-at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan) {
+at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
+                         at::ScalarType type) {
     if (ablates_apart(rule)) {
-        return mask_to_mean(rms_norm_site(x, gain, without_ablation(rule), plan), rule.gate, rule.mean);
+        return mask_to_mean(rms_norm_site(x, gain, without_ablation(rule), plan, type), rule.gate, rule.mean);
     }
     if (!has_kernels(x, x.size(-1), plan)) {
-        return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule);
+        return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule).to(type);
     }
-    return run_fast(Source::kRmsNorm, x, gain, {rule}).front();
+    return run_fast(Source::kRmsNorm, x, gain, {rule}, type).front();
 }
 
 at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
@@ -310,7 +339,7 @@ at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
     if (!has_kernels(x, x.size(-1), plan)) {
         return compose(at::gelu(x, "none"), rule);
     }
-    return run_fast(Source::kGelu, x, at::Tensor(), {rule}).front();
+    return run_fast(Source::kGelu, x, at::Tensor(), {rule}, x.scalar_type()).front();
 }
 
 std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules, Plan plan) {
@@ -323,7 +352,7 @@ std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<Site
         return {compose(x.narrow(-1, 0, w), rules[0]), compose(x.narrow(-1, w, w), rules[1]),
                 compose(x.narrow(-1, 2 * w, w), rules[2])};
     }
-    const auto parts = run_fast(Source::kIdentity, x, at::Tensor(), {rules.begin(), rules.end()});
+    const auto parts = run_fast(Source::kIdentity, x, at::Tensor(), {rules.begin(), rules.end()}, x.scalar_type());
     return {parts[0], parts[1], parts[2]};
 }
 

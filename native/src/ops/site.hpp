@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to activations at a node site (method 1.1, 1.3, 4.1) together with the operation before it: AbsTopK,
 // then mean ablation. The fast plan does both, and their gradients, in one pass over memory each (kernels/site.hpp);
-// the reference plan composes them. Deterministic for a given number of threads.
+// the reference plan composes them. Deterministic for a given number of threads. The CUDA kernels take bf16 too:
+// results have the type of x, and AbsTopK compares in fp32 what it is given.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,8 +25,9 @@ struct SiteRule {
 [[nodiscard]] at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan);
 
 /// The site after RMSNorm(x) * gain, with eps the machine epsilon of fp32, as the published models have it
-/// (method 1.7).
-[[nodiscard]] at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan);
+/// (method 1.7). @param x fp32. @param type of the result; AbsTopK chooses before the rounding.
+[[nodiscard]] at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
+                                       at::ScalarType type = at::kFloat);
 
 /// The site after the exact (erf) GELU.
 [[nodiscard]] at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan);

@@ -23,6 +23,9 @@ Memory::Memory(std::size_t bytes) : size_(bytes) {
 }
 Memory::~Memory() { static_cast<void>(cudaFree(data_)); }
 void Memory::write(const void* from) { check(cudaMemcpy(data_, from, size_, cudaMemcpyHostToDevice)); }
+void Memory::copy(const Memory& from) {
+    check(cudaMemcpyAsync(data_, from.data_, size_, cudaMemcpyDeviceToDevice, nullptr));
+}
 void Memory::read(void* to) const { check(cudaMemcpy(to, data_, size_, cudaMemcpyDeviceToHost)); }
 
 }  // namespace filigree::cuda

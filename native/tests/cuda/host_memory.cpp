@@ -13,6 +13,7 @@ std::string missing_device() { return ""; }
 Memory::Memory(std::size_t bytes) : data_(static_cast<std::byte*>(::operator new(bytes, kAlignment))), size_(bytes) {}
 Memory::~Memory() { ::operator delete(data_, kAlignment); }
 void Memory::write(const void* from) { std::memcpy(data_, from, size_); }
+void Memory::copy(const Memory& from) { std::memcpy(data_, from.data_, size_); }
 void Memory::read(void* to) const { std::memcpy(to, data_, size_); }
 
 }  // namespace filigree::cuda

@@ -27,6 +27,8 @@ public:
     [[nodiscard]] std::byte* data() const { return data_; }
     [[nodiscard]] std::size_t size() const { return size_; }
     void write(const void* from);
+    /// From memory of the same size, behind the kernels; does not wait.
+    void copy(const Memory& from);
     /// Waits for the kernels.
     void read(void* to) const;
 

@@ -2,7 +2,9 @@
 #include "model/forward.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
@@ -14,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/backend.hpp"
 #include "prune/task_score.hpp"
 #include "support/small_models.hpp"
 
@@ -149,6 +152,28 @@ TEST(Bf16Precision, StaysNearFp32AndKeepsFp32Results) {
     const auto error = (actual - expected).norm().item<double>() / expected.norm().item<double>();
     EXPECT_GT(error, 0.0);
     EXPECT_LT(error, 0.02);  // bf16 has 8 bits: 2^-8 per product, a few products deep
+}
+
+TEST(Bf16Precision, HalvesWhatKernelsOfADeviceMoveUnlessSomebodyLooksOn) {
+    class Onlooker : public ForwardHook {};
+    const at::NoGradGuard no_grad;
+    auto config = small_model_json();
+    config["afrac"] = nullptr;
+    const Model model(parse_model_config(config.dump()), ModelInit{1, false, {Precision::kBf16}}, test_device());
+    const auto tokens = random_batch(model, 2, 17);
+    Onlooker onlooker;
+    const auto alone = forward(model.context(), tokens, nullptr);
+    const auto watched = forward(model.context(), tokens, &onlooker);
+    const auto last = at::full({2}, 16, tokens.options());
+    const auto read = forward(model.context(), tokens, nullptr, last);
+    EXPECT_TRUE(at::allclose(read, watched.narrow(1, 16, 1), 1e-5, 1e-6)) << "one position alone is not rounded either";
+    if (ops::backend_of(tokens, Plan::kFast) != ops::Backend::kCuda) {
+        EXPECT_TRUE(at::equal(alone, watched));
+        return;
+    }
+    const auto error = (alone - watched).norm().item<double>() / watched.norm().item<double>();
+    EXPECT_GT(error, 0.0);
+    EXPECT_LT(error, 0.02);
 }
 
 }  // namespace
