@@ -56,9 +56,9 @@ enum { FGK_F32 = 0, FGK_BF16 = 1 };
  *   b = x + bias
  *   u = b, or b / rms(b) * gain, or gelu(b)      rms(b) = sqrt(mean(b^2) + 2^-23), gelu exact (erf)
  *   s = u where |u| is among the k largest of the row, else 0
- *   y = s, or s * gate + mean * (1 - gate)
+ *   y = s, or s * gate + mean * (1 - gate); plus residual, where one is given
  * The order of |u| is that of its bits in fp32, with every NaN above the rest; among equals the lower index goes
- * first. Exactly k are kept. Rows in and out are of one type, or of fp32 in and bf16 out. */
+ * first. Exactly k are kept. The gradient of the residual is that of y. */
 
 enum { FGK_IDENTITY = 0, FGK_RMS_NORM = 1, FGK_GELU = 2 };
 /** Longest row of a site. */
@@ -74,6 +74,7 @@ typedef struct fgk_site {
     const float* gain;      /**< [n], with FGK_RMS_NORM */
     const float* gate;      /**< [n], or NULL for no gate */
     const float* mean;      /**< [n], with a gate */
+    const float* residual;  /**< [rows, n], or NULL; with y of fp32 */
     void* y;                /**< out, [rows, n] */
     float* inverse_rms;     /**< out, [rows], with FGK_RMS_NORM; NULL when no gradient will be asked for */
     uint32_t* kept;         /**< out, [rows, 2 * ceil(n / 64)] bits: entry j is bit j % 32 of word j / 32; or NULL */

@@ -82,17 +82,17 @@ bool vectors_in_sides(const Site& site) {
            in_sixteens(site.mean, 0);
 }
 
-/// Run<X, Y>::run(arguments...) for the types of a site: both alike, or fp32 in and bf16 out.
+/// Run<X, Y>::run(arguments...) for the types of a site.
 template <template <typename, typename> typename Run, typename Site, typename... Arguments>
 std::int32_t for_types(const Site& site, const Arguments&... arguments) {
-    if (site.x_type == FGK_BF16) return Run<std::uint16_t, std::uint16_t>::run(site, arguments...);
-    return site.y_type == FGK_BF16 ? Run<float, std::uint16_t>::run(site, arguments...)
-                                   : Run<float, float>::run(site, arguments...);
+    if (site.x_type == FGK_F32) {
+        return site.y_type == FGK_F32 ? Run<float, float>::run(site, arguments...)
+                                      : Run<float, std::uint16_t>::run(site, arguments...);
+    }
+    return site.y_type == FGK_F32 ? Run<std::uint16_t, float>::run(site, arguments...)
+                                  : Run<std::uint16_t, std::uint16_t>::run(site, arguments...);
 }
 
 inline bool is_source(std::int32_t source) { return source >= FGK_IDENTITY && source <= FGK_GELU; }
-inline bool are_types(std::int32_t x, std::int32_t y) {
-    return is_type(x) && is_type(y) && (x == FGK_F32 || y == FGK_BF16);
-}
 
 }  // namespace filigree::cuda

@@ -170,8 +170,8 @@ std::int32_t fgk_site_backward(const fgk_site_gradients* site, void* workspace, 
     const auto n = site->n;
     if (site->rows == 0) return 0;
     FGK_EXPECTS(n >= 1 && n <= FGK_LONGEST_ROW, "fgk_site_backward: rows of 1 to 16384 entries");
-    FGK_EXPECTS(is_source(site->source) && are_types(site->x_type, site->y_type),
-                "fgk_site_backward: unknown source or types");
+    FGK_EXPECTS(is_source(site->source) && is_type(site->x_type) && is_type(site->y_type),
+                "fgk_site_backward: unknown source or type");
     FGK_EXPECTS((site->gate == nullptr) == (site->mean == nullptr), "fgk_site_backward: gate and mean go together");
     FGK_EXPECTS(site->dgate == nullptr || site->gate != nullptr, "fgk_site_backward: dgate needs a gate");
     FGK_EXPECTS(

@@ -115,7 +115,7 @@ __device__ Cut find_cut(Group<kThreads>& group, const float (&u)[kChunks][kSide]
 
 template <int kThreads, int kChunks, typename X, typename Y>
 __global__ void __launch_bounds__(kThreads == kWarp ? kWarp * kWarpsPerBlock : kThreads)
-    site_forward(fgk_site site, bool x_whole, bool y_whole, bool vectors_whole) {
+    site_forward(fgk_site site, bool x_whole, bool y_whole, bool vectors_whole, bool residual_whole) {
     Group<kThreads> group(shared_memory<typename Group<kThreads>::Scratch>());
     const auto n = site.n;
     const auto index = [](int chunk) { return (chunk * kThreads + Group<kThreads>::thread()) * kSide; };
@@ -207,6 +207,14 @@ __global__ void __launch_bounds__(kThreads == kWarp ? kWarp * kWarpsPerBlock : k
 #pragma unroll
                     for (int i = 0; i < kSide; ++i) s[i] = s[i] * gate[i] + mean[i] * (1.0F - gate[i]);
                 }
+                if constexpr (std::is_same_v<Y, float>) {
+                    if (site.residual != nullptr) {
+                        float before[kSide];
+                        load_side(site.residual + row * n, residual_whole, index(c), n, before);
+#pragma unroll
+                        for (int i = 0; i < kSide; ++i) s[i] += before[i];
+                    }
+                }
                 store_side(y, y_whole, index(c), n, s);
                 if (site.kept != nullptr && index(c) < kept_bytes(n) * 8) {
                     const auto real = least<std::int64_t>(greatest<std::int64_t>(n - index(c), 0), kSide);
@@ -228,7 +236,8 @@ std::int32_t forward(const fgk_site& site, void* stream) {
     if (status != 0) return status;
     const auto blocks = least(resident, divide_up<std::int64_t>(site.rows, kGroups));
     FGK_LAUNCH(static_cast<unsigned>(blocks), kBlock, kShared, stream, kernel, site,
-               in_sides<X>(site.x, site.x_stride, site.n), in_sides<Y>(site.y, site.n, site.n), vectors_in_sides(site));
+               in_sides<X>(site.x, site.x_stride, site.n), in_sides<Y>(site.y, site.n, site.n), vectors_in_sides(site),
+               in_sides<float>(site.residual, site.n, site.n));
     return 0;
 }
 
@@ -254,9 +263,10 @@ std::int32_t fgk_site_forward(const fgk_site* site, void* stream) {
     if (site->rows == 0) return 0;
     FGK_EXPECTS(n >= 1 && n <= FGK_LONGEST_ROW, "fgk_site_forward: rows of 1 to 16384 entries");
     FGK_EXPECTS(site->k >= 1 && site->k <= n, "fgk_site_forward: k is in 1..n");
-    FGK_EXPECTS(is_source(site->source) && are_types(site->x_type, site->y_type),
-                "fgk_site_forward: unknown source or types");
+    FGK_EXPECTS(is_source(site->source) && is_type(site->x_type) && is_type(site->y_type),
+                "fgk_site_forward: unknown source or type");
     FGK_EXPECTS((site->gate == nullptr) == (site->mean == nullptr), "fgk_site_forward: gate and mean go together");
+    FGK_EXPECTS(site->residual == nullptr || site->y_type == FGK_F32, "fgk_site_forward: a residual makes y fp32");
     FGK_EXPECTS(site->source != FGK_RMS_NORM || (site->gain != nullptr && site->bias == nullptr),
                 "fgk_site_forward: RMSNorm needs a gain and takes no bias");
     return for_types<Forward>(*site, stream);

@@ -50,7 +50,8 @@ struct ArrangeScratch {
 
 /// Order the lines within every kSortedLines by length, and lay out their slices. One block.
 /// @param length of every line. @param places out, the place of every line.
-__global__ void arrange_lines(const std::int32_t* length, std::int64_t lines, fgk_slices to, std::int32_t* places) {
+__global__ void __launch_bounds__(kScanners)
+    arrange_lines(const std::int32_t* length, std::int64_t lines, fgk_slices to, std::int32_t* places) {
     auto& scratch = *shared_memory<ArrangeScratch>();
     Group<kScanners> group(&scratch.group);
     const auto own = static_cast<std::int32_t>(threadIdx.x);

@@ -35,9 +35,11 @@ public:
         return pass(kind, inverse_rms.defined() ? ops::site(x * inverse_rms * gain, rule(kind), plan)
                                                 : ops::rms_norm_site(x, gain, rule(kind), plan, type_));
     }
-    /// The site of an output of the attention or the MLP.
-    [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& x) const {
-        return pass(kind, ops::site(x, rule(kind), context_.execution.plan));
+    /// The residual with an output of the attention or the MLP, after its site, added to it.
+    [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& residual, const at::Tensor& x) const {
+        const auto plan = context_.execution.plan;
+        return hook_ == nullptr && context_.routing == nullptr ? ops::add_site(residual, x, rule(kind), plan)
+                                                               : residual + pass(kind, ops::site(x, rule(kind), plan));
     }
     [[nodiscard]] at::Tensor neurons(const at::Tensor& x) const {
         const auto plan = context_.execution.plan;
@@ -136,11 +138,12 @@ at::Tensor at_positions(const at::Tensor& x, const at::Tensor& positions) {
     return x.gather(1, positions.view({-1, 1, 1}).expand({-1, 1, x.size(-1)}));
 }
 
-/// @param read_at see run_layers(). @return [B, T, d], or [B, 1, d].
+/// @param x residual. @param read_at see run_layers(). @return the next residual, [B, T, d] or [B, 1, d].
 at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites,
                            const at::Tensor& x, const at::Tensor& read_at) {
+    const auto residual = read_at.defined() ? at_positions(x, read_at) : x;
     if (const auto constant = sites.constant(SiteKind::kAttnOut); constant.defined()) {
-        return constant;
+        return residual + constant;
     }
     const auto plan = context.execution.plan;
     const auto a = sites.read(SiteKind::kAttnIn, x, w.ln_1);                   // [B, T, d]
@@ -163,16 +166,17 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
         o = o + (read_at.defined() ? w.o_position.index_select(0, read_at).unsqueeze(1)
                                    : w.o_position.narrow(0, 0, x.size(1)));
     }
-    return sites.write(SiteKind::kAttnOut, o);
+    return sites.write(SiteKind::kAttnOut, residual, o);
 }
 
+/// @param x residual. @return the next residual.
 at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites, const at::Tensor& x) {
     if (const auto constant = sites.constant(SiteKind::kMlpOut); constant.defined()) {
-        return constant;
+        return x + constant;
     }
     const auto n = sites.read(SiteKind::kMlpIn, x, w.ln_2);                // [B, T, d]
     const auto h = sites.neurons(context.linear(n, w.c_fc, w.c_fc_bias));  // [B, T, m]
-    return sites.write(SiteKind::kMlpOut, context.linear(h, w.c_proj, w.c_proj_bias));
+    return sites.write(SiteKind::kMlpOut, x, context.linear(h, w.c_proj, w.c_proj_bias));
 }
 
 /// The norm before the unembedding. @param x [N, d]. @return [N, d].
@@ -260,10 +264,8 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
         const Sites sites(used, layer, hook, type);
         x = residual(half_layer, std::move(x));
         const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
-        const auto change = half_layer % 2 == 0
-                                ? attention_block(used, weights, sites, x, narrow ? read_at : at::Tensor())
+        x = half_layer % 2 == 0 ? attention_block(used, weights, sites, x, narrow ? read_at : at::Tensor())
                                 : mlp_block(used, weights, sites, x);
-        x = (narrow && half_layer % 2 == 0 ? at_positions(x, read_at) : x) + change;
     }
     return residual(half_layers, std::move(x));
 }

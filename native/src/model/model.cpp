@@ -120,9 +120,11 @@ ForwardContext Model::context_with(const Weights& weights) const {
 
 at::Tensor Model::upload_tokens(const std::uint16_t* tokens, std::int64_t rows, std::int64_t columns) const {
     check_tokens(tokens, static_cast<std::uint64_t>(rows * columns), config_.vocab_size, "the tokens");
-    auto host = at::empty({rows, columns}, at::kLong);
+    // From pinned memory nobody waits for the copy; LibTorch gives it out again once the copy is done.
+    const bool pinned = device().is_cuda();
+    const auto host = at::empty({rows, columns}, at::TensorOptions().dtype(at::kLong).pinned_memory(pinned));
     std::copy_n(tokens, rows * columns, host.mutable_data_ptr<std::int64_t>());
-    return host.to(device());
+    return host.to(device(), /*non_blocking=*/pinned);
 }
 
 void Model::check_cancelled() {

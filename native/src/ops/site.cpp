@@ -2,6 +2,7 @@
 #include "ops/site.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/rms_norm.h>
@@ -67,8 +68,9 @@ void* mutable_data_of_part(const at::Tensor& x, std::int64_t index, std::int64_t
 }
 
 /// A part by the CUDA kernel, whose outputs are there. @param x as in run_part().
+/// @param residual fp32 [..., w] to add, or undefined.
 void run_part_on_device(Source source, const at::Tensor& x, std::int64_t index, const at::Tensor& gain,
-                        const SiteRule& rule, const SiteOutput& part) {
+                        const SiteRule& rule, const at::Tensor& residual, const SiteOutput& part) {
     fgk_site site{};
     site.n = part.y.size(-1);
     site.rows = part.y.numel() / site.n;
@@ -78,6 +80,7 @@ void run_part_on_device(Source source, const at::Tensor& x, std::int64_t index, 
     site.gain = data_or_null(gain);
     site.gate = data_or_null(rule.gate);
     site.mean = data_or_null(rule.mean);
+    site.residual = data_or_null(residual);
     site.y = part.y.mutable_data_ptr();
     site.inverse_rms = part.inverse_rms.defined() ? part.inverse_rms.mutable_data_ptr<float>() : nullptr;
     // The halves of its words, on little-endian machines.
@@ -123,9 +126,10 @@ void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t ind
     kernels.check(kernels.site_backward(&site, workspace.mutable_data_ptr(), current_stream(x.device())));
 }
 
-/// @param x contiguous [..., parts * w], of which this is part `index`. @param type of y.
+/// @param x contiguous [..., parts * w], of which this is part `index`. @param residual to add, on a device only, or
+/// undefined. @param type of y.
 SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std::int64_t index, const at::Tensor& gain,
-                    const SiteRule& rule, at::ScalarType type, bool gradients) {
+                    const SiteRule& rule, const at::Tensor& residual, at::ScalarType type, bool gradients) {
     const PartTimer timer(Part::kSites);
     const auto stride = x.size(-1);
     const auto w = stride / parts;
@@ -141,7 +145,7 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
         }
     }
     if (backend_of(x, Plan::kFast) == Backend::kCuda) {
-        run_part_on_device(source, x, index, gain, rule, part);
+        run_part_on_device(source, x, index, gain, rule, residual, part);
         return part;
     }
     kernels::SiteRows rows;
@@ -169,7 +173,7 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
 
 at::Tensor or_undefined(const std::optional<at::Tensor>& x) { return x.value_or(at::Tensor()); }
 
-/// x -> the parts, with gradients for x, gain and the gates.
+/// x -> the parts, with gradients for x, gain, the gates and the residual.
 class SiteFunction : public torch::autograd::Function<SiteFunction> {
 public:
     static constexpr std::size_t kMaxParts = 3;
@@ -178,7 +182,8 @@ public:
     static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                  const std::optional<at::Tensor>& given_gain, const std::optional<at::Tensor>& gate_0,
                                  const std::optional<at::Tensor>& gate_1, const std::optional<at::Tensor>& gate_2,
-                                 const std::vector<SiteRule>& rules, std::int64_t source, at::ScalarType type) {
+                                 const std::optional<at::Tensor>& residual, const std::vector<SiteRule>& rules,
+                                 std::int64_t source, at::ScalarType type) {
         const std::array<at::Tensor, kMaxParts> gates = {or_undefined(gate_0), or_undefined(gate_1),
                                                          or_undefined(gate_2)};
         const auto gain = or_undefined(given_gain);
@@ -187,12 +192,14 @@ public:
         variable_list saved = {x, gain};
         for (std::int64_t i = 0; i < parts; ++i) {
             const auto& rule = rules[static_cast<std::size_t>(i)];
-            const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, type, /*gradients=*/true);
+            const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, or_undefined(residual),
+                                       type, /*gradients=*/true);
             outputs.push_back(part.y);
             saved.insert(saved.end(), {gates.at(static_cast<std::size_t>(i)), rule.mean, part.kept, part.inverse_rms});
         }
         context->save_for_backward(std::move(saved));
         context->saved_data["source"] = source;
+        context->saved_data["adds"] = residual.has_value();
         return outputs;
     }
 
@@ -259,15 +266,18 @@ public:
             if (wants_dgain) dgain = gain_sums.sum(0);
             if (wants_dgate) dgates.at(i) = gate_sums.sum(0);
         }
-        return {dx, dgain, dgates[0], dgates[1], dgates[2], at::Tensor(), at::Tensor(), at::Tensor()};
+        const auto dresidual = context->saved_data["adds"].toBool() ? dy[0] : at::Tensor();
+        return {dx, dgain, dgates[0], dgates[1], dgates[2], dresidual, at::Tensor(), at::Tensor(), at::Tensor()};
     }
 };
 
-/// The fast plan for all rules; x is [..., parts * w]. @param type of the results.
+/// The fast plan for all rules; x is [..., parts * w]. @param type of the results. @param residual see run_part().
 variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules,
-                       at::ScalarType type) {
+                       at::ScalarType type, const at::Tensor& residual = {}) {
     const auto input = x.contiguous();
-    bool gradients = input.requires_grad() || (gain.defined() && gain.requires_grad());
+    const auto added = contiguous_or_undefined(residual);
+    bool gradients =
+        input.requires_grad() || (gain.defined() && gain.requires_grad()) || (added.defined() && added.requires_grad());
     for (auto& rule : rules) {
         rule.gate = contiguous_or_undefined(rule.gate);
         rule.mean = contiguous_or_undefined(rule.mean);
@@ -277,14 +287,14 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         // An undefined tensor would do, but not for autograd.
         const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
         const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
-        return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), rules,
+        return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), given(added), rules,
                                    static_cast<std::int64_t>(source), type);
     }
     variable_list outputs;
     const auto parts = static_cast<std::int64_t>(rules.size());
     for (std::int64_t i = 0; i < parts; ++i) {
         const auto& rule = rules[static_cast<std::size_t>(i)];
-        outputs.push_back(run_part(source, input, parts, i, gain, rule, type, /*gradients=*/false).y);
+        outputs.push_back(run_part(source, input, parts, i, gain, rule, added, type, /*gradients=*/false).y);
     }
     return outputs;
 }
@@ -319,6 +329,13 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
         return compose(x, rule);
     }
     return run_fast(Source::kIdentity, x, at::Tensor(), {rule}, x.scalar_type()).front();
+}
+
+at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    const bool in_one = backend_of(x, plan) == Backend::kCuda && has_kernels(x, x.size(-1), plan) &&
+                        !ablates_apart(rule) && !does_nothing(rule);
+    return in_one ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), residual).front()
+                  : residual + site(x, rule, plan);
 }
 
 at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,

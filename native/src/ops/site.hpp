@@ -24,6 +24,9 @@ struct SiteRule {
 /// @param x [..., w]. @return the same shape; x itself when the rule has nothing to do.
 [[nodiscard]] at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan);
 
+/// residual + site(x): the CUDA kernels do it in the same pass. @param residual fp32, of the shape of x.
+[[nodiscard]] at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan);
+
 /// The site after RMSNorm(x) * gain, with eps the machine epsilon of fp32, as the published models have it
 /// (method 1.7). @param x fp32. @param type of the result; AbsTopK chooses before the rounding.
 [[nodiscard]] at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,

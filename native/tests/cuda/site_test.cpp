@@ -41,6 +41,7 @@ protected:
         std::int32_t x_type = FGK_F32, y_type = FGK_F32;
         bool gated = false;
         bool frozen = false;      ///< neither bias nor gain is learnt
+        bool added = false;       ///< to a residual
         std::int64_t stride = 0;  // of x and dx, 0 for n
     };
 
@@ -92,7 +93,7 @@ protected:
     void expect_close(const Case& c) {
         SCOPED_TRACE("rows " + std::to_string(c.rows) + ", n " + std::to_string(c.n) + ", source " +
                      std::to_string(c.source) + ", types " + std::to_string(c.x_type) + std::to_string(c.y_type) +
-                     (c.gated ? ", gated" : ""));
+                     (c.gated ? ", gated" : "") + (c.added ? ", added" : ""));
         const auto n = c.n;
         const auto stride = c.stride == 0 ? n : c.stride;
         const bool norm = c.source == FGK_RMS_NORM;
@@ -102,6 +103,7 @@ protected:
         const Array<float> gain(normal(n));
         const Array<float> gate(normal(n));
         const Array<float> mean(normal(n));
+        const Array<float> residual(normal(c.rows * n));
         const Numbers y(static_cast<std::size_t>(c.rows * n), c.y_type);
         const Numbers dx(static_cast<std::size_t>(c.rows * stride), c.x_type);
         const Array<float> inverse_rms(static_cast<std::size_t>(c.rows));
@@ -113,6 +115,7 @@ protected:
         site.gain = norm ? gain.data() : nullptr;
         site.gate = c.gated ? gate.data() : nullptr;
         site.mean = c.gated ? mean.data() : nullptr;
+        site.residual = c.added ? residual.data() : nullptr;
         site.y = y.data(), site.inverse_rms = norm ? inverse_rms.data() : nullptr, site.kept = kept.data();
         site.source = c.source, site.x_type = c.x_type, site.y_type = c.y_type;
         EXPECT_DONE(fgk_site_forward(&site, nullptr));
@@ -137,6 +140,7 @@ protected:
         const auto gains = gain.values();
         const auto gates = gate.values();
         const auto means = mean.values();
+        const auto residuals = residual.values();
         const auto words = kept.values();
         std::vector<double> y_expected;
         std::vector<double> dx_expected;
@@ -174,8 +178,10 @@ protected:
                 const auto s = keep[j] ? u[j] : 0.0;
                 const double g_j = c.gated ? static_cast<double>(gates[j]) : 1.0;
                 const double m_j = c.gated ? static_cast<double>(means[j]) : 0.0;
-                const double dy_j = static_cast<double>(dys[static_cast<std::size_t>(row * n) + j]);
-                y_expected.push_back(s * g_j + m_j * (1.0 - g_j));
+                const auto at = static_cast<std::size_t>(row * n) + j;
+                const double dy_j = static_cast<double>(dys[at]);
+                y_expected.push_back(s * g_j + m_j * (1.0 - g_j) +
+                                     (c.added ? static_cast<double>(residuals[at]) : 0.0));
                 gate_expected[j] += dy_j * (s - m_j);
                 du.push_back(keep[j] ? dy_j * g_j : 0.0);
                 dot += du[j] * static_cast<double>(gains[j]) * b[j] * inverse;
@@ -280,6 +286,16 @@ TEST_F(CudaSite, TakesAndGivesBf16) {
     }
 }
 
+TEST_F(CudaSite, AddsItselfToAResidual) {
+    for (const std::int32_t x_type : {FGK_F32, FGK_BF16}) {
+        for (const std::int64_t n : {133, 512}) {
+            for (const bool gated : {false, true}) {
+                expect_close({.rows = 9, .n = n, .k = n / 4, .x_type = x_type, .gated = gated, .added = true});
+            }
+        }
+    }
+}
+
 TEST_F(CudaSite, LeavesWhatLiesBesideItsRowsAlone) {
     expect_close({.rows = 11, .n = 64, .k = 16, .stride = 192});
     expect_close({.rows = 11, .n = 50, .k = 16, .source = FGK_GELU, .stride = 53});
@@ -324,6 +340,11 @@ TEST_F(CudaSite, RefusesWhatItCannotDo) {
     site.k = 2;
     site.source = 7;
     EXPECT_REFUSED(fgk_site_forward(&site, nullptr), "unknown source");
+    const float residual = 0.0F;
+    site.source = FGK_IDENTITY;
+    site.residual = &residual;
+    site.y_type = FGK_BF16;
+    EXPECT_REFUSED(fgk_site_forward(&site, nullptr), "a residual makes y fp32");
 }
 
 }  // namespace

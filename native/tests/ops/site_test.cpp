@@ -129,6 +129,28 @@ TEST_P(Site, AfterGeluMatchesTheReference) {
     }
 }
 
+TEST_P(Site, IsAddedToAResidual) {
+    for (const std::int64_t w : {36, 1000}) {
+        const auto gate = at::rand({w}).round();
+        const auto dy = std::vector{at::randn({3, 50, w})};
+        const auto inputs = std::vector{at::randn({3, 50, w}), at::randn({3, 50, w}), gate};
+        const auto with = [&](Plan plan) {
+            return run([&](const auto& in) { return std::vector{ops::add_site(in[0], in[1], rule(in, 2, w), plan)}; },
+                       inputs, dy);
+        };
+        const auto fast = with(Plan::kFast);
+        const auto reference = with(Plan::kReference);
+        EXPECT_TRUE(at::equal(fast.y[0], reference.y[0]));
+        EXPECT_TRUE(at::equal(fast.gradients[0], dy[0]));
+        EXPECT_TRUE(at::equal(fast.gradients[1], reference.gradients[1]));
+        if (gated()) {
+            EXPECT_LE(relative_error(fast.gradients[2], reference.gradients[2]), kSumBound);
+        }
+        const at::NoGradGuard no_grad;
+        EXPECT_TRUE(at::equal(ops::add_site(inputs[0], inputs[1], rule(inputs, 2, w), Plan::kFast), fast.y[0]));
+    }
+}
+
 TEST_P(Site, ThreeSideBySideAreThreeSites) {
     constexpr std::int64_t kWidth = 48;
     const auto gate = at::rand({kWidth});
