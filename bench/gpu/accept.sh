@@ -109,9 +109,11 @@ stage_bench() {
     if [ "$device" = cpu ]; then
         unit kernels "$native/bin/kernel_bench_emulated" --small
         skippable topk python3 "$baseline" topk --device cpu --elements 8192 --repeats $repeats
+        skippable dense python3 "$baseline" dense --device cpu --rows 16 --width 64 --repeats $repeats
     else
         unit kernels "$native/bin/kernel_bench"
         skippable topk python3 "$baseline" topk
+        skippable dense python3 "$baseline" dense
     fi
     for case in $cases; do
         unit "$case" "$driver" step "$presets/$case" "$device" $repeats

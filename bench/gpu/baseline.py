@@ -6,6 +6,7 @@
                                                begins with --micro-batch, as compiling for every size takes minutes
     baseline.py floor presets/g2               seconds that it takes at the device's rates alone
     baseline.py topk --elements 67108864       exact projection of eight matrices by torch.topk, one after the other
+    baseline.py dense --rows 32768             what a sparse product of the kernels' benchmark is without its zeros
 
 A step is bf16 matrix products under autocast, torch.topk for AbsTopK and projection, gradients of the parts added up,
 normalised, Adam, decay. Prints one JSON line.
@@ -210,13 +211,24 @@ def topk(elements, device, repeats):
     return {"plan": "torch.topk", "elements": elements, "seconds": sorted(times[1:])[repeats // 2]}
 
 
+def dense(rows, width, device, repeats):
+    x = torch.randn(rows, width, device=device).bfloat16()
+    w = torch.randn(4 * width, width, device=device).bfloat16()
+    dy = torch.randn(rows, 4 * width, device=device).bfloat16()
+    torch.mm(dy, w)
+    return {"plan": "torch.mm", "rows": rows, "seconds": median_seconds(device, repeats, lambda: torch.mm(x, w.t())),
+            "seconds_of_dx": median_seconds(device, repeats, lambda: torch.mm(dy, w))}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["step", "floor", "topk"])
+    parser.add_argument("what", choices=["step", "floor", "topk", "dense"])
     parser.add_argument("preset", nargs="?")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--micro-batch", type=int)
     parser.add_argument("--elements", type=int, default=1 << 26)
+    parser.add_argument("--rows", type=int, default=32768)
+    parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
@@ -226,6 +238,8 @@ def main():
         line = step(case, device, args.compile, args.micro_batch or case.batch, args.repeats)
     elif args.what == "floor":
         line = floor(Case(args.preset), device)
+    elif args.what == "dense":
+        line = dense(args.rows, args.width, device, args.repeats)
     else:
         line = topk(args.elements, device, args.repeats)
     print(json.dumps({"what": args.what, **line, "device": args.device, "torch": torch.__version__}))

@@ -77,7 +77,7 @@ void wait() {
 /// Sizes of all measurements.
 struct Sizes {
     std::int64_t rows, width, length, vocabulary;
-    unsigned one_weight_in;
+    std::vector<unsigned> one_weight_in;  ///< densities of a sparse weight
     int calls;
 };
 
@@ -132,46 +132,72 @@ private:
     double bandwidth_ = 0.0;
 };
 
-void sites(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+struct SiteCase {
+    std::string name;
+    std::int32_t source;
+    bool gated;
+    std::int32_t x_type, y_type;
+    bool joined = false;  ///< adds a residual, or of a norm the gradient of one, as between the half layers of a model
+};
+
+/// Those of a type, and those between the fp32 residual and the bf16 of a half layer.
+std::vector<SiteCase> site_cases() {
+    std::vector<SiteCase> cases;
+    for (const auto& [type, name] : {std::pair(FGK_F32, " fp32"), std::pair(FGK_BF16, " bf16")}) {
+        cases.push_back({std::string("AbsTopK") + name, FGK_IDENTITY, false, type, type});
+        cases.push_back({std::string("RMSNorm+AbsTopK") + name, FGK_RMS_NORM, false, type, type});
+        cases.push_back({std::string("bias+GELU+AbsTopK") + name, FGK_GELU, false, type, type});
+        cases.push_back({std::string("AbsTopK+mask+mean") + name, FGK_IDENTITY, true, type, type});
+    }
+    cases.push_back({"RMSNorm+AbsTopK fp32 to bf16", FGK_RMS_NORM, false, FGK_F32, FGK_BF16, true});
+    cases.push_back({"AbsTopK+residual bf16 to fp32", FGK_IDENTITY, false, FGK_BF16, FGK_F32, true});
+    return cases;
+}
+
+void sites(const Bench& bench, const Sizes& sizes) {
     const auto rows = sizes.rows;
     const auto width = sizes.width;
     const auto n = static_cast<double>(rows * width);
-    const auto size = static_cast<double>(size_of(type));
-    const auto x = numbers(rows * width, type);
-    const auto dy = numbers(rows * width, type);
+    const Memory inputs[] = {numbers(rows * width, FGK_F32), numbers(rows * width, FGK_BF16)};
+    const Memory gradients[] = {numbers(rows * width, FGK_F32), numbers(rows * width, FGK_BF16)};
     const auto y = room(rows * width * 4);
     const auto vector = numbers(width);
     const auto sums = numbers(width);
     const auto kept = room(rows * 2 * ((width + 63) / 64) * 4);
     const auto inverse = room(rows * 4);
     const auto work = room(fgk_site_backward_workspace(rows, width));
-    for (const auto& [source, gated, name] :
-         {std::tuple(FGK_IDENTITY, false, "AbsTopK"), std::tuple(FGK_RMS_NORM, false, "RMSNorm+AbsTopK"),
-          std::tuple(FGK_GELU, false, "bias+GELU+AbsTopK"), std::tuple(FGK_IDENTITY, true, "AbsTopK+mask+mean")}) {
+    for (const auto& c : site_cases()) {
+        const bool norm = c.source == FGK_RMS_NORM;
+        const auto x_size = static_cast<double>(size_of(c.x_type));
+        const auto y_size = static_cast<double>(size_of(c.y_type));
         fgk_site site{};
         site.rows = rows, site.n = width, site.k = width / 4;
-        site.x = x.data(), site.x_stride = width, site.y = y.data();
-        site.bias = source == FGK_GELU ? floats(vector) : nullptr;
-        site.gain = source == FGK_RMS_NORM ? floats(vector) : nullptr;
-        site.gate = gated ? floats(vector) : nullptr;
-        site.mean = gated ? floats(vector) : nullptr;
-        site.inverse_rms = source == FGK_RMS_NORM ? floats(inverse) : nullptr;
+        site.x = inputs[c.x_type].data(), site.x_stride = width, site.y = y.data();
+        site.bias = c.source == FGK_GELU ? floats(vector) : nullptr;
+        site.gain = norm ? floats(vector) : nullptr;
+        site.gate = c.gated ? floats(vector) : nullptr;
+        site.mean = c.gated ? floats(vector) : nullptr;
+        site.residual = c.joined && !norm ? floats(inputs[FGK_F32]) : nullptr;
+        site.inverse_rms = norm ? floats(inverse) : nullptr;
         site.kept = as<std::uint32_t>(kept);
-        site.source = source, site.x_type = site.y_type = type;
-        const auto label = std::string(name) + " " + type_name;
-        bench.run(label, n * (2 * size + 1.0 / 8), [&] { return fgk_site_forward(&site, nullptr); });
+        site.source = c.source, site.x_type = c.x_type, site.y_type = c.y_type;
+        bench.run(c.name, n * (x_size + y_size + 1.0 / 8 + (site.residual != nullptr ? 4.0 : 0.0)),
+                  [&] { return fgk_site_forward(&site, nullptr); });
 
         fgk_site_gradients back{};
-        back.rows = rows, back.n = width, back.dy = dy.data(), back.x = x.data(), back.x_stride = width;
+        back.rows = rows, back.n = width, back.dy = gradients[c.y_type].data();
+        back.x = site.x, back.x_stride = width;
         back.bias = site.bias, back.gain = site.gain, back.gate = site.gate, back.mean = site.mean;
         back.inverse_rms = site.inverse_rms, back.kept = site.kept;
+        back.also = c.joined && norm ? floats(gradients[FGK_F32]) : nullptr;
         back.dx = y.data(), back.dx_stride = width;
         back.dbias = site.bias != nullptr ? floats(sums) : nullptr;
         back.dgain = site.gain != nullptr ? floats(sums) : nullptr;
         back.dgate = site.gate != nullptr ? floats(sums) : nullptr;
-        back.source = source, back.x_type = back.y_type = type;
-        const auto reads_x = source != FGK_IDENTITY || gated;
-        bench.run(label + " backward", n * ((reads_x ? 3 : 2) * size + 1.0 / 8),
+        back.source = c.source, back.x_type = c.x_type, back.y_type = c.y_type;
+        const bool reads_x = c.source != FGK_IDENTITY || c.gated;
+        bench.run(c.name + " backward",
+                  n * (y_size + (reads_x ? 2 : 1) * x_size + 1.0 / 8 + (back.also != nullptr ? 4.0 : 0.0)),
                   [&] { return fgk_site_backward(&back, work.data(), nullptr); });
     }
 }
@@ -233,21 +259,23 @@ struct Slices {
 };
 
 /// Results are of the type of x, as between the ops of a model.
-void sparse_products(const Bench& bench, const Sizes& sizes, std::int32_t type, const std::string& type_name) {
+void sparse_products(const Bench& bench, const Sizes& sizes, unsigned one_in, std::int32_t type,
+                     const std::string& type_name) {
     const auto k = sizes.width;
     const auto n = 4 * sizes.width;
-    const auto w = numbers(n * k, FGK_F32, sizes.one_weight_in);
-    const auto most = 2 * n * k / sizes.one_weight_in + 64;
+    const auto w = numbers(n * k, FGK_F32, one_in);
+    const auto most = 2 * n * k / one_in + 64;
     const Slices by_row(n, k, most);
     const Slices by_column(k, n, most);
     const auto work = room(fgk_take_nonzeros_workspace(n, k));
-    const auto nonzeros = 8.0 * static_cast<double>(n * k) / sizes.one_weight_in;
-    bench.run("nonzeros of a weight", 4.0 * static_cast<double>(n * k) + 2 * nonzeros,
+    const auto nonzeros = 8.0 * static_cast<double>(n * k) / one_in;
+    const auto density = "1/" + std::to_string(one_in);
+    bench.run("nonzeros of a weight " + density, 4.0 * static_cast<double>(n * k) + 2 * nonzeros,
               [&] { return fgk_take_nonzeros(floats(w), n, k, &by_row.view, &by_column.view, work.data(), nullptr); });
     const auto x = numbers(sizes.rows * n, type);
     const auto y = room(sizes.rows * n * 4);
     const auto bytes = static_cast<double>(sizes.rows * (k + n)) * static_cast<double>(size_of(type)) + nonzeros;
-    const auto label = "sparse product 1/" + std::to_string(sizes.one_weight_in) + " " + type_name;
+    const auto label = "sparse product " + density + " " + type_name;
     bench.run(label, bytes, [&] {
         return fgk_sparse_product(x.data(), type, sizes.rows, k, &by_row.view, n, nullptr, y.data(), type, nullptr);
     });
@@ -306,13 +334,21 @@ void optimizer(const Bench& bench, const Sizes& sizes) {
     const auto norm_work = room(fgk_gradient_norm_workspace(n));
     // Adam moves every weight, so the projection within a step has its task. Norm: g once. Adam: four arrays in, four
     // out. The mask needs w once more, both ways.
-    bench.run("norm+Adam+projection+decay", (4.0 + 32.0 + 8.0) * elements, [&] {
+    const auto step = [&](const Memory& own) {
         const auto status = fgk_gradient_norm(floats(g), n, FGK_NORMALIZE, 1e-5, as<fgk_gradient_state>(state),
                                               norm_work.data(), nullptr);
         return status != 0 ? status
                            : fgk_optimizer_step(tensors.data(), count, &adam, as<const fgk_gradient_state>(state),
-                                                floats(w), floats(m), floats(v), floats(g), work.data(), nullptr);
-    });
+                                                floats(w), floats(m), floats(v), floats(g), own.data(), nullptr);
+    };
+    bench.run("norm+Adam+projection+decay", (4.0 + 32.0 + 8.0) * elements, [&] { return step(work); });
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        tensors[i].axis = i % 2 == 0 ? FGK_ROWS : FGK_COLUMNS;
+        tensors[i].minimum_alive = 1;
+        tensors[i].kept = std::max(tensors[i].kept, tensors[i].rows + tensors[i].columns);
+    }
+    const auto more_work = room(fgk_project_workspace(tensors.data(), count));
+    bench.run("the same, lines kept alive", (4.0 + 32.0 + 8.0) * elements, [&] { return step(more_work); });
 }
 
 }  // namespace
@@ -324,14 +360,15 @@ int main(int argc, char** argv) {
         return 3;
     }
     const bool small = argc > 1 && std::string(argv[1]) == "--small";
-    const Sizes sizes = small ? Sizes{16, 64, 8, 64, 16, 1} : Sizes{32768, 2048, 256, 2048, 256, 20};
+    const Sizes sizes =
+        small ? Sizes{16, 64, 8, 64, {16, 8}, 1} : Sizes{32768, 2048, 256, 2048, {512, 256, 128, 64}, 20};
     const Bench bench(sizes);
     optimizer(bench, sizes);
+    sites(bench, sizes);
     for (const auto& [type, name] : {std::pair(FGK_F32, "fp32"), std::pair(FGK_BF16, "bf16")}) {
-        sites(bench, sizes, type, name);
         attention(bench, sizes, type, name);
         loss(bench, sizes, type, name);
-        sparse_products(bench, sizes, type, name);
+        for (const auto one_in : sizes.one_weight_in) sparse_products(bench, sizes, one_in, type, name);
         sums(bench, sizes, type, name);
     }
     return 0;

@@ -3,6 +3,7 @@
 """Tables of what bench/gpu/accept.sh left in a folder: summary.py <folder> writes README.md there."""
 import json
 import pathlib
+import re
 import sys
 
 
@@ -54,6 +55,33 @@ def kernels(bench):
     theirs = last(bench, what="topk")
     if ours and theirs.get("seconds"):
         yield f"Projection by torch.topk takes {theirs['seconds'] / ours['seconds']:.1f} times as long."
+        yield ""
+    yield from crossovers(bench)
+
+
+def crossovers(bench):
+    """Densities up to which a product by the nonzeros of a weight is faster than the dense one of bf16."""
+    dense = last(bench, what="dense")
+    for direction, key in (("", "seconds"), (" dX", "seconds_of_dx")):
+        timed = []
+        for entry in bench:
+            found = re.fullmatch(r"sparse product 1/(\d+) bf16" + direction, entry.get("kernel", ""))
+            if found and "seconds" in entry:
+                timed.append((1 / int(found.group(1)), entry["seconds"]))
+        timed = sorted(dict(timed).items())
+        if not dense.get(key) or not timed:
+            continue
+        faster = [density for density, seconds in timed if seconds < dense[key]]
+        name = "x wT" if direction == "" else "dX"
+        if not faster:
+            text = f"faster than the sparse one from a density of 1/{1 / timed[0][0]:.0f} on"
+        elif len(faster) == len(timed):
+            text = f"slower than the sparse one up to a density of 1/{1 / timed[-1][0]:.0f}"
+        else:
+            (low, quick), (high, slow) = timed[len(faster) - 1], timed[len(faster)]
+            crossing = low + (high - low) * (dense[key] - quick) / (slow - quick)
+            text = f"as fast as the sparse one at a density of 1/{1 / crossing:.0f}"
+        yield f"The dense product of bf16, {name}, takes {dense[key] * 1e3:.2f} ms and is {text}."
         yield ""
 
 

@@ -187,7 +187,7 @@ struct MmaHead {
             if (line >= lines) continue;
             auto* place = data + line * stride + lane % 4 / 2 * 4 + (odd ? 8 : 0);
             if (in_eights) {
-                *reinterpret_cast<uint2*>(place) = bits;
+                write_at_once(place, bits);
             } else {
                 place[0] = static_cast<std::uint16_t>(bits.x), place[1] = static_cast<std::uint16_t>(bits.x >> 16);
                 place[2] = static_cast<std::uint16_t>(bits.y), place[3] = static_cast<std::uint16_t>(bits.y >> 16);
@@ -248,10 +248,12 @@ struct MmaForwardTile {
 };
 
 /// One tile of keys and values of the forward. Scores stay as they are; `scale` is in the powers alone.
+/// @param most largest scores so far. @param shift the same times the scale, rounded once.
 /// @tparam kDiagonal whether some of the keys are in the future of some of the queries.
 template <bool kDiagonal>
 __device__ __forceinline__ void attend(const MmaForwardTile& tile, const FragmentA& q, const MmaPlace& at, float scale,
-                                       float (&most)[2], float (&denominator)[2], float (&sums)[2][4]) {
+                                       float (&most)[2], float (&shift)[2], float (&denominator)[2],
+                                       float (&sums)[2][4]) {
     constexpr int kParts = kMmaTile / 8;
     const auto own = at.own - at.first;  // of the tile that is on the diagonal, lines behind own + 15 are all future
     float score[kParts][4];
@@ -273,13 +275,12 @@ __device__ __forceinline__ void attend(const MmaForwardTile& tile, const Fragmen
             }
         }
     }
-    float shift[2];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-        new_most[half] = most_of_row(new_most[half]);
-        shift[half] = new_most[half] * scale;
-        const auto shrink = fast_exp2(most[half] * scale - shift[half]);  // 0 of the first tile without a sink
-        most[half] = new_most[half];
+        most[half] = most_of_row(new_most[half]);
+        const auto new_shift = most[half] * scale;
+        const auto shrink = fast_exp2(shift[half] - new_shift);  // 0 of the first tile without a sink
+        shift[half] = new_shift;
         denominator[half] *= shrink;
 #pragma unroll
         for (int part = 0; part < 2; ++part) {
@@ -316,9 +317,11 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_
     const auto scale = score_scale(kMmaHead);
     float sums[2][4] = {};
     float most[2];  // of rows g and g + 8
+    float shift[2];
     float denominator[2];
     for (int half = 0; half < 2; ++half) {
         most[half] = a.sink != nullptr ? a.sink[at.head.h] * kLog2E / scale : -INFINITY;
+        shift[half] = a.sink != nullptr ? a.sink[at.head.h] * kLog2E : -INFINITY;
         denominator[half] = a.sink != nullptr && at.column == 0 ? 1.0F : 0.0F;  // the row's lanes are added at the end
     }
     for (int j0 = 0; j0 <= at.first; j0 += kMmaTile) {
@@ -327,9 +330,9 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_
         values.load(j0, tile.v);
         __syncthreads();
         if (j0 < at.first) {
-            attend<false>(tile, q, at, scale, most, denominator, sums);
+            attend<false>(tile, q, at, scale, most, shift, denominator, sums);
         } else {
-            attend<true>(tile, q, at, scale, most, denominator, sums);
+            attend<true>(tile, q, at, scale, most, shift, denominator, sums);
         }
     }
     for (int half = 0; half < 2; ++half) denominator[half] = sum_of_row(denominator[half]);
@@ -338,7 +341,7 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_
         for (int half = 0; half < 2; ++half) {
             const auto query = at.own + at.row + half * 8;
             if (query < keys.lines) {
-                a.log_sum[at.head.index * a.T + query] = (most[half] * scale + log2f(denominator[half])) / kLog2E;
+                a.log_sum[at.head.index * a.T + query] = (shift[half] + log2f(denominator[half])) / kLog2E;
             }
         }
     }

@@ -9,6 +9,7 @@
 #include <cuda_runtime.h>
 #endif
 
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -189,6 +190,24 @@ __device__ __forceinline__ Several<T, kCount> several_from_floats(const float* x
     return several;
 }
 
+/// To an address of as many bytes' alignment in one access, into which the compiler does not always put a struct.
+__device__ __forceinline__ void write_at_once(void* to, const uint4& x) {
+#ifdef __CUDA_ARCH__
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(to)), "r"(x.x), "r"(x.y),
+                 "r"(x.z), "r"(x.w)
+                 : "memory");
+#else
+    *static_cast<uint4*>(to) = x;
+#endif
+}
+__device__ __forceinline__ void write_at_once(void* to, const uint2& x) {
+#ifdef __CUDA_ARCH__
+    asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(to)), "r"(x.x), "r"(x.y) : "memory");
+#else
+    *static_cast<uint2*>(to) = x;
+#endif
+}
+
 /// One element of an array of type `type`.
 __device__ __forceinline__ float load(const void* data, std::int32_t type, std::int64_t i) {
     return type == FGK_F32 ? static_cast<const float*>(data)[i] : from_bf16(static_cast<const std::uint16_t*>(data)[i]);
@@ -229,19 +248,38 @@ __host__ __device__ __forceinline__ const void* row_of(const void* data, std::in
 __host__ __device__ __forceinline__ void* row_of(void* data, std::int32_t type, std::int64_t row, std::int64_t stride) {
     return static_cast<char*>(data) + row * stride * (type == FGK_F32 ? 4 : 2);
 }
-/// Blocks of a kernel that run on the current device at a time. @return 0, or a CUDA error number.
-template <typename... Parameters>
-std::int32_t resident_blocks(void (*kernel)(Parameters...), unsigned threads, std::size_t shared,
+/// Blocks of a kernel that run on a device at a time: asked for once a device, as asking takes as long as a launch. One
+/// of these belongs to one kernel and one size of block.
+class ResidentBlocks {
+public:
+    /// Of the current device. @return 0, or a CUDA error number.
+    template <typename... Parameters>
+    std::int32_t get(void (*kernel)(Parameters...), unsigned threads, std::size_t shared, std::int64_t& blocks) {
+        int device = 0;
+        FGK_TRY(cudaGetDevice(&device));
+        auto& known = known_[static_cast<unsigned>(device) % kDevices];
+        blocks = known.load();
+        if (blocks != 0) return 0;
+        const auto status = find(device, kernel, threads, shared, blocks);
+        if (status == 0) known.store(blocks);
+        return status;
+    }
+
+private:
+    template <typename... Parameters>
+    static std::int32_t find(int device, void (*kernel)(Parameters...), unsigned threads, std::size_t shared,
                              std::int64_t& blocks) {
-    int device = 0;
-    int multiprocessors = 0;
-    int each = 0;
-    FGK_TRY(cudaGetDevice(&device));
-    FGK_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-    FGK_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, static_cast<int>(threads), shared));
-    blocks = greatest<std::int64_t>(1, static_cast<std::int64_t>(each) * multiprocessors);
-    return 0;
-}
+        int multiprocessors = 0;
+        int each = 0;
+        FGK_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+        FGK_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, static_cast<int>(threads), shared));
+        blocks = greatest<std::int64_t>(1, static_cast<std::int64_t>(each) * multiprocessors);
+        return 0;
+    }
+
+    static constexpr unsigned kDevices = 64;  // more than a machine has; devices that share a place are of one kind
+    std::atomic<std::int64_t> known_[kDevices] = {};
+};
 
 /// Whether data, and what lies `bytes` apart from it, can be read and written 16 bytes at a time.
 inline bool in_sixteens(const void* data, std::int64_t bytes) {

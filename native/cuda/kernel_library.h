@@ -95,6 +95,7 @@ typedef struct fgk_site_gradients {
     const float* mean;        /**< as in the forward */
     const float* inverse_rms; /**< of the forward */
     const uint32_t* kept;     /**< of the forward */
+    const float* also;        /**< [rows, n], added to dx, or NULL; with x of fp32: a gradient of x from elsewhere */
     void* dx;                 /**< out, row r starts at dx + r * dx_stride, of x_type */
     int64_t dx_stride;
     float* dbias; /**< [n], added to; NULL when not wanted */

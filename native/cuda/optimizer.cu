@@ -114,8 +114,9 @@ __device__ __forceinline__ std::uint64_t key_of(std::int32_t m, std::int64_t pos
 }
 __device__ __forceinline__ bool is_forced(const Work& work, const Tensor& tensor, std::int64_t index, std::int32_t m) {
     if (tensor.axis == FGK_NO_LINES) return false;
-    const auto row = index / tensor.columns;
-    const auto column = index % tensor.columns;
+    const auto columns = static_cast<std::uint32_t>(tensor.columns);  // a tensor has fewer than 2^31 entries
+    const auto row = static_cast<std::uint32_t>(index) / columns;
+    const auto column = static_cast<std::uint32_t>(index) % columns;
     const auto by_rows = tensor.axis == FGK_ROWS;
     return key_of(m, by_rows ? column : row) >= work.line_keys[tensor.line_keys + (by_rows ? row : column)];
 }
@@ -402,7 +403,7 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
     clear_bins(stage.bins, kMiddleBins);
     const auto list = [&](std::int32_t at, const Listed& entry) { work.lists[tensor.list + at] = entry; };
     // Magnitudes from `above` on are kept. Without a prefix the threshold is known, and nothing has to be listed.
-    const auto above = prefix < 0 ? selection.threshold : ((prefix + 1) << kUpperShift) - 1;
+    const auto above = prefix < 0 ? selection.threshold : prefix << kUpperShift | ((1 << kUpperShift) - 1);
     const auto place = tensor.offset + chunk.first;
     const bool whole = place % 4 == 0 && chunk.count % 4 == 0;
     for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
@@ -412,6 +413,10 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
         for (int e = 0; e < 4; ++e) {
             const auto m = magnitude(x[e]);
             const auto index = chunk.first + i + e;
+            if (m > above) {
+                x[e] *= tensor.decay;
+                continue;
+            }
             const bool forced = m != 0 && is_forced(work, tensor, index, m);
             if (m != 0 && m >> kUpperShift == prefix && !forced) {
                 atomicAdd(&stage.bins[m >> kMiddleShift & (kMiddleBins - 1)], 1U);
@@ -424,7 +429,7 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
                     list(atomicAdd(&selection.listed, 1), entry);
                 }
             } else {
-                x[e] = m > above || forced ? x[e] * tensor.decay : 0.0F;
+                x[e] = forced ? x[e] * tensor.decay : 0.0F;
             }
         }
         if (writes) store4(w + place, whole, i, chunk.count, x);

@@ -29,21 +29,36 @@ __device__ __forceinline__ void load_side(const T* row, bool whole, std::int64_t
         for (int i = 0; i < kPerRead; ++i) x[part * kPerRead + i] = as_float(read.values[i]);
     }
 }
+/// All lanes of the warp call.
 template <typename T>
 __device__ __forceinline__ void store_side(T* row, bool whole, std::int64_t j, std::int64_t n,
                                            const float (&x)[kSide]) {
-    if (!whole || j >= n) {
+    if (!whole) {
 #pragma unroll
         for (int i = 0; i < kSide; ++i) {
             if (j + i < n) row[j + i] = from_float<T>(x[i]);
         }
         return;
     }
-    constexpr int kPerWrite = 16 / static_cast<int>(sizeof(T));
+    if constexpr (sizeof(T) == 2) {
+        if (j < n) {
+            write_at_once(row + j, uint4{pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3]), pack_bf16(x[4], x[5]),
+                                         pack_bf16(x[6], x[7])});
+        }
+    } else {
+        // Neighbouring lanes exchange halves, so that each write of both together is 32 bytes in a row: of their
+        // sixteen elements the first eight, then the others.
+        const bool odd = threadIdx.x % 2 != 0;
+        float other[4];
 #pragma unroll
-    for (int part = 0; part < kSide / kPerWrite; ++part) {
-        reinterpret_cast<Several<T, kPerWrite>*>(row + j)[part] =
-            several_from_floats<T, kPerWrite>(x + part * kPerWrite);
+        for (int i = 0; i < 4; ++i) other[i] = __shfl_xor_sync(kWholeWarp, odd ? x[i] : x[4 + i], 1);
+        const auto write = [&](std::int64_t at, bool own, int half) {
+            if (at >= n) return;
+            const auto bits = [&](int i) { return static_cast<unsigned>(bits_of(own ? x[half * 4 + i] : other[i])); };
+            write_at_once(row + at, uint4{bits(0), bits(1), bits(2), bits(3)});
+        };
+        write(odd ? j - 4 : j, !odd, 0);
+        write(odd ? j + 4 : j + 8, odd, 1);
     }
 }
 
@@ -52,8 +67,8 @@ struct Normal {
     float cumulative, density;
 };
 __device__ __forceinline__ Normal normal_at(float x) {
-    // Phi(-a) = exp(-a^2 / 2) P(1 / (1 + 0.3 a)) with a P of degree 8 that was fitted for a up to 16: to 5e-7 of itself
-    // in fp32.
+    // Phi(-a) = exp(-a^2 / 2) P(1 / (1 + 0.3 a)) with a P of degree 8 that was fitted for a up to 16: P to 5e-7 of
+    // itself in fp32, the power to what a^2 rounds, 1e-6 at 4.
     constexpr float kHalfLog2E = 0.72134752044448170F;
     const auto a = fabsf(x);
     const auto t = fast_reciprocal(1.0F + 0.3F * a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node site backward: one pass over memory. A block has a row at a time, in registers; the sums over rows stay there
 // too, until each block hands in its own.
+#include <type_traits>
 #include <utility>
 
 #include "site.cuh"
@@ -18,8 +19,9 @@ struct PartialSums {
 
 /// @tparam kColumnSums, kGateSums which sums there is room for in registers; those wanted are in `partial`.
 template <int kThreads, int kChunks, typename X, typename Y, bool kColumnSums, bool kGateSums>
-__global__ void __launch_bounds__(kThreads) site_backward(fgk_site_gradients site, PartialSums partial, bool x_whole,
-                                                          bool dx_whole, bool y_whole, bool vectors_whole) {
+__global__ void __launch_bounds__(kThreads)
+    site_backward(fgk_site_gradients site, PartialSums partial, bool x_whole, bool dx_whole, bool y_whole,
+                  bool vectors_whole, bool also_whole) {
     constexpr int kItems = kSide * kChunks;
     Group<kThreads> group(shared_memory<typename Group<kThreads>::Scratch>());
     const auto n = site.n;
@@ -103,6 +105,14 @@ __global__ void __launch_bounds__(kThreads) site_backward(fgk_site_gradients sit
                 }
                 if constexpr (kColumnSums) column_sums[kSide * c + i] += dx[i];
             }
+            if constexpr (std::is_same_v<X, float>) {
+                if (site.also != nullptr) {
+                    float also[kSide];
+                    load_side(site.also + row * n, also_whole, index(c), n, also);
+#pragma unroll
+                    for (int i = 0; i < kSide; ++i) dx[i] += also[i];
+                }
+            }
             store_side(dx_row, dx_whole, index(c), n, dx);
         }
     }
@@ -132,7 +142,8 @@ std::int32_t backward(const fgk_site_gradients& site, const PartialSums& partial
     FGK_LAUNCH(static_cast<unsigned>(backward_groups(site.rows)), kThreads, sizeof(typename Group<kThreads>::Scratch),
                stream, (site_backward<kThreads, kChunks, X, Y, kColumnSums, kGateSums>), site, partial,
                in_sides<X>(site.x, site.x_stride, site.n), in_sides<X>(site.dx, site.dx_stride, site.n),
-               in_sides<Y>(site.dy, site.n, site.n), vectors_in_sides(site));
+               in_sides<Y>(site.dy, site.n, site.n), vectors_in_sides(site),
+               in_sides<float>(site.also, site.n, site.n));
     return 0;
 }
 
@@ -177,6 +188,8 @@ std::int32_t fgk_site_backward(const fgk_site_gradients* site, void* workspace, 
     FGK_EXPECTS(
         site->source != FGK_RMS_NORM || (site->gain != nullptr && site->bias == nullptr && site->dbias == nullptr),
         "fgk_site_backward: RMSNorm needs a gain and takes no bias");
+    FGK_EXPECTS(site->also == nullptr || site->x_type == FGK_F32,
+                "fgk_site_backward: dx of bf16 takes no other gradient");
     FGK_EXPECTS(site->source == FGK_RMS_NORM || site->dgain == nullptr, "fgk_site_backward: only RMSNorm has a gain");
     const auto groups = backward_groups(site->rows);
     auto* first = static_cast<float*>(workspace);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node site forward: one pass over memory. A row stays in the registers of a warp, or of a block where it is longer
-// than 1,024. The k-th largest magnitude is searched for by counting, between bounds that close in by interpolation;
+// than 2,048. The k-th largest magnitude is searched for by counting, between bounds that close in by interpolation;
 // nothing is sorted. Rows of a site are alike, so that a search begins where the one before ended.
 #include <cmath>
 #include <type_traits>
@@ -113,8 +113,14 @@ __device__ Cut find_cut(Group<kThreads>& group, const float (&u)[kChunks][kSide]
     return {high == top ? kAnyNaN : high << shift, k - above_high, false};
 }
 
+/// Threads of a block; blocks that its registers have to leave room for: of 64 entries a thread, twelve warps.
+template <int kThreads>
+constexpr int kBlock = kThreads == kWarp ? kWarp* kWarpsPerBlock : kThreads;
+template <int kThreads, int kChunks>
+constexpr int kBlocks = greatest(1, (kChunks == 8 ? 384 : 512) / kBlock<kThreads>);
+
 template <int kThreads, int kChunks, typename X, typename Y>
-__global__ void __launch_bounds__(kThreads == kWarp ? kWarp * kWarpsPerBlock : kThreads)
+__global__ void __launch_bounds__(kBlock<kThreads>, kBlocks<kThreads, kChunks>)
     site_forward(fgk_site site, bool x_whole, bool y_whole, bool vectors_whole, bool residual_whole) {
     Group<kThreads> group(shared_memory<typename Group<kThreads>::Scratch>());
     const auto n = site.n;
@@ -228,14 +234,15 @@ __global__ void __launch_bounds__(kThreads == kWarp ? kWarp * kWarpsPerBlock : k
 template <int kThreads, int kChunks, typename X, typename Y>
 std::int32_t forward(const fgk_site& site, void* stream) {
     constexpr int kGroups = kThreads == kWarp ? kWarpsPerBlock : 1;
-    constexpr unsigned kBlock = kThreads * kGroups;
+    constexpr unsigned kThreadsOfBlock = kBlock<kThreads>;
     constexpr auto kShared = kThreads == kWarp ? 0 : sizeof(typename Group<kThreads>::Scratch);
     const auto kernel = site_forward<kThreads, kChunks, X, Y>;
     std::int64_t resident = 0;
-    const auto status = resident_blocks(kernel, kBlock, kShared, resident);
+    static ResidentBlocks resident_blocks;
+    const auto status = resident_blocks.get(kernel, kThreadsOfBlock, kShared, resident);
     if (status != 0) return status;
     const auto blocks = least(resident, divide_up<std::int64_t>(site.rows, kGroups));
-    FGK_LAUNCH(static_cast<unsigned>(blocks), kBlock, kShared, stream, kernel, site,
+    FGK_LAUNCH(static_cast<unsigned>(blocks), kThreadsOfBlock, kShared, stream, kernel, site,
                in_sides<X>(site.x, site.x_stride, site.n), in_sides<Y>(site.y, site.n, site.n), vectors_in_sides(site),
                in_sides<float>(site.residual, site.n, site.n));
     return 0;
@@ -247,9 +254,9 @@ struct Forward {
         const auto n = site.n;
         return n <= 256    ? forward<32, 1, X, Y>(site, stream)
                : n <= 1024 ? forward<32, 4, X, Y>(site, stream)
-               : n <= 2048 ? forward<64, 4, X, Y>(site, stream)
-               : n <= 4096 ? forward<128, 4, X, Y>(site, stream)
-               : n <= 8192 ? forward<256, 4, X, Y>(site, stream)
+               : n <= 2048 ? forward<32, 8, X, Y>(site, stream)
+               : n <= 4096 ? forward<64, 8, X, Y>(site, stream)
+               : n <= 8192 ? forward<128, 8, X, Y>(site, stream)
                            : forward<512, 4, X, Y>(site, stream);
     }
 };

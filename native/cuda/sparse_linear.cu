@@ -87,12 +87,8 @@ __global__ void __launch_bounds__(kScanners)
 }
 
 /// An entry in one access: its array starts on a boundary of 8 bytes.
-__device__ __forceinline__ fgk_entry read_entry(const fgk_entry* from) {
-    const auto both = *reinterpret_cast<const uint2*>(from);
-    return {static_cast<std::int32_t>(both.x), float_of(static_cast<std::int32_t>(both.y))};
-}
 __device__ __forceinline__ void write_entry(fgk_entry* to, std::int64_t index, float value) {
-    *reinterpret_cast<uint2*>(to) = uint2{static_cast<unsigned>(index), static_cast<unsigned>(bits_of(value))};
+    write_at_once(to, uint2{static_cast<unsigned>(index), static_cast<unsigned>(bits_of(value))});
 }
 
 /// Where entry `rank` of the line at a place belongs.
@@ -151,13 +147,26 @@ template <typename X, typename Y, int kLanes, int kLaneBytes>
 struct Product {
     static constexpr int kLaneTokens = kLaneBytes / static_cast<int>(sizeof(X));
     static constexpr int kTokens = kLanes * kLaneTokens;
-    static constexpr int kAtOnce = kWarp / kLanes;  // lines of a warp
-    using Column = Several<X, kLaneTokens>;         // of the tile, a lane's part
+    static constexpr int kAtOnce = kWarp / kLanes;          // lines of a warp
+    using Column = Several<std::uint32_t, kLaneBytes / 4>;  // of the tile, a lane's part
     using Results = Several<Y, kLaneTokens>;
+
+    __device__ __forceinline__ static float token_of(const Column& column, int t) {
+        if constexpr (sizeof(X) == 4) {
+            return float_of(static_cast<std::int32_t>(column.values[t]));
+        } else {
+            const auto both = column.values[t / 2];
+            return float_of(static_cast<std::int32_t>(t % 2 == 0 ? both << 16 : both & 0xffff0000U));
+        }
+    }
     static_assert(kTokens * sizeof(Y) <= 64, "the results of a warp are kept small, for the tile to be large");
 
+    /// Of the tile, up to the boundary that results begin on.
+    __host__ __device__ static std::int64_t tile_bytes(std::int64_t k) {
+        return divide_up<std::int64_t>(k * kLanes * kLaneBytes, 16) * 16;
+    }
     static std::int64_t shared_bytes(std::int64_t k) {
-        return k * kLanes * kLaneBytes +
+        return tile_bytes(k) +
                static_cast<std::int64_t>(kProductWarps) * FGK_SORTED_LINES * kTokens * static_cast<int>(sizeof(Y));
     }
 };
@@ -237,39 +246,102 @@ __device__ __forceinline__ void write_rows(const std::uint32_t* results, std::in
     constexpr int kPerWord = 4 / static_cast<int>(sizeof(Y));
     constexpr int kWords = kTokens / kPerWord;
     constexpr int kStep = 16 / static_cast<int>(sizeof(Y));  // lines of one write
-    using Write = Several<Y, kStep>;
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
     const auto word = lane % kWords;
-#pragma unroll 2
     for (int i = lane / kWords * kStep; i < FGK_SORTED_LINES; i += kWarp / kWords * kStep) {
         if (line + i >= n) break;
-        Write write[kPerWord];
+        std::uint32_t words[kStep];
 #pragma unroll
-        for (int j = 0; j < kStep; ++j) {
-            const auto both = results[(i + j) * kWords + word];
-            if constexpr (kPerWord == 1) {
-                write[0].values[j] = float_of(static_cast<std::int32_t>(both));
-            } else {
-                write[0].values[j] = static_cast<Y>(both);
-                write[kPerWord - 1].values[j] = static_cast<Y>(both >> 16);
-            }
-        }
+        for (int j = 0; j < kStep; ++j) words[j] = results[(i + j) * kWords + word];
 #pragma unroll
         for (int t = 0; t < kPerWord; ++t) {
             const auto row = first + word * kPerWord + t;
             if (row >= rows) continue;
             auto* to = y + row * n + line + i;
             if (whole) {
-                *reinterpret_cast<Write*>(to) = write[t];
+                if constexpr (kPerWord == 1) {
+                    write_at_once(to, uint4{words[0], words[1], words[2], words[3]});
+                } else {
+                    // The halves of this token, of two lines each.
+                    const auto both = [&](int j) {
+                        return t == 0 ? (words[j] & 0xffffU) | words[j + 1] << 16
+                                      : words[j] >> 16 | (words[j + 1] & 0xffff0000U);
+                    };
+                    write_at_once(to, uint4{both(0), both(2), both(4), both(6)});
+                }
             } else {
 #pragma unroll
                 for (int j = 0; j < kStep; ++j) {
-                    if (line + i + j < n) to[j] = write[t].values[j];
+                    if (line + i + j >= n) break;
+                    if constexpr (kPerWord == 1) {
+                        to[j] = float_of(static_cast<std::int32_t>(words[j]));
+                    } else {
+                        to[j] = static_cast<Y>(words[j] >> (16 * t));
+                    }
                 }
             }
         }
     }
 }
+
+/// The entries of the lines that a lane has in a window, four of a line at a time, each asked for before the four
+/// before it are used: of a line the next, then the first of the next line.
+template <int kAtOnce>
+class EntryStream {
+public:
+    static constexpr int kTogether = 4;
+    static constexpr int kRounds = FGK_SORTED_LINES / kAtOnce;
+
+    /// @param place of the lane's first line; the next ones are kAtOnce apart.
+    __device__ __forceinline__ EntryStream(const fgk_slices& a, std::int32_t place) : entries_(a.entries) {
+#pragma unroll
+        for (int round = 0; round < kRounds; ++round) {
+            const auto own = place + round * kAtOnce;
+            line_[round] = a.line[own];
+            begin_[round] = static_cast<std::int32_t>(entry_of(a, own, 0));
+            const auto room = divide_up<std::int64_t>(greatest<std::int64_t>(a.capacity - begin_[round], 0),
+                                                      std::int64_t{FGK_SLICE_LINES});
+            length_[round] = least(a.length[own], static_cast<std::int32_t>(room));
+        }
+        ask(0, 0);
+    }
+    __device__ __forceinline__ std::int32_t line(int round) const { return line_[round]; }
+
+    /// For the entries of a line, rounds in ascending order: use_all(entries) with kTogether of them for as long as
+    /// there are so many, then use_some(entries, count) with what is left.
+    template <typename UseAll, typename UseSome>
+    __device__ __forceinline__ void for_entries(int round, const UseAll& use_all, const UseSome& use_some) {
+        const auto length = length_[round];
+        std::int32_t e = 0;
+        for (; e + kTogether < length; e += kTogether) {
+            uint2 now[kTogether];
+#pragma unroll
+            for (int j = 0; j < kTogether; ++j) now[j] = next_[j];
+            ask(round, e + kTogether);
+            use_all(now);
+        }
+        uint2 now[kTogether];
+#pragma unroll
+        for (int j = 0; j < kTogether; ++j) now[j] = next_[j];
+        if (round + 1 < kRounds) ask(least(round + 1, kRounds - 1), 0);
+        use_some(now, length - e);
+    }
+
+private:
+    __device__ __forceinline__ void ask(int round, std::int32_t e) {
+        const auto* from = reinterpret_cast<const uint2*>(entries_ + begin_[round]);
+#pragma unroll
+        for (int j = 0; j < kTogether; ++j) {
+            if (e + j < length_[round]) next_[j] = from[(e + j) * FGK_SLICE_LINES];
+        }
+    }
+
+    const fgk_entry* entries_;
+    std::int32_t line_[kRounds];
+    std::int32_t begin_[kRounds];
+    std::int32_t length_[kRounds];
+    uint2 next_[kTogether] = {};
+};
 
 template <typename X, typename Y, int kLanes, int kLaneBytes>
 __global__ void __launch_bounds__(kProductThreads)
@@ -281,33 +353,46 @@ __global__ void __launch_bounds__(kProductThreads)
     auto* tile = shared_memory<Column>();  // [k, kLanes]
     const auto warp = static_cast<std::int64_t>(threadIdx.x) / kWarp;
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
-    auto* results = reinterpret_cast<Results*>(tile + k * kLanes) + warp * FGK_SORTED_LINES * kLanes;
+    auto* results = reinterpret_cast<Results*>(reinterpret_cast<char*>(tile) + Shape::tile_bytes(k)) +
+                    warp * FGK_SORTED_LINES * kLanes;
     const auto first = static_cast<std::int64_t>(blockIdx.x) * Shape::kTokens;
     turn_rows<X, Shape::kTokens>(x, rows, k, first, x_whole, reinterpret_cast<std::uint32_t*>(tile));
     __syncthreads();
     const auto* own = tile + lane % kLanes;
     for (auto window = warp * FGK_SORTED_LINES; window < n; window += kProductWarps * FGK_SORTED_LINES) {
-        for (int at_once = 0; at_once < FGK_SORTED_LINES; at_once += Shape::kAtOnce) {
-            const auto place = static_cast<std::int32_t>(window) + at_once + lane / kLanes;
-            const auto line = a.line[place];
-            const auto begin = entry_of(a, place, 0);
-            const auto room = static_cast<std::int32_t>(
-                divide_up<std::int64_t>(greatest<std::int64_t>(a.capacity - begin, 0), FGK_SLICE_LINES));
-            const auto length = least(a.length[place], room);
-            const auto* entries = a.entries + begin;
+        using Entries = EntryStream<Shape::kAtOnce>;
+        Entries entries(a, static_cast<std::int32_t>(window) + lane / kLanes);
+#pragma unroll
+        for (int round = 0; round < Entries::kRounds; ++round) {
+            const auto line = entries.line(round);
             const auto start = bias != nullptr && line >= 0 ? bias[line] : 0.0F;
             float sums[Shape::kLaneTokens];
 #pragma unroll
             for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] = start;
-#pragma unroll 4
-            for (std::int32_t e = 0; e < length; ++e) {
-                const auto entry = read_entry(entries + e * FGK_SLICE_LINES);
-                const auto column = own[entry.index * kLanes];
+            const auto column_of = [&](const uint2& entry) { return own[static_cast<std::int32_t>(entry.x) * kLanes]; };
+            const auto add = [&](const uint2& entry, const Column& column) {
+                const auto value = float_of(static_cast<std::int32_t>(entry.y));
 #pragma unroll
-                for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += entry.value * as_float(column.values[t]);
+                for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += value * Shape::token_of(column, t);
+            };
+            entries.for_entries(
+                round,
+                [&](const uint2(&now)[Entries::kTogether]) {
+                    Column columns[Entries::kTogether];
+#pragma unroll
+                    for (int j = 0; j < Entries::kTogether; ++j) columns[j] = column_of(now[j]);
+#pragma unroll
+                    for (int j = 0; j < Entries::kTogether; ++j) add(now[j], columns[j]);
+                },
+                [&](const uint2(&now)[Entries::kTogether], std::int32_t count) {
+#pragma unroll
+                    for (int j = 0; j < Entries::kTogether; ++j) {
+                        if (j < count) add(now[j], column_of(now[j]));
+                    }
+                });
+            if (line >= 0) {
+                results[(line - window) * kLanes + lane % kLanes] = several_from_floats<Y, Shape::kLaneTokens>(sums);
             }
-            if (line < 0) continue;
-            results[(line - window) * kLanes + lane % kLanes] = several_from_floats<Y, Shape::kLaneTokens>(sums);
         }
         __syncwarp();
         write_rows<Y, Shape::kTokens>(reinterpret_cast<const std::uint32_t*>(results), rows, n, first, window, y_whole,

@@ -27,19 +27,24 @@ public:
     Sites(const ForwardContext& context, std::int64_t layer, ForwardHook* hook, at::ScalarType type)
         : context_(context), layer_(layer), hook_(hook), type_(type) {}
 
-    /// The norm before a half layer and the site after it. @param x [B, T, d].
-    [[nodiscard]] at::Tensor read(SiteKind kind, const at::Tensor& x, const at::Tensor& gain) const {
+    /// The norm before a half layer and the site after it. @param x residual [B, T, d].
+    /// @return what the half layer reads, and the residual to add to.
+    [[nodiscard]] ops::Branch read(SiteKind kind, const at::Tensor& x, const at::Tensor& gain) const {
         const auto plan = context_.execution.plan;
+        if (is_plain()) {
+            return ops::rms_norm_branch(x, gain, rule(kind), plan, type_);
+        }
         const auto half_layer = 2 * layer_ + (kind == SiteKind::kAttnIn ? 0 : 1);
         const auto inverse_rms = hook_ == nullptr ? at::Tensor() : hook_->inverse_rms_at(half_layer);
-        return pass(kind, inverse_rms.defined() ? ops::site(x * inverse_rms * gain, rule(kind), plan)
-                                                : ops::rms_norm_site(x, gain, rule(kind), plan, type_));
+        return {pass(kind, inverse_rms.defined() ? ops::site(x * inverse_rms * gain, rule(kind), plan)
+                                                 : ops::rms_norm_site(x, gain, rule(kind), plan)),
+                x};
     }
     /// The residual with an output of the attention or the MLP, after its site, added to it.
     [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& residual, const at::Tensor& x) const {
         const auto plan = context_.execution.plan;
-        return hook_ == nullptr && context_.routing == nullptr ? ops::add_site(residual, x, rule(kind), plan)
-                                                               : residual + pass(kind, ops::site(x, rule(kind), plan));
+        return is_plain() ? ops::add_site(residual, x, rule(kind), plan)
+                          : residual + pass(kind, ops::site(x, rule(kind), plan));
     }
     [[nodiscard]] at::Tensor neurons(const at::Tensor& x) const {
         const auto plan = context_.execution.plan;
@@ -75,6 +80,8 @@ public:
     }
 
 private:
+    /// Whether nothing comes between the ops.
+    [[nodiscard]] bool is_plain() const { return hook_ == nullptr && context_.routing == nullptr; }
     [[nodiscard]] const SiteRouting* routing(SiteKind kind) const {
         return context_.routing == nullptr ? nullptr
                                            : &context_.routing->at(static_cast<std::size_t>(layer_) * kSiteKinds +
@@ -129,7 +136,8 @@ at::ScalarType type_between_ops(const ForwardContext& context, const at::Tensor&
     const bool narrow = context.execution.precision == Precision::kBf16 && hook == nullptr && !read_at.defined() &&
                         context.routing == nullptr &&
                         ops::backend_of(x, context.execution.plan) == ops::Backend::kCuda &&
-                        std::max(config.d_model, config.d_mlp) <= FGK_LONGEST_ROW && config.d_head <= FGK_LARGEST_HEAD;
+                        std::max({config.d_model, config.d_mlp, config.attention_width()}) <= FGK_LONGEST_ROW &&
+                        config.d_head <= FGK_LARGEST_HEAD;
     return narrow ? at::kBFloat16 : at::kFloat;
 }
 
@@ -141,12 +149,12 @@ at::Tensor at_positions(const at::Tensor& x, const at::Tensor& positions) {
 /// @param x residual. @param read_at see run_layers(). @return the next residual, [B, T, d] or [B, 1, d].
 at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites,
                            const at::Tensor& x, const at::Tensor& read_at) {
-    const auto residual = read_at.defined() ? at_positions(x, read_at) : x;
+    const auto wanted = [&](const at::Tensor& r) { return read_at.defined() ? at_positions(r, read_at) : r; };
     if (const auto constant = sites.constant(SiteKind::kAttnOut); constant.defined()) {
-        return residual + constant;
+        return wanted(x) + constant;
     }
     const auto plan = context.execution.plan;
-    const auto a = sites.read(SiteKind::kAttnIn, x, w.ln_1);                   // [B, T, d]
+    const auto [a, residual] = sites.read(SiteKind::kAttnIn, x, w.ln_1);       // [B, T, d] each
     auto [q, k, v] = sites.split(context.linear(a, w.c_attn, w.c_attn_bias));  // [B, T, A] each
     const auto H = q.size(-1) / context.config.d_head;
     const auto attend = [&](const at::Tensor& values) {
@@ -166,7 +174,7 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
         o = o + (read_at.defined() ? w.o_position.index_select(0, read_at).unsqueeze(1)
                                    : w.o_position.narrow(0, 0, x.size(1)));
     }
-    return sites.write(SiteKind::kAttnOut, residual, o);
+    return sites.write(SiteKind::kAttnOut, wanted(residual), o);
 }
 
 /// @param x residual. @return the next residual.
@@ -174,9 +182,9 @@ at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const
     if (const auto constant = sites.constant(SiteKind::kMlpOut); constant.defined()) {
         return x + constant;
     }
-    const auto n = sites.read(SiteKind::kMlpIn, x, w.ln_2);                // [B, T, d]
+    const auto [n, residual] = sites.read(SiteKind::kMlpIn, x, w.ln_2);    // [B, T, d] each
     const auto h = sites.neurons(context.linear(n, w.c_fc, w.c_fc_bias));  // [B, T, m]
-    return sites.write(SiteKind::kMlpOut, x, context.linear(h, w.c_proj, w.c_proj_bias));
+    return sites.write(SiteKind::kMlpOut, residual, context.linear(h, w.c_proj, w.c_proj_bias));
 }
 
 /// The norm before the unembedding. @param x [N, d]. @return [N, d].

@@ -2,6 +2,7 @@
 #include "ops/linear.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -208,9 +209,15 @@ at::Tensor sparse_product(const at::Tensor& x, const fgk_slices& a, std::int64_t
     return y;
 }
 
-/// a b as activations or their gradients, of the type of a. @param a [m, k]. @param b fp32 [k, n].
-at::Tensor dense_activations(const at::Tensor& a, const at::Tensor& b, Precision precision) {
-    return a.scalar_type() == at::kBFloat16 ? at::mm(a, b.to(at::kBFloat16)) : dense_product(a, b, precision);
+/// a b + bias as activations or their gradients, of the type of a. @param a [m, k]. @param b fp32 [k, n]. @param bias
+/// fp32 [n], or undefined.
+at::Tensor dense_activations(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias, Precision precision) {
+    if (a.scalar_type() == at::kBFloat16) {
+        const auto rounded = b.to(at::kBFloat16);
+        return bias.defined() ? at::addmm(bias.to(at::kBFloat16), a, rounded) : at::mm(a, rounded);
+    }
+    const auto y = dense_product(a, b, precision);
+    return bias.defined() ? y.add_(bias) : y;
 }
 
 struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
@@ -231,8 +238,7 @@ struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
         }
         auto shape = x.sizes().vec();
         shape.back() = w.size(0);
-        const auto y = dense_activations(rows.view({-1, w.size(1)}), w.t(), precisions.value).view(shape);
-        return bias.defined() ? y.add_(bias) : y;
+        return dense_activations(rows.view({-1, w.size(1)}), w.t(), bias, precisions.value).view(shape);
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -250,7 +256,7 @@ struct DeviceLinear : torch::autograd::Function<DeviceLinear> {
                                       c10::static_intrusive_pointer_cast<SparseForm>(sparse->second.toCapsule())
                                           ->matrix->device_columns(),
                                       w.size(1), at::Tensor())
-                     : dense_activations(dy_rows, w, precision).view(saved[0].sizes());
+                     : dense_activations(dy_rows, w, at::Tensor(), precision).view(saved[0].sizes());
         }
         const PartTimer timer(Part::kWeightGradients);
         at::Tensor dw;

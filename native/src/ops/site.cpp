@@ -97,11 +97,11 @@ struct SavedPart {
     at::Tensor gate, mean, kept, inverse_rms;
 };
 
-/// Gradients of a part by the CUDA kernel. @param dy contiguous [..., w]. @param dx as x. @param dgain,dgate [w], zero
-/// or undefined.
+/// Gradients of a part by the CUDA kernel. @param dy contiguous [..., w]. @param also fp32 [..., w], added to dx, or
+/// undefined. @param dx as x. @param dgain,dgate [w], zero or undefined.
 void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t index, const at::Tensor& gain,
-                            const SavedPart& part, const at::Tensor& dy, const at::Tensor& dx, const at::Tensor& dgain,
-                            const at::Tensor& dgate) {
+                            const SavedPart& part, const at::Tensor& dy, const at::Tensor& also, const at::Tensor& dx,
+                            const at::Tensor& dgain, const at::Tensor& dgate) {
     const auto pointer = [](const at::Tensor& t) { return t.defined() ? t.mutable_data_ptr<float>() : nullptr; };
     fgk_site_gradients site{};
     site.n = dy.size(-1);
@@ -114,6 +114,7 @@ void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t ind
     site.mean = data_or_null(part.mean);
     site.inverse_rms = data_or_null(part.inverse_rms);
     site.kept = static_cast<const std::uint32_t*>(part.kept.const_data_ptr());
+    site.also = data_or_null(also);
     site.dx = mutable_data_of_part(dx, index, site.n);
     site.dx_stride = x.size(-1);
     site.dgain = pointer(dgain);
@@ -178,12 +179,13 @@ class SiteFunction : public torch::autograd::Function<SiteFunction> {
 public:
     static constexpr std::size_t kMaxParts = 3;
 
-    /// @param gate_0,gate_1,gate_2 the gates of the rules once more, where autograd sees them.
+    /// @param gate_0,gate_1,gate_2 the gates of the rules once more, where autograd sees them. @param gives_x whether x
+    /// is one more output, the last; on a device only.
     static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                  const std::optional<at::Tensor>& given_gain, const std::optional<at::Tensor>& gate_0,
                                  const std::optional<at::Tensor>& gate_1, const std::optional<at::Tensor>& gate_2,
                                  const std::optional<at::Tensor>& residual, const std::vector<SiteRule>& rules,
-                                 std::int64_t source, at::ScalarType type) {
+                                 std::int64_t source, at::ScalarType type, bool gives_x) {
         const std::array<at::Tensor, kMaxParts> gates = {or_undefined(gate_0), or_undefined(gate_1),
                                                          or_undefined(gate_2)};
         const auto gain = or_undefined(given_gain);
@@ -199,7 +201,11 @@ public:
         }
         context->save_for_backward(std::move(saved));
         context->saved_data["source"] = source;
+        context->saved_data["parts"] = parts;
         context->saved_data["adds"] = residual.has_value();
+        if (gives_x) {
+            outputs.push_back(x);
+        }
         return outputs;
     }
 
@@ -212,14 +218,16 @@ public:
         const auto& x = saved[0];
         const auto& gain = saved[1];
         const auto stride = x.size(-1);
-        const auto w = stride / static_cast<std::int64_t>(dy.size());
+        const auto parts = static_cast<std::size_t>(context->saved_data["parts"].toInt());
+        const auto w = stride / static_cast<std::int64_t>(parts);
         const auto count = x.numel() / stride;
+        const auto also = dy.size() > parts ? dy[parts].contiguous() : at::Tensor();
         const auto dx = at::empty_like(x);
         const auto wants_dgain = source == Source::kRmsNorm && gain.requires_grad();
         at::Tensor dgain;
         std::array<at::Tensor, kMaxParts> dgates;
         auto* kernel = backward_kernel(source);
-        for (std::size_t i = 0; i < dy.size(); ++i) {
+        for (std::size_t i = 0; i < parts; ++i) {
             const auto* of_part = &saved[kShared + kPerPart * i];
             const SavedPart part{of_part[0], of_part[1], of_part[2], of_part[3]};
             const auto wants_dgate = part.gate.defined() && part.gate.requires_grad();
@@ -230,7 +238,7 @@ public:
                 };
                 dgain = zeros(wants_dgain);
                 dgates.at(i) = zeros(wants_dgate);
-                run_backward_on_device(source, x, static_cast<std::int64_t>(i), gain, part, dy_part, dx, dgain,
+                run_backward_on_device(source, x, static_cast<std::int64_t>(i), gain, part, dy_part, also, dx, dgain,
                                        dgates.at(i));
                 continue;
             }
@@ -267,15 +275,22 @@ public:
             if (wants_dgate) dgates.at(i) = gate_sums.sum(0);
         }
         const auto dresidual = context->saved_data["adds"].toBool() ? dy[0] : at::Tensor();
-        return {dx, dgain, dgates[0], dgates[1], dgates[2], dresidual, at::Tensor(), at::Tensor(), at::Tensor()};
+        return {dx,        dgain,        dgates[0],    dgates[1],    dgates[2],
+                dresidual, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
     }
 };
 
-/// The fast plan for all rules; x is [..., parts * w]. @param type of the results. @param residual see run_part().
+/// What run_fast() does beyond the sites, on a device only.
+struct Beyond {
+    at::Tensor residual;   ///< to add, or undefined
+    bool gives_x = false;  ///< x as one more result, whose gradient the sites' backward adds
+};
+
+/// The fast plan for all rules; x is [..., parts * w]. @param type of the results.
 variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules,
-                       at::ScalarType type, const at::Tensor& residual = {}) {
+                       at::ScalarType type, const Beyond& beyond = {}) {
     const auto input = x.contiguous();
-    const auto added = contiguous_or_undefined(residual);
+    const auto added = contiguous_or_undefined(beyond.residual);
     bool gradients =
         input.requires_grad() || (gain.defined() && gain.requires_grad()) || (added.defined() && added.requires_grad());
     for (auto& rule : rules) {
@@ -288,13 +303,16 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
         const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
         return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), given(added), rules,
-                                   static_cast<std::int64_t>(source), type);
+                                   static_cast<std::int64_t>(source), type, beyond.gives_x);
     }
     variable_list outputs;
     const auto parts = static_cast<std::int64_t>(rules.size());
     for (std::int64_t i = 0; i < parts; ++i) {
         const auto& rule = rules[static_cast<std::size_t>(i)];
         outputs.push_back(run_part(source, input, parts, i, gain, rule, added, type, /*gradients=*/false).y);
+    }
+    if (beyond.gives_x) {
+        outputs.push_back(x);
     }
     return outputs;
 }
@@ -334,7 +352,7 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan) {
     const bool in_one = backend_of(x, plan) == Backend::kCuda && has_kernels(x, x.size(-1), plan) &&
                         !ablates_apart(rule) && !does_nothing(rule);
-    return in_one ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), residual).front()
+    return in_one ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), {residual}).front()
                   : residual + site(x, rule, plan);
 }
 
@@ -347,6 +365,15 @@ at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const Site
         return compose(at::rms_norm(x, {x.size(-1)}, gain, std::nullopt), rule).to(type);
     }
     return run_fast(Source::kRmsNorm, x, gain, {rule}, type).front();
+}
+
+Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
+                       at::ScalarType type) {
+    if (backend_of(x, plan) != Backend::kCuda || !has_kernels(x, x.size(-1), plan) || ablates_apart(rule)) {
+        return {rms_norm_site(x, gain, rule, plan, type), x};
+    }
+    auto both = run_fast(Source::kRmsNorm, x, gain, {rule}, type, {{}, /*gives_x=*/true});
+    return {std::move(both[0]), std::move(both[1])};
 }
 
 at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {

@@ -32,6 +32,14 @@ struct SiteRule {
 [[nodiscard]] at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
                                        at::ScalarType type = at::kFloat);
 
+/// rms_norm_site(), and x once more for what it is added to later: the CUDA kernels add the gradient of that x in the
+/// same pass.
+struct Branch {
+    at::Tensor y, x;
+};
+[[nodiscard]] Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
+                                     at::ScalarType type);
+
 /// The site after the exact (erf) GELU.
 [[nodiscard]] at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan);
 

@@ -42,6 +42,7 @@ protected:
         bool gated = false;
         bool frozen = false;      ///< neither bias nor gain is learnt
         bool added = false;       ///< to a residual
+        bool also = false;        ///< x has a gradient from elsewhere
         std::int64_t stride = 0;  // of x and dx, 0 for n
     };
 
@@ -93,7 +94,7 @@ protected:
     void expect_close(const Case& c) {
         SCOPED_TRACE("rows " + std::to_string(c.rows) + ", n " + std::to_string(c.n) + ", source " +
                      std::to_string(c.source) + ", types " + std::to_string(c.x_type) + std::to_string(c.y_type) +
-                     (c.gated ? ", gated" : "") + (c.added ? ", added" : ""));
+                     (c.gated ? ", gated" : "") + (c.added ? ", added" : "") + (c.also ? ", also" : ""));
         const auto n = c.n;
         const auto stride = c.stride == 0 ? n : c.stride;
         const bool norm = c.source == FGK_RMS_NORM;
@@ -126,6 +127,8 @@ protected:
         fgk_site_gradients g{};
         g.rows = c.rows, g.n = n, g.dy = dy.data(), g.x = x.data(), g.x_stride = stride;
         g.bias = site.bias, g.gain = site.gain, g.gate = site.gate, g.mean = site.mean;
+        const Array<float> also(normal(c.rows * n));
+        g.also = c.also ? also.data() : nullptr;
         g.inverse_rms = site.inverse_rms, g.kept = kept.data(), g.dx = dx.data(), g.dx_stride = stride;
         g.dbias = norm || c.frozen ? nullptr : dcolumns.data();
         g.dgain = norm && !c.frozen ? dcolumns.data() : nullptr;
@@ -141,6 +144,7 @@ protected:
         const auto gates = gate.values();
         const auto means = mean.values();
         const auto residuals = residual.values();
+        const auto elsewhere = also.values();
         const auto words = kept.values();
         std::vector<double> y_expected;
         std::vector<double> dx_expected;
@@ -196,7 +200,8 @@ protected:
                     if (c.source == FGK_GELU) value *= cumulative(b[j]) + b[j] * density(b[j]);
                     columns_expected[j] += value;
                 }
-                dx_expected.push_back(value);
+                const auto at = static_cast<std::size_t>(row * n) + j;
+                dx_expected.push_back(value + (c.also ? static_cast<double>(elsewhere[at]) : 0.0));
             }
         }
         const auto value_bounds = bounds_of(c.y_type);
@@ -281,19 +286,50 @@ TEST_F(CudaSite, MatchesTheFormulaWithItsGradients) {
 TEST_F(CudaSite, TakesAndGivesBf16) {
     for (const std::int32_t source : {FGK_IDENTITY, FGK_RMS_NORM, FGK_GELU}) {
         expect_close({.rows = 9, .n = 256, .k = 64, .source = source, .x_type = FGK_BF16, .y_type = FGK_BF16});
-        expect_close(
-            {.rows = 9, .n = 133, .k = 33, .source = source, .x_type = FGK_F32, .y_type = FGK_BF16, .gated = true});
+        for (const std::int64_t n : {133, 2104, 4500}) {
+            expect_close({.rows = 5,
+                          .n = n,
+                          .k = n / 4,
+                          .source = source,
+                          .x_type = FGK_F32,
+                          .y_type = FGK_BF16,
+                          .gated = true});
+        }
     }
 }
 
 TEST_F(CudaSite, AddsItselfToAResidual) {
     for (const std::int32_t x_type : {FGK_F32, FGK_BF16}) {
-        for (const std::int64_t n : {133, 512}) {
+        for (const std::int64_t n : {133, 512, 2104}) {
             for (const bool gated : {false, true}) {
                 expect_close({.rows = 9, .n = n, .k = n / 4, .x_type = x_type, .gated = gated, .added = true});
             }
         }
     }
+    expect_close({.rows = 5, .n = 264, .k = 66, .source = FGK_GELU, .added = true});
+    expect_close({.rows = 5, .n = 264, .k = 66, .source = FGK_RMS_NORM, .added = true});
+}
+
+TEST_F(CudaSite, SearchesAnewWhereRowsAreNotAlike) {
+    for (const std::int64_t n : {200, 1000, 2500}) {
+        std::vector<float> x;
+        for (int row = 0; row < 30; ++row) {  // some for every group of threads, of scales far apart
+            const auto values = normal(n, std::exp2(static_cast<float>(below(60) - 30)));
+            const auto part = static_cast<std::int64_t>(below(4));
+            for (const auto value : values) x.push_back(part == 0 && below(5) != 0 ? 0.0F : value);
+        }
+        for (const std::int32_t type : {FGK_F32, FGK_BF16}) expect_exact(x, n, n / 4, type);
+    }
+}
+
+TEST_F(CudaSite, TakesAGradientFromElsewhere) {
+    for (const std::int32_t y_type : {FGK_F32, FGK_BF16}) {
+        for (const std::int64_t n : {133, 512}) {
+            expect_close(
+                {.rows = 9, .n = n, .k = n / 4, .source = FGK_RMS_NORM, .y_type = y_type, .gated = true, .also = true});
+        }
+    }
+    expect_close({.rows = 9, .n = 64, .k = 16, .also = true});
 }
 
 TEST_F(CudaSite, LeavesWhatLiesBesideItsRowsAlone) {

@@ -97,23 +97,28 @@ TEST_F(CudaSparse, NonzerosAreTakenInOrder) {
     }
 }
 
-TEST_F(CudaSparse, TheRoomIsEnoughForTheWorstMatrix) {
-    // One full row in each 64, as long as the nonzeros last.
-    constexpr std::int64_t kRows = 300;
+TEST_F(CudaSparse, TheRoomIsWhatTheWorstMatrixTakes) {
+    // Of every 64 rows nine are full: the ninth makes a slice as long as the first eight.
+    constexpr std::int64_t kRows = 2 * FGK_SORTED_LINES;
     constexpr std::int64_t kColumns = 90;
     std::vector<float> w(kRows * kColumns);
     for (std::int64_t row = 0; row < kRows; row += FGK_SORTED_LINES) {
-        std::fill_n(w.begin() + row * kColumns, kColumns, 1.0F);
+        std::fill_n(w.begin() + row * kColumns, 9 * kColumns, 1.0F);
     }
+    const auto count = nonzeros(w);
     const Array<float> weight(w);
-    const Slices rows(kRows, fgk_slices_room(kRows, kColumns, nonzeros(w)));
-    const Slices columns(kColumns, fgk_slices_room(kColumns, kRows, nonzeros(w)));
+    const auto capacity = fgk_slices_room(kRows, kColumns, count);
+    const Slices rows(kRows, capacity);
+    const Slices columns(kColumns, fgk_slices_room(kColumns, kRows, count));
     const auto room = workspace(fgk_take_nonzeros_workspace(kRows, kColumns));
     EXPECT_DONE(fgk_take_nonzeros(weight.data(), kRows, kColumns, &rows.view, &columns.view, room.data(), nullptr));
+    const auto lines = lines_of(rows, kRows);
     for (std::int64_t row = 0; row < kRows; ++row) {
-        const auto expected = row % FGK_SORTED_LINES == 0 ? kColumns : 0;
-        EXPECT_EQ(lines_of(rows, kRows)[static_cast<std::size_t>(row)].size(), static_cast<std::size_t>(expected));
+        const auto expected = row % FGK_SORTED_LINES < 9 ? kColumns : 0;
+        EXPECT_EQ(lines[static_cast<std::size_t>(row)].size(), static_cast<std::size_t>(expected));
     }
+    // Two slices of 8 times 90 in each window; the room is a line's length in each more.
+    EXPECT_EQ(capacity, 2 * (2 * 8 * kColumns) + 2 * kColumns);
 }
 
 TEST_F(CudaSparse, WhatFindsNoRoomIsLeftOut) {
@@ -146,8 +151,9 @@ TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
                                      {70, 64, 2048},
                                      {35, 136, 4000},
                                      {17, 30, 6000},
-                                     {9, 40, 12000},
-                                     {5, 12, 25000}}) {
+                                     {16, 64, 12000},
+                                     {5, 12, 12501},
+                                     {8, 16, 25000}}) {
         for (const auto& [type, y_type] : {std::pair<std::int32_t, std::int32_t>{FGK_F32, FGK_F32},
                                            {FGK_BF16, FGK_F32},
                                            {FGK_BF16, FGK_BF16},

@@ -129,6 +129,28 @@ TEST_P(Site, AfterGeluMatchesTheReference) {
     }
 }
 
+TEST_P(Site, BranchesOffAResidual) {
+    constexpr std::int64_t kWidth = 128;
+    const auto gate = at::rand({kWidth});
+    const auto x = at::randn({3, 50, kWidth});
+    const auto gain = at::randn({kWidth});
+    const auto dy = std::vector{at::randn({3, 50, kWidth}), at::randn({3, 50, kWidth})};
+    const auto with = [&](Plan plan) {
+        return run(
+            [&](const auto& in) {
+                const auto branch = ops::rms_norm_branch(in[0], in[1], rule(in, 2, kWidth), plan, at::kFloat);
+                return std::vector{branch.y, branch.x * 2.0};
+            },
+            {x, gain, gate}, dy);
+    };
+    const auto fast = with(Plan::kFast);
+    const auto reference = with(Plan::kReference);
+    EXPECT_TRUE(at::equal(fast.y[1], reference.y[1]));
+    EXPECT_LE(relative_error(fast.y[0], reference.y[0]), kValueBound);
+    EXPECT_LE(relative_error(fast.gradients[0], reference.gradients[0]), kGradientBound);
+    EXPECT_LE(relative_error(fast.gradients[1], reference.gradients[1]), kSumBound);
+}
+
 TEST_P(Site, IsAddedToAResidual) {
     for (const std::int64_t w : {36, 1000}) {
         const auto gate = at::rand({w}).round();

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "model/model_files.hpp"
 #include "ops/thread_count.hpp"
@@ -450,6 +451,23 @@ TEST_F(Training, RoundedFactorsMoveAStepByLittle) {
     EXPECT_NEAR(rounded.result.grad_norm, exact.result.grad_norm, 0.02 * exact.result.grad_norm);
     const auto error = (rounded.change - exact.change).norm() / exact.change.norm();
     EXPECT_LT(error.item<double>(), 0.03);
+}
+
+TEST_F(Training, RoundsAlikeInEveryRun) {
+    constexpr int kSteps = 12;
+    const auto run = [&](Precision precision) {
+        const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
+                                                   ModelInit{1, true, {precision, Plan::kFast}}, test_device());
+        Trainer trainer(model, parse_train_config(small_train_json().dump()), streams());
+        double loss = 0.0;
+        for (int i = 0; i < kSteps; ++i) loss += trainer.step().loss / kSteps;
+        return std::pair(model->values().clone(), loss);
+    };
+    const auto [values, loss] = run(Precision::kBf16);
+    EXPECT_TRUE(at::equal(values, run(Precision::kBf16).first));
+    const auto exact = run(Precision::kFp32).second;
+    EXPECT_NE(loss, exact) << "nothing was rounded";
+    EXPECT_NEAR(loss, exact, 0.02 * exact);  // other entries are kept here and there
 }
 
 TEST_F(Training, Bf16StaysWithinTheSpreadOfSeedsAndIsBitIdenticalFromRunToRun) {
