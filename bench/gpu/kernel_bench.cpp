@@ -258,8 +258,8 @@ struct Slices {
                fgk_slices_room(lines, longest, nonzeros)} {}
 };
 
-/// Results are of the type of x, as between the ops of a model.
-void sparse_products(const Bench& bench, const Sizes& sizes, unsigned one_in, std::int32_t type,
+/// Results are of the type of x, as between the ops of a model. @param x [rows, 4 * width].
+void sparse_products(const Bench& bench, const Sizes& sizes, unsigned one_in, const Memory& x, std::int32_t type,
                      const std::string& type_name) {
     const auto k = sizes.width;
     const auto n = 4 * sizes.width;
@@ -272,7 +272,6 @@ void sparse_products(const Bench& bench, const Sizes& sizes, unsigned one_in, st
     const auto density = "1/" + std::to_string(one_in);
     bench.run("nonzeros of a weight " + density, 4.0 * static_cast<double>(n * k) + 2 * nonzeros,
               [&] { return fgk_take_nonzeros(floats(w), n, k, &by_row.view, &by_column.view, work.data(), nullptr); });
-    const auto x = numbers(sizes.rows * n, type);
     const auto y = room(sizes.rows * n * 4);
     const auto bytes = static_cast<double>(sizes.rows * (k + n)) * static_cast<double>(size_of(type)) + nonzeros;
     const auto label = "sparse product " + density + " " + type_name;
@@ -368,7 +367,8 @@ int main(int argc, char** argv) {
     for (const auto& [type, name] : {std::pair(FGK_F32, "fp32"), std::pair(FGK_BF16, "bf16")}) {
         attention(bench, sizes, type, name);
         loss(bench, sizes, type, name);
-        for (const auto one_in : sizes.one_weight_in) sparse_products(bench, sizes, one_in, type, name);
+        const auto x = numbers(sizes.rows * 4 * sizes.width, type);
+        for (const auto one_in : sizes.one_weight_in) sparse_products(bench, sizes, one_in, x, type, name);
         sums(bench, sizes, type, name);
     }
     return 0;

@@ -71,14 +71,14 @@ def crossovers(bench):
         timed = sorted(dict(timed).items())
         if not dense.get(key) or not timed:
             continue
-        faster = [density for density, seconds in timed if seconds < dense[key]]
+        slower = [i for i, (_, seconds) in enumerate(timed) if seconds >= dense[key]]
         name = "x wT" if direction == "" else "dX"
-        if not faster:
+        if slower and slower[0] == 0:
             text = f"faster than the sparse one from a density of 1/{1 / timed[0][0]:.0f} on"
-        elif len(faster) == len(timed):
+        elif not slower:
             text = f"slower than the sparse one up to a density of 1/{1 / timed[-1][0]:.0f}"
         else:
-            (low, quick), (high, slow) = timed[len(faster) - 1], timed[len(faster)]
+            (low, quick), (high, slow) = timed[slower[0] - 1], timed[slower[0]]
             crossing = low + (high - low) * (dense[key] - quick) / (slow - quick)
             text = f"as fast as the sparse one at a density of 1/{1 / crossing:.0f}"
         yield f"The dense product of bf16, {name}, takes {dense[key] * 1e3:.2f} ms and is {text}."

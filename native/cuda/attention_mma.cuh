@@ -278,7 +278,7 @@ __device__ __forceinline__ void attend(const MmaForwardTile& tile, const Fragmen
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
         most[half] = most_of_row(new_most[half]);
-        const auto new_shift = most[half] * scale;
+        const auto new_shift = rounded_product(most[half], scale);
         const auto shrink = fast_exp2(shift[half] - new_shift);  // 0 of the first tile without a sink
         shift[half] = new_shift;
         denominator[half] *= shrink;

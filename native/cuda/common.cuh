@@ -145,6 +145,14 @@ __device__ __forceinline__ float fast_exp2(float x) {
 #endif
 }
 
+/// a b, rounded before anything else is done with it.
+__device__ __forceinline__ float rounded_product(float a, float b) {
+#ifdef __CUDA_ARCH__
+    return __fmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
 /// 1 / x to a last digit.
 __device__ __forceinline__ float fast_reciprocal(float x) {
 #ifdef __CUDA_ARCH__

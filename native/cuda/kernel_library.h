@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /** Raised with every change of this header; the core refuses a library of another number. */
-#define FGK_INTERFACE_VERSION 3
+#define FGK_INTERFACE_VERSION 4
 
 /** What kernels have to know about a device. */
 typedef struct fgk_device {

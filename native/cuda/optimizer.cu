@@ -402,7 +402,7 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
     if (threadIdx.x == 0) stage.count = 0;
     clear_bins(stage.bins, kMiddleBins);
     const auto list = [&](std::int32_t at, const Listed& entry) { work.lists[tensor.list + at] = entry; };
-    // Magnitudes from `above` on are kept. Without a prefix the threshold is known, and nothing has to be listed.
+    // Magnitudes above `above` are kept. Without a prefix the threshold is known, and nothing has to be listed.
     const auto above = prefix < 0 ? selection.threshold : prefix << kUpperShift | ((1 << kUpperShift) - 1);
     const auto place = tensor.offset + chunk.first;
     const bool whole = place % 4 == 0 && chunk.count % 4 == 0;

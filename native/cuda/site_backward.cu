@@ -28,6 +28,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto index = [](int chunk) { return (chunk * kThreads + Group<kThreads>::thread()) * kSide; };
     const bool norm = site.source == FGK_RMS_NORM;
     const bool needs_x = site.source != FGK_IDENTITY || (kGateSums && partial.gate != nullptr);
+    const bool adds = std::is_same_v<X, float> && site.also != nullptr;
     float column_sums[kColumnSums ? kItems : 1] = {};  // of the gain, else of the bias
     float gate_sums[kGateSums ? kItems : 1] = {};
 
@@ -105,13 +106,11 @@ __global__ void __launch_bounds__(kThreads)
                 }
                 if constexpr (kColumnSums) column_sums[kSide * c + i] += dx[i];
             }
-            if constexpr (std::is_same_v<X, float>) {
-                if (site.also != nullptr) {
-                    float also[kSide];
-                    load_side(site.also + row * n, also_whole, index(c), n, also);
+            if (adds) {
+                float also[kSide];
+                load_side(site.also + row * n, also_whole, index(c), n, also);
 #pragma unroll
-                    for (int i = 0; i < kSide; ++i) dx[i] += also[i];
-                }
+                for (int i = 0; i < kSide; ++i) dx[i] += also[i];
             }
             store_side(dx_row, dx_whole, index(c), n, dx);
         }

@@ -113,7 +113,8 @@ __device__ Cut find_cut(Group<kThreads>& group, const float (&u)[kChunks][kSide]
     return {high == top ? kAnyNaN : high << shift, k - above_high, false};
 }
 
-/// Threads of a block; blocks that its registers have to leave room for: of 64 entries a thread, twelve warps.
+/// Threads of a block, and blocks that its registers have to leave room for: twelve warps with 64 entries a thread,
+/// sixteen with fewer.
 template <int kThreads>
 constexpr int kBlock = kThreads == kWarp ? kWarp* kWarpsPerBlock : kThreads;
 template <int kThreads, int kChunks>
@@ -171,6 +172,10 @@ __global__ void __launch_bounds__(kBlock<kThreads>, kBlocks<kThreads, kChunks>)
         auto* y = static_cast<Y*>(site.y) + row * n;
         auto* kept_of_row = reinterpret_cast<std::uint8_t*>(site.kept) + row * kept_bytes(n);
         std::int32_t ties_before = 0;  // in the chunks already done
+        float residual[kSide] = {};    // of the next chunk, asked for before the last one is written
+        const bool adds = std::is_same_v<Y, float> && site.residual != nullptr;
+        const auto* residual_of_row = site.residual + (adds ? row * n : 0);
+        if (adds) load_side(residual_of_row, residual_whole, index(0), n, residual);
 #pragma unroll
         for (int pair = 0; pair < kChunks; pair += 2) {
             // Ranks of the first ties of two chunks, by one sum over the threads of both counts.
@@ -213,13 +218,10 @@ __global__ void __launch_bounds__(kBlock<kThreads>, kBlocks<kThreads, kChunks>)
 #pragma unroll
                     for (int i = 0; i < kSide; ++i) s[i] = s[i] * gate[i] + mean[i] * (1.0F - gate[i]);
                 }
-                if constexpr (std::is_same_v<Y, float>) {
-                    if (site.residual != nullptr) {
-                        float before[kSide];
-                        load_side(site.residual + row * n, residual_whole, index(c), n, before);
+                if (adds) {
 #pragma unroll
-                        for (int i = 0; i < kSide; ++i) s[i] += before[i];
-                    }
+                    for (int i = 0; i < kSide; ++i) s[i] += residual[i];
+                    if (c + 1 < kChunks) load_side(residual_of_row, residual_whole, index(c + 1), n, residual);
                 }
                 store_side(y, y_whole, index(c), n, s);
                 if (site.kept != nullptr && index(c) < kept_bytes(n) * 8) {

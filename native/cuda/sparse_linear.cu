@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kScanners)
     }
 }
 
-/// An entry in one access: its array starts on a boundary of 8 bytes.
+/// Entries are read and written in one access of 8 bytes, on a boundary of which their array starts.
 __device__ __forceinline__ void write_entry(fgk_entry* to, std::int64_t index, float value) {
     write_at_once(to, uint2{static_cast<unsigned>(index), static_cast<unsigned>(bits_of(value))});
 }
@@ -458,7 +458,7 @@ std::int64_t fgk_take_nonzeros_workspace(std::int64_t m, std::int64_t n) {
 std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, const fgk_slices* rows,
                                const fgk_slices* columns, void* workspace, void* stream) {
     using namespace filigree::cuda;
-    FGK_EXPECTS(m >= 1 && n >= 1 && rows->capacity < INT32_MAX && columns->capacity < INT32_MAX,
+    FGK_EXPECTS(m >= 1 && n >= 1 && greatest(rows->capacity, columns->capacity) <= INT32_MAX - FGK_SLICE_LINES,
                 "fgk_take_nonzeros: an empty matrix, or too large a one");
     const auto slices = divide_up(m, kSliceRows);
     FGK_EXPECTS(slices <= 65535, "fgk_take_nonzeros: too many rows");

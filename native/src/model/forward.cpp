@@ -129,7 +129,7 @@ private:
 };
 
 /// Type of what lies between the ops of a half layer; the residual is fp32 always. bf16 is half of what a device has to
-/// move: where its kernels do everything, at all positions, nobody looks on, and the products round to it anyway.
+/// move: where its kernels do everything, at all positions, and nobody looks on; dense products round to it anyway.
 at::ScalarType type_between_ops(const ForwardContext& context, const at::Tensor& x, const ForwardHook* hook,
                                 const at::Tensor& read_at) {
     const auto& config = context.config;

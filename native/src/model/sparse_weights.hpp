@@ -25,7 +25,7 @@ struct Crossover {
 };
 
 /// The execution plan of a model's matrices: which are sparse enough for products by their nonzeros, and those
-/// nonzeros. A matrix takes either way with the same bits; the crossover is about time alone.
+/// nonzeros. In fp32 on the CPU a matrix takes either way with the same bits; the crossover is about time alone.
 class SparseWeights {
 public:
     explicit SparseWeights(const ParameterTable& table);

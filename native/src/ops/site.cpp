@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/profile.hpp"
 #include "kernels/kernels.hpp"
 #include "ops/abs_topk.hpp"
@@ -280,17 +281,20 @@ public:
     }
 };
 
-/// What run_fast() does beyond the sites, on a device only.
-struct Beyond {
+/// What the kernels of a device do with one site in the same pass.
+struct Joined {
     at::Tensor residual;   ///< to add, or undefined
-    bool gives_x = false;  ///< x as one more result, whose gradient the sites' backward adds
+    bool gives_x = false;  ///< x, of fp32, is one more result, and its gradient is added to the site's
 };
 
 /// The fast plan for all rules; x is [..., parts * w]. @param type of the results.
 variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules,
-                       at::ScalarType type, const Beyond& beyond = {}) {
+                       at::ScalarType type, const Joined& joined = {}) {
+    FG_EXPECTS(!(joined.residual.defined() || joined.gives_x) ||
+                   (rules.size() == 1 && backend_of(x, Plan::kFast) == Backend::kCuda),
+               FG_INTERNAL, "only a single site on a device is joined with what is around it");
     const auto input = x.contiguous();
-    const auto added = contiguous_or_undefined(beyond.residual);
+    const auto added = contiguous_or_undefined(joined.residual);
     bool gradients =
         input.requires_grad() || (gain.defined() && gain.requires_grad()) || (added.defined() && added.requires_grad());
     for (auto& rule : rules) {
@@ -303,7 +307,7 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
         const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
         return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), given(added), rules,
-                                   static_cast<std::int64_t>(source), type, beyond.gives_x);
+                                   static_cast<std::int64_t>(source), type, joined.gives_x);
     }
     variable_list outputs;
     const auto parts = static_cast<std::int64_t>(rules.size());
@@ -311,7 +315,7 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         const auto& rule = rules[static_cast<std::size_t>(i)];
         outputs.push_back(run_part(source, input, parts, i, gain, rule, added, type, /*gradients=*/false).y);
     }
-    if (beyond.gives_x) {
+    if (joined.gives_x) {
         outputs.push_back(x);
     }
     return outputs;
@@ -335,6 +339,11 @@ at::Tensor compose(at::Tensor x, const SiteRule& rule) {
 /// Whether the ablation is more than the kernels do: by groups, or to values of its own at every position.
 bool ablates_apart(const SiteRule& rule) { return rule.gate.defined() && (rule.gate.dim() > 1 || rule.mean.dim() > 1); }
 
+/// Whether the kernels can join the site with what is around it.
+bool can_join(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+    return backend_of(x, plan) == Backend::kCuda && has_kernels(x, x.size(-1), plan) && !ablates_apart(rule);
+}
+
 SiteRule without_ablation(const SiteRule& rule) { return {rule.k, {}, {}}; }
 
 }  // namespace
@@ -350,10 +359,9 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 }
 
 at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan) {
-    const bool in_one = backend_of(x, plan) == Backend::kCuda && has_kernels(x, x.size(-1), plan) &&
-                        !ablates_apart(rule) && !does_nothing(rule);
-    return in_one ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), {residual}).front()
-                  : residual + site(x, rule, plan);
+    return can_join(x, rule, plan) && !does_nothing(rule)
+               ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), {residual}).front()
+               : residual + site(x, rule, plan);
 }
 
 at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
@@ -369,7 +377,7 @@ at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const Site
 
 Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
                        at::ScalarType type) {
-    if (backend_of(x, plan) != Backend::kCuda || !has_kernels(x, x.size(-1), plan) || ablates_apart(rule)) {
+    if (!can_join(x, rule, plan)) {
         return {rms_norm_site(x, gain, rule, plan, type), x};
     }
     auto both = run_fast(Source::kRmsNorm, x, gain, {rule}, type, {{}, /*gives_x=*/true});

@@ -245,7 +245,7 @@ TEST_F(CudaSite, KeepsExactlyTheLargestOfRandomRows) {
 
 TEST_F(CudaSite, GoesByIndexAmongEqualsZerosInfinitiesAndNaN) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    for (const std::int64_t n : {40, 300, 2500}) {
+    for (const std::int64_t n : {40, 300, 1500, 2048, 2500}) {
         std::vector<float> x;
         for (const float value : {0.0F, -1.5F, kInfinity, kNaN, 1e-42F})
             x.insert(x.end(), static_cast<std::size_t>(n), value);
@@ -286,7 +286,7 @@ TEST_F(CudaSite, MatchesTheFormulaWithItsGradients) {
 TEST_F(CudaSite, TakesAndGivesBf16) {
     for (const std::int32_t source : {FGK_IDENTITY, FGK_RMS_NORM, FGK_GELU}) {
         expect_close({.rows = 9, .n = 256, .k = 64, .source = source, .x_type = FGK_BF16, .y_type = FGK_BF16});
-        for (const std::int64_t n : {133, 2104, 4500}) {
+        for (const std::int64_t n : {133, 1500, 2048, 2104, 4500}) {
             expect_close({.rows = 5,
                           .n = n,
                           .k = n / 4,
@@ -300,20 +300,25 @@ TEST_F(CudaSite, TakesAndGivesBf16) {
 
 TEST_F(CudaSite, AddsItselfToAResidual) {
     for (const std::int32_t x_type : {FGK_F32, FGK_BF16}) {
-        for (const std::int64_t n : {133, 512, 2104}) {
+        for (const std::int64_t n : {133, 512, 1500, 2048, 2104, 6008, 9008}) {
             for (const bool gated : {false, true}) {
                 expect_close({.rows = 9, .n = n, .k = n / 4, .x_type = x_type, .gated = gated, .added = true});
             }
         }
     }
-    expect_close({.rows = 5, .n = 264, .k = 66, .source = FGK_GELU, .added = true});
-    expect_close({.rows = 5, .n = 264, .k = 66, .source = FGK_RMS_NORM, .added = true});
+    for (const std::int32_t source : {FGK_GELU, FGK_RMS_NORM}) {
+        for (const std::int64_t n : {264, 2048}) {
+            expect_close({.rows = 5, .n = n, .k = n / 4, .source = source, .added = true});
+        }
+    }
 }
 
 TEST_F(CudaSite, SearchesAnewWhereRowsAreNotAlike) {
-    for (const std::int64_t n : {200, 1000, 2500}) {
+    // More rows than groups of threads that a device runs at a time; of longer ones that is so in the emulation alone.
+    for (const auto& [n, rows] :
+         {std::pair<std::int64_t, int>{48, 12000}, {200, 30}, {1000, 30}, {2048, 30}, {2500, 30}}) {
         std::vector<float> x;
-        for (int row = 0; row < 30; ++row) {  // some for every group of threads, of scales far apart
+        for (int row = 0; row < rows; ++row) {  // of scales far apart
             const auto values = normal(n, std::exp2(static_cast<float>(below(60) - 30)));
             const auto part = static_cast<std::int64_t>(below(4));
             for (const auto value : values) x.push_back(part == 0 && below(5) != 0 ? 0.0F : value);
@@ -381,6 +386,11 @@ TEST_F(CudaSite, RefusesWhatItCannotDo) {
     site.residual = &residual;
     site.y_type = FGK_BF16;
     EXPECT_REFUSED(fgk_site_forward(&site, nullptr), "a residual makes y fp32");
+    fgk_site_gradients gradients{};
+    gradients.rows = 1, gradients.n = 8;
+    gradients.also = &residual;
+    gradients.x_type = gradients.y_type = FGK_BF16;
+    EXPECT_REFUSED(fgk_site_backward(&gradients, nullptr, nullptr), "takes no other gradient");
 }
 
 }  // namespace

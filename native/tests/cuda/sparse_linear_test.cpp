@@ -97,7 +97,7 @@ TEST_F(CudaSparse, NonzerosAreTakenInOrder) {
     }
 }
 
-TEST_F(CudaSparse, TheRoomIsWhatTheWorstMatrixTakes) {
+TEST_F(CudaSparse, TheRoomIsEnoughForTheWorstMatrix) {
     // Of every 64 rows nine are full: the ninth makes a slice as long as the first eight.
     constexpr std::int64_t kRows = 2 * FGK_SORTED_LINES;
     constexpr std::int64_t kColumns = 90;

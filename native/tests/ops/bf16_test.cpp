@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops of bf16, which the CUDA kernels alone take, against the reference plan on the same values in fp32.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
@@ -16,6 +14,7 @@
 #include "ops/backend.hpp"
 #include "ops/linear.hpp"
 #include "ops/site.hpp"
+#include "support/small_models.hpp"
 
 namespace filigree {
 namespace {
@@ -29,7 +28,8 @@ double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
     return ((actual.to(at::kFloat) - expected).abs().max() / expected.abs().max()).item<double>();
 }
 
-at::Tensor rounded(at::IntArrayRef shape) { return at::randn(shape).to(at::kBFloat16); }
+at::Tensor normal(at::IntArrayRef shape) { return at::randn(shape).to(test_device()); }
+at::Tensor rounded(at::IntArrayRef shape) { return normal(shape).to(at::kBFloat16); }
 
 at::Tensor leaf(const at::Tensor& values) {
     auto copy = values.detach().clone();
@@ -46,20 +46,21 @@ struct Outcome {
 class Bf16Ops : public testing::Test {
 protected:
     void SetUp() override {
-        if (ops::backend_of(at::Device(at::kCPU), Plan::kFast) != ops::Backend::kCuda) {
+        if (ops::backend_of(test_device(), Plan::kFast) != ops::Backend::kCuda) {
             GTEST_SKIP() << "only the CUDA kernels take bf16; FILIGREE_EMULATED_CUDA has the emulated ones";
         }
     }
 
     /// y = op(inputs), and the gradients of the sum of all y times fixed numbers that bf16 has.
-    static Outcome run(const Op& op, const std::vector<at::Tensor>& values, Plan plan, const std::vector<at::Tensor>& dy) {
+    static Outcome run(const Op& op, const std::vector<at::Tensor>& values, Plan plan,
+                       const std::vector<at::Tensor>& dy) {
         std::vector<at::Tensor> inputs;
         for (const auto& value : values) {
             inputs.push_back(leaf(plan == Plan::kReference ? value.to(at::kFloat) : value));
         }
         Outcome result;
         result.y = op(inputs, plan);
-        auto total = at::zeros({});
+        auto total = at::zeros({}, at::TensorOptions(test_device()));
         for (std::size_t i = 0; i < result.y.size(); ++i) {
             total = total + (result.y[i].to(at::kFloat) * dy[i].to(at::kFloat)).sum();
         }
@@ -100,7 +101,7 @@ TEST_F(Bf16Ops, SitesChooseTheSameEntriesAndRoundNothing) {
     }
     EXPECT_TRUE(at::equal(fast.gradients[0].to(at::kFloat), reference.gradients[0]));
 
-    const auto residual = at::randn({3, 20, 3 * kWidth});
+    const auto residual = normal({3, 20, 3 * kWidth});
     const auto added = [&](const auto& in, Plan plan) {
         return std::vector{ops::add_site(residual, in[0], {kWidth, {}, {}}, plan)};
     };
@@ -116,21 +117,21 @@ TEST_F(Bf16Ops, GeluAndNormsRoundOnce) {
     const auto dy = std::vector{rounded({4, 30, 130})};
     expect_close([](const auto& in, Plan plan) { return std::vector{ops::gelu_site(in[0], {}, plan)}; },
                  {rounded({4, 30, 130})}, dy, kOneRounding);
-    const auto gain = at::rand({130}) + 0.5;
+    const auto gain = normal({130});
     expect_close(
         [](const auto& in, Plan plan) {
             const auto type = plan == Plan::kFast ? at::kBFloat16 : at::kFloat;
             const auto branch = ops::rms_norm_branch(in[0], in[1], {}, plan, type);
             return std::vector{branch.y, branch.x};
         },
-        {at::randn({4, 30, 130}), gain}, {dy[0], dy[0]}, kOneRounding);
+        {normal({4, 30, 130}), gain}, {dy[0], dy[0]}, kOneRounding);
 }
 
 TEST_F(Bf16Ops, ProductsBySparseAndDenseWeights) {
     const Execution bf16{Precision::kBf16, Plan::kFast};
     constexpr std::int64_t kInputs = 96;
     constexpr std::int64_t kOutputs = 70;
-    const auto w = (at::randn({kOutputs, kInputs}) * (at::rand({kOutputs, kInputs}) < 0.1)).contiguous();
+    const auto w = (normal({kOutputs, kInputs}) * (normal({kOutputs, kInputs}) > 1.3)).contiguous();
     const auto sparse = std::make_shared<ops::SparseMatrix>();
     ASSERT_TRUE(sparse->assign(w, w.numel()));
     for (const auto& form :
@@ -141,7 +142,7 @@ TEST_F(Bf16Ops, ProductsBySparseAndDenseWeights) {
                                        ? ops::linear(in[0], in[1], in[2], bf16, form)
                                        : ops::linear(in[0], in[1], in[2], {Precision::kFp32, Plan::kReference})};
             },
-            {rounded({5, 40, kInputs}), w, at::randn({kOutputs})}, {rounded({5, 40, kOutputs})}, kSomeRoundings);
+            {rounded({5, 40, kInputs}), w, normal({kOutputs}) * 10.0}, {rounded({5, 40, kOutputs})}, kSomeRoundings);
     }
 }
 
@@ -151,7 +152,7 @@ TEST_F(Bf16Ops, AttentionOfHeadsWithAndWithoutTensorCores) {
         const auto op = [](const auto& in, Plan plan) {
             return std::vector{ops::attention(in[0], in[1], in[2], 3, in[3], plan)};
         };
-        expect_close(op, {x(), x(), x(), at::randn({3})}, {x()}, kSomeRoundings);
+        expect_close(op, {x(), x(), x(), normal({3})}, {x()}, kSomeRoundings);
     }
 }
 
