@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "core/error.hpp"
 #include "support/expect_error.hpp"
@@ -16,7 +17,9 @@ TEST(KernelLibrary, MissingFileIsNamed) {
 }
 
 TEST(KernelLibrary, OtherInterfaceVersionIsRefused) {
-    EXPECT_FG_ERROR(KernelLibrary(FILIGREE_OTHER_KERNEL_LIBRARY), FG_CUDA, "has interface 3 and this build needs 2");
+    const auto told = "has interface " + std::to_string(FGK_INTERFACE_VERSION + 1) + " and this build needs " +
+                      std::to_string(FGK_INTERFACE_VERSION);
+    EXPECT_FG_ERROR(KernelLibrary(FILIGREE_OTHER_KERNEL_LIBRARY), FG_CUDA, told);
 }
 
 TEST(KernelLibrary, FileThatIsNoLibraryIsRefused) {
