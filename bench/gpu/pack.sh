@@ -43,7 +43,15 @@ trap 'rm -rf "$runtime"' EXIT
 "$jdk/bin/jlink" --add-modules java.base,java.logging,java.management,java.xml,jdk.unsupported \
     --strip-debug --no-header-files --no-man-pages --output "$runtime/java"
 tar -C "$runtime" -czf "$pack/runtime.tar.gz" java
-cp java/target/filigree-*.jar java/target/lib/*.jar "$pack/jars/"
+cp java/target/lib/*.jar "$pack/jars/"
+# Filigree's own without the model that ships in it, which no stage asks for.
+python3 - java/target/filigree-*.jar "$pack/jars/filigree.jar" <<'EOF'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as whole, zipfile.ZipFile(sys.argv[2], "w", zipfile.ZIP_DEFLATED) as part:
+    for entry in whole.infolist():
+        if not entry.filename.endswith("/shipped/model.zip"):
+            part.writestr(entry, whole.read(entry))
+EOF
 
 size() { du -sk "$1" | awk '{printf "%.1f MB", $1 * 1024 / 1e6}'; }
 for part in prefix tokens tasks runtime.tar.gz jars; do
