@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <type_traits>
 
 #include "group.cuh"
 
@@ -243,16 +244,34 @@ struct MmaPlace {
           column(static_cast<int>(threadIdx.x) % 4 * 2) {}
 };
 
-struct MmaForwardTile {
+struct MmaKeysAndValues {
     MmaLines k, v;
 };
+
+/// use(std::bool_constant) for every tile of keys and values that the block's queries see, the diagonal's last, when it
+/// is true. All threads of the block call.
+template <typename Use>
+__device__ __forceinline__ void for_key_tiles(const MmaHead& keys, const MmaHead& values, const MmaPlace& at,
+                                              MmaKeysAndValues& tile, const Use& use) {
+    for (int j0 = 0; j0 <= at.first; j0 += kMmaTile) {
+        __syncthreads();
+        keys.load(j0, tile.k);
+        values.load(j0, tile.v);
+        __syncthreads();
+        if (j0 < at.first) {
+            use(std::false_type{});
+        } else {
+            use(std::true_type{});
+        }
+    }
+}
 
 /// One tile of keys and values of the forward. Scores stay as they are; `scale` is in the powers alone.
 /// @param most largest scores so far. @param shift the same times the scale, rounded once.
 /// @tparam kDiagonal whether some of the keys are in the future of some of the queries.
 template <bool kDiagonal>
-__device__ __forceinline__ void attend(const MmaForwardTile& tile, const FragmentA& q, const MmaPlace& at, float scale,
-                                       float (&most)[2], float (&shift)[2], float (&denominator)[2],
+__device__ __forceinline__ void attend(const MmaKeysAndValues& tile, const FragmentA& q, const MmaPlace& at,
+                                       float scale, float (&most)[2], float (&shift)[2], float (&denominator)[2],
                                        float (&sums)[2][4]) {
     constexpr int kParts = kMmaTile / 8;
     const auto own = at.own - at.first;  // of the tile that is on the diagonal, lines behind own + 15 are all future
@@ -309,7 +328,7 @@ __device__ __forceinline__ void attend(const MmaForwardTile& tile, const Fragmen
 }
 
 static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_attention a) {
-    auto& tile = *shared_memory<MmaForwardTile>();
+    auto& tile = *shared_memory<MmaKeysAndValues>();
     const MmaPlace at(a);
     const MmaHead keys(a, a.k, at.head);
     const MmaHead values(a, a.v, at.head);
@@ -324,17 +343,9 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_
         shift[half] = a.sink != nullptr ? a.sink[at.head.h] * kLog2E : -INFINITY;
         denominator[half] = a.sink != nullptr && at.column == 0 ? 1.0F : 0.0F;  // the row's lanes are added at the end
     }
-    for (int j0 = 0; j0 <= at.first; j0 += kMmaTile) {
-        __syncthreads();
-        keys.load(j0, tile.k);
-        values.load(j0, tile.v);
-        __syncthreads();
-        if (j0 < at.first) {
-            attend<false>(tile, q, at, scale, most, shift, denominator, sums);
-        } else {
-            attend<true>(tile, q, at, scale, most, shift, denominator, sums);
-        }
-    }
+    for_key_tiles(keys, values, at, tile, [&](auto diagonal) {
+        attend<decltype(diagonal)::value>(tile, q, at, scale, most, shift, denominator, sums);
+    });
     for (int half = 0; half < 2; ++half) denominator[half] = sum_of_row(denominator[half]);
     MmaHead(a, a.y, at.head).store_own(at.own, sums, 1.0F / denominator[0], 1.0F / denominator[1]);
     if (a.log_sum != nullptr && at.column == 0) {
@@ -347,13 +358,9 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_forward(fgk_
     }
 }
 
-struct MmaBackwardQTile {
-    MmaLines k, v;
-};
-
 /// One tile of keys and values for dq. @param log_sum in powers of two. @param dot dy . y.
 template <bool kDiagonal>
-__device__ __forceinline__ void add_dq(const MmaBackwardQTile& tile, const FragmentA& q, const FragmentA& dy,
+__device__ __forceinline__ void add_dq(const MmaKeysAndValues& tile, const FragmentA& q, const FragmentA& dy,
                                        const MmaPlace& at, float scale, const float (&log_sum)[2],
                                        const float (&dot)[2], float (&dq)[2][4]) {
     const auto own = at.own - at.first;
@@ -387,7 +394,7 @@ __device__ __forceinline__ void add_dq(const MmaBackwardQTile& tile, const Fragm
 
 /// dq, and what dk, dv and dsink need of every query: dots = dy . y.
 static __global__ void __launch_bounds__(kMmaThreads) mma_attention_backward_q(fgk_attention_gradients g, float* dots) {
-    auto& tile = *shared_memory<MmaBackwardQTile>();
+    auto& tile = *shared_memory<MmaKeysAndValues>();
     const auto& a = g.forward;
     const MmaPlace at(a);
     const MmaHead keys(a, a.k, at.head);
@@ -405,17 +412,8 @@ static __global__ void __launch_bounds__(kMmaThreads) mma_attention_backward_q(f
         if (query < keys.lines && at.column == 0) dots[place] = dot[half];
     }
     float dq[2][4] = {};
-    for (int j0 = 0; j0 <= at.first; j0 += kMmaTile) {
-        __syncthreads();
-        keys.load(j0, tile.k);
-        values.load(j0, tile.v);
-        __syncthreads();
-        if (j0 < at.first) {
-            add_dq<false>(tile, q, dy, at, scale, log_sum, dot, dq);
-        } else {
-            add_dq<true>(tile, q, dy, at, scale, log_sum, dot, dq);
-        }
-    }
+    for_key_tiles(keys, values, at, tile,
+                  [&](auto diagonal) { add_dq<decltype(diagonal)::value>(tile, q, dy, at, scale, log_sum, dot, dq); });
     MmaHead(a, g.dq, at.head).store_own(at.own, dq, scale / kLog2E, scale / kLog2E);
 }
 
@@ -500,13 +498,13 @@ static __global__ void __launch_bounds__(kMmaThreads)
 }
 
 inline std::int32_t mma_forward(const fgk_attention& a, void* stream) {
-    FGK_LAUNCH(grid_of(a, kMmaTile), kMmaThreads, sizeof(MmaForwardTile), stream, mma_attention_forward, a);
+    FGK_LAUNCH(grid_of(a, kMmaTile), kMmaThreads, sizeof(MmaKeysAndValues), stream, mma_attention_forward, a);
     return 0;
 }
 inline std::int32_t mma_backward(const fgk_attention_gradients& g, float* dots, void* stream) {
     const auto grid = grid_of(g.forward, kMmaTile);
     const auto* known = static_cast<const float*>(dots);
-    FGK_LAUNCH(grid, kMmaThreads, sizeof(MmaBackwardQTile), stream, mma_attention_backward_q, g, dots);
+    FGK_LAUNCH(grid, kMmaThreads, sizeof(MmaKeysAndValues), stream, mma_attention_backward_q, g, dots);
     FGK_LAUNCH(grid, kMmaThreads, sizeof(MmaBackwardKvTile), stream, mma_attention_backward_kv, g, known);
     return 0;
 }

@@ -398,7 +398,7 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
     if (tensor.slot < 0) return;
     auto& selection = work.selections[tensor.slot];
     const auto prefix = selection.prefix;
-    const bool writes = selection.listed != kEverything;
+    const bool writes = fits(tensor, selection);
     if (threadIdx.x == 0) stage.count = 0;
     clear_bins(stage.bins, kMiddleBins);
     const auto list = [&](std::int32_t at, const Listed& entry) { work.lists[tensor.list + at] = entry; };

@@ -401,39 +401,37 @@ __global__ void __launch_bounds__(kProductThreads)
     }
 }
 
-/// Launch if the tile fits. @return whether it did; its status is in `status`.
 template <typename X, typename Y, int kLanes, int kLaneBytes>
-bool multiply(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n, const float* bias,
-              void* y, void* stream, std::int32_t& status) {
+std::int32_t multiply(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n,
+                      const float* bias, void* y, void* stream) {
     using Shape = Product<X, Y, kLanes, kLaneBytes>;
-    const auto shared = Shape::shared_bytes(k);
-    if (shared > most_shared_memory()) return false;
-    const auto launched = [&]() -> std::int32_t {
-        FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(rows, Shape::kTokens)), kProductThreads,
-                   static_cast<std::size_t>(shared), stream, (sparse_product<X, Y, kLanes, kLaneBytes>),
-                   static_cast<const X*>(x), rows, k, a, n, bias, static_cast<Y*>(y),
-                   in_sixteens(x, k * static_cast<std::int64_t>(sizeof(X))),
-                   in_sixteens(y, n * static_cast<std::int64_t>(sizeof(Y))));
-        return 0;
-    };
-    status = launched();
-    return true;
+    FGK_LAUNCH(static_cast<unsigned>(divide_up<std::int64_t>(rows, Shape::kTokens)), kProductThreads,
+               static_cast<std::size_t>(Shape::shared_bytes(k)), stream, (sparse_product<X, Y, kLanes, kLaneBytes>),
+               static_cast<const X*>(x), rows, k, a, n, bias, static_cast<Y*>(y),
+               in_sixteens(x, k * static_cast<std::int64_t>(sizeof(X))),
+               in_sixteens(y, n * static_cast<std::int64_t>(sizeof(Y))));
+    return 0;
 }
 
 /// The more tokens of a block, the fewer reads of the weight; a longer tile leaves room for fewer.
 template <typename X, typename Y>
 std::int32_t multiply_by_length(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n,
                                 const float* bias, void* y, void* stream) {
-    std::int32_t status = 0;
+    const auto most = most_shared_memory();
     if constexpr (sizeof(X) >= sizeof(Y)) {
-        if (multiply<X, Y, 4, 16>(x, rows, k, a, n, bias, y, stream, status)) return status;
+        if (Product<X, Y, 4, 16>::shared_bytes(k) <= most) {
+            return multiply<X, Y, 4, 16>(x, rows, k, a, n, bias, y, stream);
+        }
     }
-    if (multiply<X, Y, 2, 16>(x, rows, k, a, n, bias, y, stream, status) ||
-        multiply<X, Y, 1, 16>(x, rows, k, a, n, bias, y, stream, status) ||
-        multiply<X, Y, 1, 8>(x, rows, k, a, n, bias, y, stream, status)) {
-        return status;
+    if (Product<X, Y, 2, 16>::shared_bytes(k) <= most) {
+        return multiply<X, Y, 2, 16>(x, rows, k, a, n, bias, y, stream);
     }
-    return refuse("fgk_sparse_product: rows of x do not fit into shared memory");
+    if (Product<X, Y, 1, 16>::shared_bytes(k) <= most) {
+        return multiply<X, Y, 1, 16>(x, rows, k, a, n, bias, y, stream);
+    }
+    FGK_EXPECTS((Product<X, Y, 1, 8>::shared_bytes(k) <= most),
+                "fgk_sparse_product: rows of x do not fit into shared memory");
+    return multiply<X, Y, 1, 8>(x, rows, k, a, n, bias, y, stream);
 }
 
 }  // namespace
