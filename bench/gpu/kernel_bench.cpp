@@ -55,10 +55,14 @@ Memory numbers(std::int64_t count, std::int32_t type = FGK_F32, unsigned one_in 
     return upload(bytes);
 }
 
+/// As uneven as text: of 2,048 tokens the first is 15% of all.
 Memory tokens(std::int64_t count, std::int64_t vocabulary) {
     std::mt19937 random(2);
+    std::uniform_real_distribution<double> uniform;
     std::vector<std::int64_t> values(static_cast<std::size_t>(count));
-    for (auto& token : values) token = static_cast<std::int64_t>(random() % static_cast<unsigned>(vocabulary));
+    for (auto& token : values) {
+        token = static_cast<std::int64_t>(std::pow(uniform(random), 4.0) * static_cast<double>(vocabulary));
+    }
     return upload(values);
 }
 

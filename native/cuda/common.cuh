@@ -26,6 +26,10 @@ std::int32_t report(cudaError_t status, const char* call, const char* file, int 
 /// Keep a text of our own. @return cudaErrorInvalidValue.
 std::int32_t refuse(const char* what) noexcept;
 
+/// Bytes of shared memory that a block of the current device can have: 163 KiB on compute capability 8.0, 227 on 9.0,
+/// 99 on 8.6 and 8.9. Asked for once a device. @return 0, or a CUDA error number.
+std::int32_t most_shared_memory(std::int64_t& bytes) noexcept;
+
 }  // namespace filigree::cuda
 
 /// Return from the calling function with the CUDA error number when the call fails.
@@ -65,8 +69,13 @@ cudaError_t launch(dim3 grid, unsigned threads, std::size_t shared, cudaStream_t
                    const Arguments&... arguments) {
     constexpr std::size_t kWithoutAsking = 48 * 1024;
     if (shared > kWithoutAsking) {
+        // Always for as much as there is: host threads share what a kernel may have, and one that asked for less would
+        // take from under another the memory it is about to launch with.
+        std::int64_t most = 0;
+        const auto known = most_shared_memory(most);
+        if (known != 0) return static_cast<cudaError_t>(known);
         const auto status =
-            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(most));
         if (status != cudaSuccess) return status;
     }
     kernel<<<grid, threads, shared, stream>>>(arguments...);
@@ -229,14 +238,16 @@ __device__ __forceinline__ void store(void* data, std::int32_t type, std::int64_
 }
 
 /// Elements j to j + 3 of n at `data`, 0 beyond. @param whole data and n allow vectors of four.
-__device__ __forceinline__ void load4(const float* data, bool whole, std::int64_t j, std::int64_t n, float (&x)[4]) {
+template <typename T>
+__device__ __forceinline__ void load4(const T* data, bool whole, std::int64_t j, std::int64_t n, float (&x)[4]) {
     if (whole && j < n) {
-        const auto v = *reinterpret_cast<const float4*>(data + j);
-        x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
+        const auto v = *reinterpret_cast<const Several<T, 4>*>(data + j);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) x[i] = as_float(v.values[i]);
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 4; ++i) x[i] = j + i < n ? data[j + i] : 0.0F;
+    for (int i = 0; i < 4; ++i) x[i] = j + i < n ? as_float(data[j + i]) : 0.0F;
 }
 __device__ __forceinline__ void store4(float* data, bool whole, std::int64_t j, std::int64_t n, const float (&x)[4]) {
     if (whole && j < n) {
@@ -256,37 +267,45 @@ __host__ __device__ __forceinline__ const void* row_of(const void* data, std::in
 __host__ __device__ __forceinline__ void* row_of(void* data, std::int32_t type, std::int64_t row, std::int64_t stride) {
     return static_cast<char*>(data) + row * stride * (type == FGK_F32 ? 4 : 2);
 }
-/// Blocks of a kernel that run on a device at a time: asked for once a device, as asking takes as long as a launch. One
-/// of these belongs to one kernel and one size of block.
+/// A number above 0 that every device has, asked for once a device, as asking takes as long as a launch.
+class OfDevice {
+public:
+    /// That of the current device. @param find (device, number&) -> 0, or a CUDA error number. @return the same.
+    template <typename Find>
+    std::int32_t get(std::int64_t& number, const Find& find) noexcept {
+        int device = 0;
+        FGK_TRY(cudaGetDevice(&device));
+        auto& known = known_[static_cast<unsigned>(device) % kDevices];
+        number = known.load();
+        if (number != 0) return 0;
+        const std::int32_t status = find(device, number);
+        if (status == 0) known.store(number);
+        return status;
+    }
+
+private:
+    static constexpr unsigned kDevices = 64;  // more than a machine has; devices that share a place are of one kind
+    std::atomic<std::int64_t> known_[kDevices] = {};
+};
+
+/// Blocks of a kernel that run on a device at a time. One of these belongs to one kernel and one size of block.
 class ResidentBlocks {
 public:
     /// Of the current device. @return 0, or a CUDA error number.
     template <typename... Parameters>
     std::int32_t get(void (*kernel)(Parameters...), unsigned threads, std::size_t shared, std::int64_t& blocks) {
-        int device = 0;
-        FGK_TRY(cudaGetDevice(&device));
-        auto& known = known_[static_cast<unsigned>(device) % kDevices];
-        blocks = known.load();
-        if (blocks != 0) return 0;
-        const auto status = find(device, kernel, threads, shared, blocks);
-        if (status == 0) known.store(blocks);
-        return status;
+        return blocks_.get(blocks, [&](int device, std::int64_t& found) -> std::int32_t {
+            int multiprocessors = 0;
+            int each = 0;
+            FGK_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+            FGK_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, static_cast<int>(threads), shared));
+            found = greatest<std::int64_t>(1, static_cast<std::int64_t>(each) * multiprocessors);
+            return 0;
+        });
     }
 
 private:
-    template <typename... Parameters>
-    static std::int32_t find(int device, void (*kernel)(Parameters...), unsigned threads, std::size_t shared,
-                             std::int64_t& blocks) {
-        int multiprocessors = 0;
-        int each = 0;
-        FGK_TRY(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-        FGK_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, static_cast<int>(threads), shared));
-        blocks = greatest<std::int64_t>(1, static_cast<std::int64_t>(each) * multiprocessors);
-        return 0;
-    }
-
-    static constexpr unsigned kDevices = 64;  // more than a machine has; devices that share a place are of one kind
-    std::atomic<std::int64_t> known_[kDevices] = {};
+    OfDevice blocks_;
 };
 
 /// Whether data, and what lies `bytes` apart from it, can be read and written 16 bytes at a time.

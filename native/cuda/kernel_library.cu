@@ -25,6 +25,16 @@ std::int32_t refuse(const char* what) noexcept {
     return static_cast<std::int32_t>(cudaErrorInvalidValue);
 }
 
+std::int32_t most_shared_memory(std::int64_t& bytes) noexcept {
+    static OfDevice most;
+    return most.get(bytes, [](int device, std::int64_t& found) -> std::int32_t {
+        int most_of_block = 0;
+        FGK_TRY(cudaDeviceGetAttribute(&most_of_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+        found = most_of_block;
+        return 0;
+    });
+}
+
 }  // namespace filigree::cuda
 
 std::int32_t fgk_interface_version(void) { return FGK_INTERFACE_VERSION; }

@@ -87,7 +87,7 @@ typedef struct fgk_site_gradients {
     int64_t rows;
     int64_t n;
     const void* dy; /**< [rows, n], of y_type */
-    const void* x;  /**< as in the forward */
+    const void* x;  /**< as in the forward; NULL where nothing is needed of it: with FGK_IDENTITY and no dgate */
     int64_t x_stride;
     const float* bias;        /**< as in the forward */
     const float* gain;        /**< as in the forward */
@@ -98,7 +98,7 @@ typedef struct fgk_site_gradients {
     const float* also;        /**< [rows, n], added to dx, or NULL; with x of fp32: a gradient of x from elsewhere */
     void* dx;                 /**< out, row r starts at dx + r * dx_stride, of x_type */
     int64_t dx_stride;
-    float* dbias; /**< [n], added to; NULL when not wanted */
+    float* dbias; /**< [n], added to: of a bias, here or already in x; NULL when not wanted */
     float* dgain; /**< [n], added to; NULL when not wanted; with FGK_RMS_NORM */
     float* dgate; /**< [n], added to; NULL when not wanted */
     int32_t source;
@@ -164,7 +164,8 @@ FGK_API int32_t fgk_add_column_sums(const void* x, int32_t type, int64_t rows, i
                                     void* stream);
 FGK_API int64_t fgk_add_column_sums_workspace(int64_t rows, int64_t n);
 
-/** gradient[tokens[i], j] += scale * rows[i, j], in the order of i for every row of the gradient.
+/** gradient[tokens[i], j] += scale * the sum of rows[i, j] over all i with that token, in an order that depends on the
+ *  tokens alone.
  *  @param rows [count, n]. @param tokens [count], in [0, V). @param gradient [V, n]. */
 FGK_API int32_t fgk_add_rows(const void* rows, int32_t type, int64_t count, int64_t n, const int64_t* tokens, int64_t V,
                              float scale, float* gradient, void* workspace, void* stream);
@@ -182,8 +183,9 @@ typedef struct fgk_entry {
     float value;
 } fgk_entry;
 
-/** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8], in ascending index; what would lie at
- *  `capacity` or behind it is left out. */
+/** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8]; what would lie at `capacity` or behind it is
+ *  left out. In lines of at most 256 entries those come first whose index - p is even, of these and of the others those
+ *  with a multiple of four more, then of eight; then, and in longer lines, the order is that of the index. */
 typedef struct fgk_slices {
     int32_t* line;      /**< [fgk_places(lines)], -1 behind the last */
     int32_t* length;    /**< [fgk_places(lines)], nonzeros of the line */
@@ -202,7 +204,7 @@ FGK_API int32_t fgk_take_nonzeros(const float* w, int64_t m, int64_t n, const fg
                                   const fgk_slices* columns, void* workspace, void* stream);
 FGK_API int64_t fgk_take_nonzeros_workspace(int64_t m, int64_t n);
 
-/** y = x a^T + bias for a matrix a [n, k] given by its rows: sums are fp32, in ascending index.
+/** y = x a^T + bias for a matrix a [n, k] given by its rows: sums are fp32, in the order of the entries.
  *  @param x [rows, k]. @param bias [n], or NULL. @param y [rows, n]. */
 FGK_API int32_t fgk_sparse_product(const void* x, int32_t x_type, int64_t rows, int64_t k, const fgk_slices* a,
                                    int64_t n, const float* bias, void* y, int32_t y_type, void* stream);
@@ -251,12 +253,12 @@ typedef struct fgk_adam {
  *    w <- w where |w| is among the `kept` largest of its tensor, else 0;  w <- w * decay
  *  Equal magnitudes go to the lower index. About 8 launches, 4 more where lines have a minimum, and one more for every
  *  24 tensors.
- *  @param tensors host memory, `count` of them. @param w,m,v,g flat. */
+ *  @param tensors host memory, `count` of them. @param w,m,v,g flat, on boundaries of 16 bytes. */
 FGK_API int32_t fgk_optimizer_step(const fgk_tensor* tensors, int32_t count, const fgk_adam* adam,
                                    const fgk_gradient_state* state, float* w, float* m, float* v, float* g,
                                    void* workspace, void* stream);
 
-/** The projection and decay alone. */
+/** The projection and decay alone. @param w as above. */
 FGK_API int32_t fgk_project(const fgk_tensor* tensors, int32_t count, float* w, void* workspace, void* stream);
 
 /** For both of them. @param tensors host memory. */

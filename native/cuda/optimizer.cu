@@ -88,7 +88,7 @@ __global__ void upload_tensors(Upload upload, Tensor* to, int count) {
 
 /// The part of a tensor that a block has.
 struct Chunk {
-    const Tensor* tensor;
+    Tensor tensor;              // a copy: what is written could be the original, as far as the compiler knows
     std::int64_t first, count;  // entries of the tensor
 };
 __device__ Chunk chunk_of_block(const Work& work) {
@@ -103,27 +103,38 @@ __device__ Chunk chunk_of_block(const Work& work) {
             high = middle - 1;
         }
     }
-    const auto& tensor = work.tensors[low];
+    const auto tensor = work.tensors[low];
     const auto first = (chunk - tensor.first_chunk) * kChunk;
-    return {&tensor, first, least(kChunk, tensor.size - first)};
+    return {tensor, first, least(kChunk, tensor.size - first)};
 }
 
 /// Keys order the entries of a line: by magnitude, then by position, lower first.
 __device__ __forceinline__ std::uint64_t key_of(std::int32_t m, std::int64_t position) {
     return static_cast<std::uint64_t>(m) << 32 | (0xffffffffU - static_cast<std::uint32_t>(position));
 }
-__device__ __forceinline__ bool is_forced(const Work& work, const Tensor& tensor, std::int64_t index, std::int32_t m) {
+/// Where an entry of a projected tensor lies, which has fewer than 2^31.
+struct Position {
+    std::uint32_t row, column;
+
+    __device__ __forceinline__ Position(const Tensor& tensor, std::int64_t index)
+        : row(static_cast<std::uint32_t>(index) / static_cast<std::uint32_t>(tensor.columns)),
+          column(static_cast<std::uint32_t>(index) % static_cast<std::uint32_t>(tensor.columns)) {}
+    /// On to the next entry.
+    __device__ __forceinline__ void advance(const Tensor& tensor) {
+        if (++column < static_cast<std::uint32_t>(tensor.columns)) return;
+        column = 0;
+        ++row;
+    }
+};
+__device__ __forceinline__ bool is_forced(const Work& work, const Tensor& tensor, const Position& at, std::int32_t m) {
     if (tensor.axis == FGK_NO_LINES) return false;
-    const auto columns = static_cast<std::uint32_t>(tensor.columns);  // a tensor has fewer than 2^31 entries
-    const auto row = static_cast<std::uint32_t>(index) / columns;
-    const auto column = static_cast<std::uint32_t>(index) % columns;
     const auto by_rows = tensor.axis == FGK_ROWS;
-    return key_of(m, by_rows ? column : row) >= work.line_keys[tensor.line_keys + (by_rows ? row : column)];
+    return key_of(m, by_rows ? at.column : at.row) >= work.line_keys[tensor.line_keys + (by_rows ? at.row : at.column)];
 }
 
 // ---- Norm and Adam. ----
 
-constexpr std::int64_t kNormBlocks = 1024;
+constexpr std::int64_t kNormBlocks = 8192;  // several waves of any device, so that the last one is short
 
 std::int64_t norm_blocks(std::int64_t n) { return least(kNormBlocks, greatest<std::int64_t>(1, divide_up(n, kChunk))); }
 
@@ -179,7 +190,7 @@ __global__ void __launch_bounds__(kThreads)
     if (state->diverged != 0) return;
     auto* bins = shared_memory<std::uint32_t>();  // [kUpperBins]
     const auto chunk = chunk_of_block(work);
-    const auto& tensor = *chunk.tensor;
+    const auto& tensor = chunk.tensor;
     const bool projected = tensor.slot >= 0;
     const bool counts = projected && tensor.axis == FGK_NO_LINES;
     if (counts) clear_bins(bins, kUpperBins);
@@ -306,7 +317,7 @@ __global__ void __launch_bounds__(kThreads) merge_columns(Work work, int round) 
 __global__ void __launch_bounds__(kThreads) count_upper_bits(Work work, const float* w, bool all) {
     auto* bins = shared_memory<std::uint32_t>();  // [kUpperBins]
     const auto chunk = chunk_of_block(work);
-    const auto& tensor = *chunk.tensor;
+    const auto& tensor = chunk.tensor;
     if (tensor.slot < 0 || (!all && tensor.axis == FGK_NO_LINES)) return;  // Adam has counted it
     clear_bins(bins, kUpperBins);
     const auto place = tensor.offset + chunk.first;
@@ -314,10 +325,11 @@ __global__ void __launch_bounds__(kThreads) count_upper_bits(Work work, const fl
     for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
         float x[4];
         load4(w + place, whole, i, chunk.count, x);
+        Position at(tensor, chunk.first + i);
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
+        for (int e = 0; e < 4; ++e, at.advance(tensor)) {
             const auto m = magnitude(x[e]);
-            if (m != 0 && !is_forced(work, tensor, chunk.first + i + e, m)) count_upper(bins, m);
+            if (m != 0 && !is_forced(work, tensor, at, m)) count_upper(bins, m);
         }
     }
     add_bins(bins, kUpperBins, work.upper + static_cast<std::int64_t>(tensor.slot) * kUpperBins);
@@ -394,7 +406,7 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
     if (state != nullptr && state->diverged != 0) return;
     auto& stage = *shared_memory<Stage>();
     const auto chunk = chunk_of_block(work);
-    const auto& tensor = *chunk.tensor;
+    const auto& tensor = chunk.tensor;
     if (tensor.slot < 0) return;
     auto& selection = work.selections[tensor.slot];
     const auto prefix = selection.prefix;
@@ -409,22 +421,22 @@ __global__ void __launch_bounds__(kThreads) mask_and_list(Work work, const fgk_g
     for (std::int64_t i = threadIdx.x * 4; i < chunk.count; i += kThreads * 4) {
         float x[4];
         load4(w + place, whole, i, chunk.count, x);
+        Position at(tensor, chunk.first + i);
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
+        for (int e = 0; e < 4; ++e, at.advance(tensor)) {
             const auto m = magnitude(x[e]);
-            const auto index = chunk.first + i + e;
             if (m > above) {
                 x[e] *= tensor.decay;
                 continue;
             }
-            const bool forced = m != 0 && is_forced(work, tensor, index, m);
+            const bool forced = m != 0 && is_forced(work, tensor, at, m);
             if (m != 0 && m >> kUpperShift == prefix && !forced) {
                 atomicAdd(&stage.bins[m >> kMiddleShift & (kMiddleBins - 1)], 1U);
                 if (!writes) continue;
-                const Listed entry{m, static_cast<std::int32_t>(index)};
-                const auto at = atomicAdd(&stage.count, 1U);
-                if (at < Stage::kRoom) {
-                    stage.entries[at] = entry;
+                const Listed entry{m, static_cast<std::int32_t>(chunk.first + i + e)};
+                const auto staged = atomicAdd(&stage.count, 1U);
+                if (staged < Stage::kRoom) {
+                    stage.entries[staged] = entry;
                 } else {
                     list(atomicAdd(&selection.listed, 1), entry);
                 }
@@ -474,8 +486,9 @@ __device__ __forceinline__ void for_candidates(const Work& work, const Tensor& t
     }
     for (auto i = thread; i < tensor.size; i += threads) {
         const auto m = magnitude(w[tensor.offset + i]);
-        if (m != 0 && m >> kMiddleShift == prefix && !is_forced(work, tensor, i, m))
+        if (m != 0 && m >> kMiddleShift == prefix && !is_forced(work, tensor, Position(tensor, i), m)) {
             body(m, static_cast<std::int32_t>(i));
+        }
     }
 }
 
@@ -572,7 +585,8 @@ __global__ void __launch_bounds__(kThreads) mask_and_decay(Work work, const fgk_
          index += static_cast<std::int64_t>(gridDim.x) * kThreads) {
         auto& own = w[tensor.offset + index];
         const auto m = magnitude(own);
-        own = is_kept(selection, m, index) || is_forced(work, tensor, index, m) ? own * tensor.decay : 0.0F;
+        own = is_kept(selection, m, index) || is_forced(work, tensor, Position(tensor, index), m) ? own * tensor.decay
+                                                                                                  : 0.0F;
     }
 }
 
@@ -590,6 +604,8 @@ struct Plan {
     std::int64_t bytes = 0;
 };
 
+bool is_projected(const fgk_tensor& tensor) { return tensor.kept >= 0 && tensor.kept < tensor.rows * tensor.columns; }
+
 Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
     Plan plan;
     std::int64_t lists = 0;
@@ -606,7 +622,7 @@ Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
         tensor.slot = -1;
         plan.most_entries = greatest(plan.most_entries, tensor.size);
         plan.chunks += divide_up(tensor.size, kChunk);
-        if (given.kept >= 0 && given.kept < tensor.size) {
+        if (is_projected(given)) {
             tensor.slot = plan.work.projected++;
             const auto by_rows = given.axis == FGK_ROWS;
             const auto length = by_rows ? given.columns : given.rows;
@@ -655,12 +671,13 @@ Plan make_plan(const fgk_tensor* tensors, std::int32_t count, void* workspace) {
 std::int32_t check(const fgk_tensor* tensors, std::int32_t count) {
     for (std::int32_t i = 0; i < count; ++i) {
         const auto& t = tensors[i];
-        FGK_EXPECTS(t.rows >= 1 && t.columns >= 1 && t.rows * t.columns < INT32_MAX,
-                    "fgk_project: an empty tensor, or one of more than 2^31 entries");
+        FGK_EXPECTS(t.rows >= 1 && t.columns >= 1, "fgk_project: an empty tensor");
+        if (!is_projected(t)) continue;
+        FGK_EXPECTS(t.rows * t.columns < INT32_MAX, "fgk_project: a tensor of more than 2^31 entries");
         const auto by_rows = t.axis == FGK_ROWS;
         const auto lines = t.axis == FGK_NO_LINES ? 0 : by_rows ? t.rows : t.columns;
         const auto per_line = least<std::int64_t>(t.minimum_alive, by_rows ? t.columns : t.rows);
-        FGK_EXPECTS(t.kept < 0 || lines * per_line <= t.kept, "fgk_project: fewer entries kept than forced");
+        FGK_EXPECTS(lines * per_line <= t.kept, "fgk_project: fewer entries kept than forced");
     }
     return 0;
 }
@@ -743,6 +760,7 @@ std::int64_t fgk_project_workspace(const fgk_tensor* tensors, std::int32_t count
 std::int32_t fgk_project(const fgk_tensor* tensors, std::int32_t count, float* w, void* workspace, void* stream) {
     using namespace filigree::cuda;
     if (count == 0) return 0;
+    FGK_EXPECTS(in_sixteens(w, 0), "fgk_project: weights are not on a boundary of 16 bytes");
     auto status = check(tensors, count);
     if (status != 0) return status;
     const auto plan = make_plan(tensors, count, workspace);
@@ -755,6 +773,8 @@ std::int32_t fgk_optimizer_step(const fgk_tensor* tensors, std::int32_t count, c
                                 void* workspace, void* stream) {
     using namespace filigree::cuda;
     if (count == 0) return 0;
+    FGK_EXPECTS(in_sixteens(w, 0) && in_sixteens(m, 0) && in_sixteens(v, 0) && in_sixteens(g, 0),
+                "fgk_optimizer_step: arrays are not on boundaries of 16 bytes");
     auto status = check(tensors, count);
     if (status != 0) return status;
     const auto plan = make_plan(tensors, count, workspace);

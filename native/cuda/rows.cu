@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums over rows, all in a fixed order: of columns (bias gradients), and of rows by token (gradients of embedding and
-// bigram table). Tokens are sorted by counting, so that the rows of one token are added by one thread, in order.
+// bigram table). Tokens are sorted by counting; the rows of one token are then added by one block, some by each warp,
+// for a few tokens are most of a text.
+#include <type_traits>
+
 #include "group.cuh"
 #include "sums.cuh"
 
@@ -62,16 +65,40 @@ __global__ void place_tokens(const std::int64_t* tokens, std::int64_t count, std
     order[begin[token] + counts[blockIdx.x * V + token] + rank] = static_cast<std::int32_t>(i);
 }
 
-__global__ void add_rows(const void* rows, std::int32_t type, std::int64_t n, const std::int32_t* begin,
-                         const std::int32_t* order, float scale, float* gradient) {
+constexpr int kRowSlices = 8;           // of the rows of a token, a warp each
+constexpr int kRowColumns = 4 * kWarp;  // of a block, four a thread
+
+/// @param whole rows can be read four elements at a time.
+template <typename T>
+__global__ void __launch_bounds__(kRowSlices* kWarp)
+    add_rows(const T* rows, std::int64_t n, const std::int32_t* begin, const std::int32_t* order, float scale,
+             float* gradient, bool whole) {
+    auto* sums = shared_memory<float>();  // [kRowSlices, kRowColumns]
     const std::int64_t token = blockIdx.x;
-    const auto j = static_cast<std::int64_t>(blockIdx.y) * kColumns + threadIdx.x;
     const auto first = begin[token];
     const auto last = begin[token + 1];
-    if (j >= n || first == last) return;
-    auto sum = gradient[token * n + j];
-    for (auto i = first; i < last; ++i) sum += scale * load(rows, type, order[i] * n + j);
-    gradient[token * n + j] = sum;
+    if (first == last) return;
+    const auto slice = static_cast<int>(threadIdx.x) / kWarp;
+    const auto column = static_cast<int>(threadIdx.x) % kWarp * 4;  // of the block
+    const auto block_column = static_cast<std::int64_t>(blockIdx.y) * kRowColumns;
+    const auto per_slice = divide_up(last - first, kRowSlices);
+    const auto own_last = least(last, first + (slice + 1) * per_slice);
+    float own[4] = {};
+#pragma unroll 4
+    for (auto i = first + slice * per_slice; i < own_last; ++i) {
+        float x[4];
+        load4(rows + order[i] * n, whole, block_column + column, n, x);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) own[e] += x[e];
+    }
+#pragma unroll
+    for (int e = 0; e < 4; ++e) sums[slice * kRowColumns + column + e] = own[e];
+    __syncthreads();
+    const auto j = block_column + threadIdx.x;
+    if (threadIdx.x >= kRowColumns || j >= n) return;
+    float sum = 0.0F;
+    for (int other = 0; other < kRowSlices; ++other) sum += sums[other * kRowColumns + threadIdx.x];
+    gradient[token * n + j] += scale * sum;
 }
 
 }  // namespace
@@ -105,7 +132,7 @@ std::int32_t fgk_add_rows(const void* rows, std::int32_t type, std::int64_t coun
     using namespace filigree::cuda;
     if (count == 0 || n == 0) return 0;
     FGK_EXPECTS(is_type(type), "fgk_add_rows: unknown type");
-    FGK_EXPECTS(count < INT32_MAX && divide_up<std::int64_t>(n, kColumns) <= 65535, "fgk_add_rows: too many rows");
+    FGK_EXPECTS(count < INT32_MAX && divide_up<std::int64_t>(n, kRowColumns) <= 65535, "fgk_add_rows: too many rows");
     const auto blocks = divide_up<std::int64_t>(count, kTokens);
     auto* counts = static_cast<std::int32_t*>(workspace);  // [blocks, V]
     auto* totals = counts + blocks * V;                    // [V]
@@ -121,8 +148,16 @@ std::int32_t fgk_add_rows(const void* rows, std::int32_t type, std::int64_t coun
                static_cast<const std::int32_t*>(totals), V, begin);
     FGK_LAUNCH(grid, kTokens, kTokens * sizeof(std::int64_t), stream, place_tokens, tokens, count, V,
                static_cast<const std::int32_t*>(counts), static_cast<const std::int32_t*>(begin), order);
-    const dim3 columns(static_cast<unsigned>(V), static_cast<unsigned>(divide_up<std::int64_t>(n, kColumns)));
-    FGK_LAUNCH(columns, kColumns, 0, stream, add_rows, rows, type, n, static_cast<const std::int32_t*>(begin),
-               static_cast<const std::int32_t*>(order), scale, gradient);
-    return 0;
+    const dim3 columns(static_cast<unsigned>(V), static_cast<unsigned>(divide_up<std::int64_t>(n, kRowColumns)));
+    const auto launch_for = [&](const auto* typed) -> std::int32_t {
+        using T = std::remove_cvref_t<decltype(*typed)>;
+        constexpr auto kWide = static_cast<std::uintptr_t>(4 * sizeof(T));
+        const bool whole = n % 4 == 0 && reinterpret_cast<std::uintptr_t>(rows) % kWide == 0;
+        FGK_LAUNCH(columns, kRowSlices * kWarp, kRowSlices * kRowColumns * sizeof(float), stream, add_rows<T>, typed, n,
+                   static_cast<const std::int32_t*>(begin), static_cast<const std::int32_t*>(order), scale, gradient,
+                   whole);
+        return 0;
+    };
+    return type == FGK_F32 ? launch_for(static_cast<const float*>(rows))
+                           : launch_for(static_cast<const std::uint16_t*>(rows));
 }

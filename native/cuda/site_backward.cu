@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kThreads)
     float gate_sums[kGateSums ? kItems : 1] = {};
 
     for (std::int64_t row = blockIdx.x; row < site.rows; row += gridDim.x) {
-        const auto* x_row = static_cast<const X*>(site.x) + row * site.x_stride;
+        const auto* x_row = needs_x ? static_cast<const X*>(site.x) + row * site.x_stride : nullptr;
         const auto* dy_row = static_cast<const Y*>(site.dy) + row * n;
         auto* dx_row = static_cast<X*>(site.dx) + row * site.dx_stride;
         const auto* kept_of_row = reinterpret_cast<const std::uint8_t*>(site.kept) + row * kept_bytes(n);
@@ -187,6 +187,8 @@ std::int32_t fgk_site_backward(const fgk_site_gradients* site, void* workspace, 
     FGK_EXPECTS(
         site->source != FGK_RMS_NORM || (site->gain != nullptr && site->bias == nullptr && site->dbias == nullptr),
         "fgk_site_backward: RMSNorm needs a gain and takes no bias");
+    FGK_EXPECTS(site->x != nullptr || (site->source == FGK_IDENTITY && site->dgate == nullptr),
+                "fgk_site_backward: x is needed, and missing");
     FGK_EXPECTS(site->also == nullptr || site->x_type == FGK_F32,
                 "fgk_site_backward: dx of bf16 takes no other gradient");
     FGK_EXPECTS(site->source == FGK_RMS_NORM || site->dgain == nullptr, "fgk_site_backward: only RMSNorm has a gain");

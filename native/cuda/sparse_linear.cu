@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nonzeros of a weight in sliced ELLPACK, and products with them. A block turns some rows of X, its tokens, into
 // columns in shared memory, so that the elements of one index lie side by side. A few lanes of a warp then have a line
-// of the weight: each of its entries costs them one read of 16 bytes and a multiply-add for every token. Lines of equal
-// length run beside each other, and nothing waits for the block. Results are turned back in shared memory too, and
-// leave in rows.
+// of the weight: each of its entries costs them one read of 16 bytes and a multiply-add for every token. Reads of
+// shared memory are what takes the time, so entries are ordered for different banks. Lines of equal length run beside
+// each other, and nothing waits for the block. Results are turned back in shared memory too, and leave in rows.
+#include <utility>
+
 #include "group.cuh"
 #include "sums.cuh"
 
@@ -15,6 +17,7 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kScanners = 1024;
 constexpr std::int64_t kSliceRows = 64;  // rows of one count of the columns
+constexpr int kAhead = 4;                // reads of a thread that do not wait for each other
 
 /// Places of some lines: whole windows.
 __host__ __device__ constexpr std::int64_t places_of(std::int64_t lines) {
@@ -100,14 +103,24 @@ __global__ void fill_rows(const float* w, std::int64_t m, std::int64_t n, const 
     const auto row = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp;
     if (row >= m) return;
     const auto lane = threadIdx.x % kWarp;
+    const auto begin = entry_of(to, places[row], 0);
     std::int64_t rank = 0;
-    for (std::int64_t first = 0; first < n; first += kWarp) {
-        const auto j = first + lane;
-        const auto value = j < n ? w[row * n + j] : 0.0F;
-        const auto nonzero = __ballot_sync(kWholeWarp, value != 0.0F ? 1 : 0);
-        const auto own = entry_of(to, places[row], rank + __popc(nonzero & ((1U << lane) - 1U)));
-        if (value != 0.0F && own < to.capacity) write_entry(to.entries + own, j, value);
-        rank += __popc(nonzero);
+    for (std::int64_t first = 0; first < n; first += kAhead * kWarp) {
+        float values[kAhead];
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+            const auto j = first + i * kWarp + lane;
+            values[i] = j < n ? w[row * n + j] : 0.0F;
+        }
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+            const auto nonzero = __ballot_sync(kWholeWarp, values[i] != 0.0F ? 1 : 0);
+            const auto own = begin + (rank + __popc(nonzero & ((1U << lane) - 1U))) * FGK_SLICE_LINES;
+            if (values[i] != 0.0F && own < to.capacity) {
+                write_entry(to.entries + own, first + i * kWarp + lane, values[i]);
+            }
+            rank += __popc(nonzero);
+        }
     }
 }
 
@@ -116,30 +129,80 @@ __global__ void fill_columns(const float* w, std::int64_t m, std::int64_t n, con
     const auto column = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
     if (column >= n) return;
     const auto last = least(m, (blockIdx.y + 1) * kSliceRows);
-    std::int64_t rank = counts[blockIdx.y * n + column];
-    for (auto row = blockIdx.y * kSliceRows; row < last; ++row) {
-        const auto value = w[row * n + column];
-        if (value == 0.0F) continue;
-        const auto own = entry_of(to, places[column], rank);
-        if (own < to.capacity) write_entry(to.entries + own, row, value);
-        ++rank;
+    auto own = entry_of(to, places[column], counts[blockIdx.y * n + column]);
+    for (auto first = blockIdx.y * kSliceRows; first < last; first += kAhead) {
+        float values[kAhead];
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) values[i] = first + i < last ? w[(first + i) * n + column] : 0.0F;
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+            if (values[i] == 0.0F) continue;
+            if (own < to.capacity) write_entry(to.entries + own, first + i, values[i]);
+            own += FGK_SLICE_LINES;
+        }
     }
+}
+
+constexpr int kClasses = 8;        // of the indices, by their last three bits
+constexpr int kMostOrdered = 256;  // entries of a line that is ordered
+
+/// Where an entry of the line at a place comes in its order, [0, kClasses): by index - place modulo 2, then modulo 4,
+/// then 8.
+__device__ __forceinline__ unsigned class_of(unsigned index, std::int64_t place) {
+    const auto apart = index - static_cast<unsigned>(place);
+    return (apart & 1U) << 2 | (apart & 2U) | (apart & 4U) >> 2;
+}
+
+/// Order the entries of every line by class. Two, four or eight lines beside each other are read at a time, the entries
+/// of one rank: these have different classes modulo as many then, so that their columns of a tile lie in different
+/// banks of shared memory. Longer lines, and those without room for all their entries, stay as they are. A warp has a
+/// line.
+__global__ void __launch_bounds__(kThreads) order_entries(fgk_slices a, std::int64_t places) {
+    const auto warp = static_cast<std::int64_t>(threadIdx.x) / kWarp;
+    const auto lane = static_cast<std::int32_t>(threadIdx.x) % kWarp;
+    auto* staged = shared_memory<uint2>() + warp * kMostOrdered;
+    const auto place = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + warp;
+    if (place >= places) return;
+    const auto length = a.length[place];
+    const auto first = entry_of(a, static_cast<std::int32_t>(place), 0);
+    if (length < 2 || length > kMostOrdered || first + std::int64_t{length - 1} * FGK_SLICE_LINES >= a.capacity) return;
+    auto* entries = a.entries + first;
+    const auto for_entries = [&](const auto& body) {
+        for (std::int32_t begin = 0; begin < length; begin += kWarp) {
+            const auto e = begin + lane;
+            body(e, e < length);
+        }
+    };
+    std::int32_t count[kClasses] = {};
+    for_entries([&](std::int32_t e, bool real) {
+        unsigned own = kClasses;
+        if (real) {
+            staged[e] = *reinterpret_cast<const uint2*>(entries + e * FGK_SLICE_LINES);
+            own = class_of(staged[e].x, place);
+        }
+#pragma unroll
+        for (unsigned c = 0; c < kClasses; ++c) count[c] += __popc(__ballot_sync(kWholeWarp, own == c ? 1 : 0));
+    });
+    std::int32_t next[kClasses];  // rank of the next entry of a class
+#pragma unroll
+    for (int c = 0; c < kClasses; ++c) next[c] = c == 0 ? 0 : next[c - 1] + count[c - 1];
+    for_entries([&](std::int32_t e, bool real) {
+        const auto own = real ? class_of(staged[e].x, place) : unsigned{kClasses};
+        std::int32_t rank = 0;
+#pragma unroll
+        for (unsigned c = 0; c < kClasses; ++c) {
+            const auto alike = __ballot_sync(kWholeWarp, own == c ? 1 : 0);
+            if (own == c) rank = next[c] + __popc(alike & ((1U << lane) - 1U));
+            next[c] += __popc(alike);
+        }
+        if (real) write_at_once(entries + rank * FGK_SLICE_LINES, staged[e]);
+    });
 }
 
 // ---- Products. ----
 
 constexpr int kProductThreads = 512;
 constexpr int kProductWarps = kProductThreads / kWarp;
-
-/// Bytes of shared memory that a block can have: 163 KiB on compute capability 8.0, 227 on 9.0, 99 on 8.6 and 8.9.
-/// @return 0 when there is no device.
-std::int64_t most_shared_memory() {
-    int device = 0;
-    int bytes = 0;
-    const auto known = cudaGetDevice(&device) == cudaSuccess &&
-                       cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess;
-    return known ? bytes : 0;
-}
 
 /// How a block works. @tparam X, Y float, or std::uint16_t for bf16. @tparam kLanes lanes that share a line. @tparam
 /// kLaneBytes what a lane reads of a column of the tile.
@@ -165,14 +228,16 @@ struct Product {
     __host__ __device__ static std::int64_t tile_bytes(std::int64_t k) {
         return divide_up<std::int64_t>(k * kLanes * kLaneBytes, 16) * 16;
     }
-    static std::int64_t shared_bytes(std::int64_t k) {
+    /// Of shared memory: the tile, the results of every warp, then the number of the next window.
+    __host__ __device__ static std::int64_t next_window(std::int64_t k) {
         return tile_bytes(k) +
                static_cast<std::int64_t>(kProductWarps) * FGK_SORTED_LINES * kTokens * static_cast<int>(sizeof(Y));
     }
+    static std::int64_t shared_bytes(std::int64_t k) { return next_window(k) + 16; }
 };
 
-/// Exchange what lanes hold so that register j has what was in j ^ (lane & mask), for a mask that is known when
-/// compiling: lanes that would write to the same bank then write to different ones.
+/// Exchange what a lane holds so that register j has what was in j ^ (lane & mask), for a mask that is known when
+/// compiling: lanes that would use the same bank then use different ones.
 template <int kMask, int kCount>
 __device__ __forceinline__ void exchange_registers(std::uint32_t (&words)[kCount], int lane) {
 #pragma unroll
@@ -201,8 +266,8 @@ __device__ __forceinline__ void turn_rows(const X* x, std::int64_t rows, std::in
     constexpr int kMask = (kApart < kStep ? kApart : kStep) - 1;
     using Read = Several<X, kStep>;
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
-    const auto word = lane % kWords;
-    const auto apart = lane / kWords;
+    const auto word = lane / kApart;
+    const auto apart = lane % kApart;  // lanes beside each other have the same row
     const auto token = first + word * kPerWord;
     const auto begin = (static_cast<std::int64_t>(threadIdx.x) / kWarp * kApart + apart) * kStep;
     constexpr int kAll = kProductWarps * kApart * kStep;  // indices of all warps at once
@@ -246,13 +311,17 @@ __device__ __forceinline__ void write_rows(const std::uint32_t* results, std::in
     constexpr int kPerWord = 4 / static_cast<int>(sizeof(Y));
     constexpr int kWords = kTokens / kPerWord;
     constexpr int kStep = 16 / static_cast<int>(sizeof(Y));  // lines of one write
+    constexpr int kApart = kWarp / kWords;                   // lanes with the same word
+    constexpr int kMask = (kApart < kStep ? kApart : kStep) - 1;
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
-    const auto word = lane % kWords;
-    for (int i = lane / kWords * kStep; i < FGK_SORTED_LINES; i += kWarp / kWords * kStep) {
+    const auto word = lane / kApart;
+    const auto apart = lane % kApart;  // lanes beside each other have the same row
+    for (int i = apart * kStep; i < FGK_SORTED_LINES; i += kApart * kStep) {
         if (line + i >= n) break;
         std::uint32_t words[kStep];
 #pragma unroll
-        for (int j = 0; j < kStep; ++j) words[j] = results[(i + j) * kWords + word];
+        for (int j = 0; j < kStep; ++j) words[j] = results[(i + (j ^ (apart & kMask))) * kWords + word];
+        exchange_registers<kMask>(words, apart);
 #pragma unroll
         for (int t = 0; t < kPerWord; ++t) {
             const auto row = first + word * kPerWord + t;
@@ -307,27 +376,30 @@ public:
     }
     __device__ __forceinline__ std::int32_t line(int round) const { return line_[round]; }
 
-    /// For the entries of a line, rounds in ascending order: use_all(entries) with kTogether of them for as long as
-    /// there are so many, then use_some(entries, count) with what is left.
-    template <typename UseAll, typename UseSome>
-    __device__ __forceinline__ void for_entries(int round, const UseAll& use_all, const UseSome& use_some) {
+    /// use(entries, together, own) for every kTogether entries of a line, rounds in ascending order: `own` of them are
+    /// the lane's, or more; `together` of them some lane of the warp has.
+    template <typename Use>
+    __device__ __forceinline__ void for_entries(int round, const Use& use) {
         const auto length = length_[round];
-        std::int32_t e = 0;
-        for (; e + kTogether < length; e += kTogether) {
+        const auto longest = __reduce_max_sync(kWholeWarp, length);
+        if (longest == 0) ask_next(round);
+        for (std::int32_t e = 0; e < longest; e += kTogether) {
             uint2 now[kTogether];
 #pragma unroll
             for (int j = 0; j < kTogether; ++j) now[j] = next_[j];
-            ask(round, e + kTogether);
-            use_all(now);
+            if (e + kTogether < longest) {
+                ask(round, e + kTogether);
+            } else {
+                ask_next(round);
+            }
+            use(now, longest - e, length - e);
         }
-        uint2 now[kTogether];
-#pragma unroll
-        for (int j = 0; j < kTogether; ++j) now[j] = next_[j];
-        if (round + 1 < kRounds) ask(least(round + 1, kRounds - 1), 0);
-        use_some(now, length - e);
     }
 
 private:
+    __device__ __forceinline__ void ask_next(int round) {
+        if (round + 1 < kRounds) ask(least(round + 1, kRounds - 1), 0);
+    }
     __device__ __forceinline__ void ask(int round, std::int32_t e) {
         const auto* from = reinterpret_cast<const uint2*>(entries_ + begin_[round]);
 #pragma unroll
@@ -355,20 +427,25 @@ __global__ void __launch_bounds__(kProductThreads)
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
     auto* results = reinterpret_cast<Results*>(reinterpret_cast<char*>(tile) + Shape::tile_bytes(k)) +
                     warp * FGK_SORTED_LINES * kLanes;
+    auto* next_window = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(tile) + Shape::next_window(k));
+    if (threadIdx.x == 0) *next_window = kProductWarps;
     const auto first = static_cast<std::int64_t>(blockIdx.x) * Shape::kTokens;
     turn_rows<X, Shape::kTokens>(x, rows, k, first, x_whole, reinterpret_cast<std::uint32_t*>(tile));
     __syncthreads();
     const auto* own = tile + lane % kLanes;
-    for (auto window = warp * FGK_SORTED_LINES; window < n; window += kProductWarps * FGK_SORTED_LINES) {
+    // A warp that is done takes the next window, for some have more entries than others.
+    const auto take_window = [&] {
+        const auto taken = lane == 0 ? atomicAdd(next_window, 1) : 0;
+        return std::int64_t{__shfl_sync(kWholeWarp, taken, 0)} * FGK_SORTED_LINES;
+    };
+    for (auto window = warp * FGK_SORTED_LINES; window < n; window = take_window()) {
         using Entries = EntryStream<Shape::kAtOnce>;
         Entries entries(a, static_cast<std::int32_t>(window) + lane / kLanes);
 #pragma unroll
         for (int round = 0; round < Entries::kRounds; ++round) {
             const auto line = entries.line(round);
-            const auto start = bias != nullptr && line >= 0 ? bias[line] : 0.0F;
-            float sums[Shape::kLaneTokens];
-#pragma unroll
-            for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] = start;
+            const auto offset = bias != nullptr && line >= 0 ? bias[line] : 0.0F;
+            float sums[Shape::kLaneTokens] = {};
             const auto column_of = [&](const uint2& entry) { return own[static_cast<std::int32_t>(entry.x) * kLanes]; };
             const auto add = [&](const uint2& entry, const Column& column) {
                 const auto value = float_of(static_cast<std::int32_t>(entry.y));
@@ -376,20 +453,19 @@ __global__ void __launch_bounds__(kProductThreads)
                 for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += value * Shape::token_of(column, t);
             };
             entries.for_entries(
-                round,
-                [&](const uint2(&now)[Entries::kTogether]) {
+                round, [&](const uint2(&now)[Entries::kTogether], std::int32_t together, std::int32_t own_count) {
                     Column columns[Entries::kTogether];
 #pragma unroll
-                    for (int j = 0; j < Entries::kTogether; ++j) columns[j] = column_of(now[j]);
-#pragma unroll
-                    for (int j = 0; j < Entries::kTogether; ++j) add(now[j], columns[j]);
-                },
-                [&](const uint2(&now)[Entries::kTogether], std::int32_t count) {
+                    for (int j = 0; j < Entries::kTogether; ++j) {
+                        if (j < together) columns[j] = column_of(now[j]);
+                    }
 #pragma unroll
                     for (int j = 0; j < Entries::kTogether; ++j) {
-                        if (j < count) add(now[j], column_of(now[j]));
+                        if (j < own_count) add(now[j], columns[j]);
                     }
                 });
+#pragma unroll
+            for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += offset;
             if (line >= 0) {
                 results[(line - window) * kLanes + lane % kLanes] = several_from_floats<Y, Shape::kLaneTokens>(sums);
             }
@@ -417,7 +493,9 @@ std::int32_t multiply(const void* x, std::int64_t rows, std::int64_t k, const fg
 template <typename X, typename Y>
 std::int32_t multiply_by_length(const void* x, std::int64_t rows, std::int64_t k, const fgk_slices& a, std::int64_t n,
                                 const float* bias, void* y, void* stream) {
-    const auto most = most_shared_memory();
+    std::int64_t most = 0;
+    const auto known = most_shared_memory(most);
+    if (known != 0) return known;
     if constexpr (sizeof(X) >= sizeof(Y)) {
         if (Product<X, Y, 4, 16>::shared_bytes(k) <= most) {
             return multiply<X, Y, 4, 16>(x, rows, k, a, n, bias, y, stream);
@@ -479,6 +557,11 @@ std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, c
                column_places);
     FGK_LAUNCH(column_grid, kThreads, 0, stream, fill_columns, w, m, n, known(of_slices), known(column_places),
                *columns);
+    for (const auto& [lines, slices_of_lines] : {std::pair(m, *rows), std::pair(n, *columns)}) {
+        constexpr std::int64_t kWarps = kThreads / kWarp;
+        FGK_LAUNCH(static_cast<unsigned>(divide_up(places_of(lines), kWarps)), kThreads,
+                   kWarps * kMostOrdered * sizeof(uint2), stream, order_entries, slices_of_lines, places_of(lines));
+    }
     return 0;
 }
 
@@ -486,7 +569,8 @@ std::int64_t fgk_sparse_product_longest(std::int32_t x_type) {
     using namespace filigree::cuda;
     const auto results = x_type == FGK_F32 ? Product<float, float, 1, 8>::shared_bytes(0)
                                            : Product<std::uint16_t, float, 1, 8>::shared_bytes(0);
-    return greatest<std::int64_t>(0, most_shared_memory() - results) / 8;
+    std::int64_t most = 0;
+    return most_shared_memory(most) == 0 ? greatest<std::int64_t>(0, most - results) / 8 : 0;
 }
 
 std::int32_t fgk_sparse_product(const void* x, std::int32_t x_type, std::int64_t rows, std::int64_t k,

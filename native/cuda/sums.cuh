@@ -16,11 +16,17 @@ static __global__ void scan_slices(std::int32_t* counts, std::int64_t slices, st
                                    std::int32_t* totals) {
     const auto line = static_cast<std::int64_t>(blockIdx.x) * kScanThreads + threadIdx.x;
     if (line >= lines) return;
+    constexpr int kAtOnce = 8;  // reads that do not wait for each other
     std::int32_t before = 0;
-    for (std::int64_t slice = 0; slice < slices; ++slice) {
-        const auto own = counts[slice * lines + line];
-        counts[slice * lines + line] = before;
-        before += own;
+    for (std::int64_t first = 0; first < slices; first += kAtOnce) {
+        std::int32_t own[kAtOnce];
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) own[i] = first + i < slices ? counts[(first + i) * lines + line] : 0;
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+            if (first + i < slices) counts[(first + i) * lines + line] = before;
+            before += own[i];
+        }
     }
     totals[line] = before;
 }

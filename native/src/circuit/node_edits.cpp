@@ -80,7 +80,7 @@ at::Tensor run_edits(const Examples& examples, const CircuitMask& mask, const st
                                              : std::vector<at::Tensor>();
         ResidualRecorder<CircuitHook> recorder(mask);
         static_cast<void>(answer_differences(context, part, 1, &recorder));
-        const auto at_once = std::max<std::int64_t>(1, positions_at_once(model.device()) / part.tokens.numel());
+        const auto at_once = std::max<std::int64_t>(1, positions_at_once(model) / part.tokens.numel());
         for (std::size_t half_layer = 0; half_layer < placed.size(); ++half_layer) {
             const auto& group = placed[half_layer];
             const auto size = static_cast<std::int64_t>(group.size());

@@ -106,7 +106,8 @@ struct Identity {
     const float* x;
 
     Identity(const SiteRows& rows, std::int64_t row) : x(rows.x + row * rows.x_stride) {}
-    Identity(const SiteGradients& rows, std::int64_t row) : x(rows.x + row * rows.x_stride) {}
+    Identity(const SiteGradients& rows, std::int64_t row)
+        : x(rows.x == nullptr ? nullptr : rows.x + row * rows.x_stride) {}
     [[nodiscard]] Floats value(std::int64_t j, std::int64_t left) const { return load_first(x + j, left); }
 };
 

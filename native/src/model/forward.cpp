@@ -40,20 +40,29 @@ public:
                                                  : ops::rms_norm_site(x, gain, rule(kind), plan)),
                 x};
     }
+    /// A product that a site reads. @param kind the site, or one of those of a width that read it side by side.
+    [[nodiscard]] ops::Biased linear(SiteKind kind, const at::Tensor& x, const at::Tensor& w,
+                                     const at::Tensor& bias) const {
+        const bool gelu = kind == SiteKind::kMlpNeuron && is_gelu();
+        const bool site_reads_it = kind != SiteKind::kMlpNeuron || gelu;
+        const bool by_site = is_plain() && site_reads_it && bias.requires_grad() &&
+                             ops::sums_bias_gradient(x, context_.nodes.site(layer_, kind).width, rule(kind), gelu,
+                                                     context_.execution.plan);
+        return {context_.linear(x, w, by_site ? bias.detach() : bias), by_site ? bias : at::Tensor()};
+    }
     /// The residual with an output of the attention or the MLP, after its site, added to it.
-    [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& residual, const at::Tensor& x) const {
+    [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& residual, const ops::Biased& x) const {
         const auto plan = context_.execution.plan;
         return is_plain() ? ops::add_site(residual, x, rule(kind), plan)
-                          : residual + pass(kind, ops::site(x, rule(kind), plan));
+                          : residual + pass(kind, ops::site(x.x, rule(kind), plan));
     }
-    [[nodiscard]] at::Tensor neurons(const at::Tensor& x) const {
+    [[nodiscard]] at::Tensor neurons(const ops::Biased& x) const {
         const auto plan = context_.execution.plan;
         const auto kind = SiteKind::kMlpNeuron;
-        return pass(kind, context_.config.activation == Activation::kGelu ? ops::gelu_site(x, rule(kind), plan)
-                                                                          : ops::site(at::relu(x), rule(kind), plan));
+        return pass(kind, is_gelu() ? ops::gelu_site(x, rule(kind), plan) : ops::site(at::relu(x.x), rule(kind), plan));
     }
     /// @param x [B, T, all queries, keys, values].
-    [[nodiscard]] std::array<at::Tensor, 3> split(const at::Tensor& x) const {
+    [[nodiscard]] std::array<at::Tensor, 3> split(const ops::Biased& x) const {
         constexpr std::array kKinds = {SiteKind::kAttnQ, SiteKind::kAttnK, SiteKind::kAttnV};
         std::array<at::Tensor, 3> parts;
         if (context_.routing == nullptr) {
@@ -63,7 +72,7 @@ public:
         for (std::size_t i = 0; i < kKinds.size(); ++i) {
             if (const auto* route = routing(kKinds.at(i))) {
                 parts.at(i) =
-                    ops::site(x.narrow(-1, first, route->computed), rule(kKinds.at(i)), context_.execution.plan);
+                    ops::site(x.x.narrow(-1, first, route->computed), rule(kKinds.at(i)), context_.execution.plan);
                 first += route->computed;
             }
             parts.at(i) = pass(kKinds.at(i), std::move(parts.at(i)));
@@ -80,6 +89,7 @@ public:
     }
 
 private:
+    [[nodiscard]] bool is_gelu() const { return context_.config.activation == Activation::kGelu; }
     /// Whether nothing comes between the ops.
     [[nodiscard]] bool is_plain() const { return hook_ == nullptr && context_.routing == nullptr; }
     [[nodiscard]] const SiteRouting* routing(SiteKind kind) const {
@@ -154,8 +164,8 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
         return wanted(x) + constant;
     }
     const auto plan = context.execution.plan;
-    const auto [a, residual] = sites.read(SiteKind::kAttnIn, x, w.ln_1);       // [B, T, d] each
-    auto [q, k, v] = sites.split(context.linear(a, w.c_attn, w.c_attn_bias));  // [B, T, A] each
+    const auto [a, residual] = sites.read(SiteKind::kAttnIn, x, w.ln_1);                       // [B, T, d] each
+    auto [q, k, v] = sites.split(sites.linear(SiteKind::kAttnQ, a, w.c_attn, w.c_attn_bias));  // [B, T, A] each
     const auto H = q.size(-1) / context.config.d_head;
     const auto attend = [&](const at::Tensor& values) {
         return read_at.defined() ? ops::attention_at(q, k, values, H, w.sink, read_at)
@@ -164,15 +174,15 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
     if (read_at.defined()) {
         q = at_positions(q, read_at);
     }
-    const auto y = sites.heads(attend(v));                // [B, T, A]
-    auto o = context.linear(y, w.o_proj, w.o_proj_bias);  // [B, T, d]
+    const auto y = sites.heads(attend(v));                                  // [B, T, A]
+    auto o = sites.linear(SiteKind::kAttnOut, y, w.o_proj, w.o_proj_bias);  // [B, T, d]
     if (w.o_share.defined()) {
         const auto given = attend(at::ones_like(v)).slice(-1, 0, at::nullopt, context.config.d_head);  // [B, T, H]
-        o = o + ops::linear(given.contiguous(), w.o_share, {}, {Precision::kFp32, plan});
+        o.x = o.x + ops::linear(given.contiguous(), w.o_share, {}, {Precision::kFp32, plan});
     }
     if (w.o_position.defined()) {
-        o = o + (read_at.defined() ? w.o_position.index_select(0, read_at).unsqueeze(1)
-                                   : w.o_position.narrow(0, 0, x.size(1)));
+        o.x = o.x + (read_at.defined() ? w.o_position.index_select(0, read_at).unsqueeze(1)
+                                       : w.o_position.narrow(0, 0, x.size(1)));
     }
     return sites.write(SiteKind::kAttnOut, wanted(residual), o);
 }
@@ -182,9 +192,9 @@ at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const
     if (const auto constant = sites.constant(SiteKind::kMlpOut); constant.defined()) {
         return x + constant;
     }
-    const auto [n, residual] = sites.read(SiteKind::kMlpIn, x, w.ln_2);    // [B, T, d] each
-    const auto h = sites.neurons(context.linear(n, w.c_fc, w.c_fc_bias));  // [B, T, m]
-    return sites.write(SiteKind::kMlpOut, residual, context.linear(h, w.c_proj, w.c_proj_bias));
+    const auto [n, residual] = sites.read(SiteKind::kMlpIn, x, w.ln_2);                        // [B, T, d] each
+    const auto h = sites.neurons(sites.linear(SiteKind::kMlpNeuron, n, w.c_fc, w.c_fc_bias));  // [B, T, m]
+    return sites.write(SiteKind::kMlpOut, residual, sites.linear(SiteKind::kMlpOut, h, w.c_proj, w.c_proj_bias));
 }
 
 /// The norm before the unembedding. @param x [N, d]. @return [N, d].

@@ -92,9 +92,7 @@ Model::Model(ModelConfig config, const ModelInit& init, at::Device device, Unini
       sparse_weights_(table_),
       weights_(bind_weights(config_, table_, [this](const Parameter& parameter) { return tensor(parameter); })) {
     if (device.is_cuda()) {
-        // Below a hundredth the CUDA cores beat dense tensor-core products (method 9).
-        constexpr double kCrossoverOfTensorCores = 0.01;
-        sparse_weights_.set_crossover({kCrossoverOfTensorCores, kCrossoverOfTensorCores});
+        sparse_weights_.set_crossover(crossover_on_device(init.execution.precision));
     }
 }
 

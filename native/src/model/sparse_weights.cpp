@@ -10,6 +10,12 @@
 
 namespace filigree {
 
+Crossover crossover_on_device(Precision precision) {
+    constexpr double kTensorCores = 1.0 / 100;
+    constexpr double kFp32 = 1.0 / 32;
+    return {precision == Precision::kBf16 ? kTensorCores : kFp32, kFp32};
+}
+
 SparseWeights::SparseWeights(const ParameterTable& table) {
     for (const auto& parameter : table.parameters()) {
         if (parameter.family == Family::kMatrix || parameter.family == Family::kUnembedding) {
@@ -38,7 +44,7 @@ SparseWeights::SparseWeights(const std::vector<at::Tensor>& matrices, const Cros
 
 std::int64_t SparseWeights::most_of(const Form& form, const at::Tensor& weight) const {
     if (ops::backend_of(weight.device(), Plan::kFast) == ops::Backend::kCuda &&
-        std::max(weight.size(0), weight.size(1)) > ops::cuda_kernels().sparse_product_longest(FGK_F32)) {
+        std::max(weight.size(0), weight.size(1)) > ops::longest_sparse_line(weight.device())) {
         return 0;
     }
     const auto crossover =
@@ -77,24 +83,36 @@ void SparseWeights::update(const at::Tensor& values) {
 }
 
 void SparseWeights::promise(const at::Tensor& values, const std::function<std::int64_t(const Parameter&)>& most) {
-    for (auto& form : forms_) {
-        form.promised = most(form.parameter);
+    Promise of_forms;
+    of_forms.reserve(forms_.size());
+    for (const auto& form : forms_) {
+        of_forms.push_back(most(form.parameter));
     }
+    promise(values, of_forms);
+}
+
+void SparseWeights::promise(const at::Tensor& values, const Promise& most) {
+    promise_ = most;
     promised_version_ = static_cast<std::uint32_t>(values._version());
 }
 
+std::optional<SparseWeights::Promise> SparseWeights::promised(const at::Tensor& values) const {
+    return promised_version_ == static_cast<std::uint32_t>(values._version()) ? std::optional(promise_) : std::nullopt;
+}
+
 void SparseWeights::update_on_device(const at::Tensor& values) {
-    const bool promised = promised_version_ == static_cast<std::uint32_t>(values._version());
-    for (auto& form : forms_) {
+    const auto most = promised(values);
+    for (std::size_t i = 0; i < forms_.size(); ++i) {
+        auto& form = forms_[i];
         const auto weight = ParameterTable::view(values, form.parameter);
-        if (!promised) {
+        if (!most) {
             assign(form, weight);
             continue;
         }
         form.data = weight.const_data_ptr();
-        form.in_use = form.promised <= most_of(form, weight);
+        form.in_use = (*most)[i] <= most_of(form, weight);
         if (form.in_use) {
-            form.matrix->assign_on_device(weight, form.promised);
+            form.matrix->assign_on_device(weight, (*most)[i]);
         }
     }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/parameter_table.hpp"
+#include "ops/execution.hpp"
 #include "ops/sparse_matrix.hpp"
 
 namespace filigree {
@@ -24,8 +25,13 @@ struct Crossover {
     double dense_inputs = 0.4;
 };
 
+/// Those of a CUDA device, fixed too: there the two ways differ in bits in every precision. Below a hundredth the CUDA
+/// cores beat dense bf16 products on tensor cores (method 9); fp32 products, as the logits always are, take about ten
+/// times as long as those. `bench/gpu/accept.sh bench` measures where they meet.
+[[nodiscard]] Crossover crossover_on_device(Precision precision);
+
 /// The execution plan of a model's matrices: which are sparse enough for products by their nonzeros, and those
-/// nonzeros. In fp32 on the CPU a matrix takes either way with the same bits; the crossover is about time alone.
+/// nonzeros. In fp32 on the CPU a matrix takes either way with the same bits; the crossover is about time alone there.
 class SparseWeights {
 public:
     explicit SparseWeights(const ParameterTable& table);
@@ -41,6 +47,10 @@ public:
     /// Say how many nonzeros the weights can have as the buffer is now, so that on a device nobody has to count them
     /// and wait for the number. @param most of a parameter.
     void promise(const at::Tensor& values, const std::function<std::int64_t(const Parameter&)>& most);
+    /// What has been promised of the buffer as it is now, for when it is so again; nothing when nobody has.
+    using Promise = std::vector<std::int64_t>;
+    [[nodiscard]] std::optional<Promise> promised(const at::Tensor& values) const;
+    void promise(const at::Tensor& values, const Promise& most);
     /// The nonzeros of a weight that is a view of the buffer, or one of the matrices; null when it is to be multiplied
     /// as a dense one.
     [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> find(const at::Tensor& weight) const;
@@ -51,7 +61,6 @@ private:
         std::shared_ptr<ops::SparseMatrix> matrix;
         bool in_use = false;
         const void* data = nullptr;  // of the weight
-        std::int64_t promised = 0;
     };
     /// Take the nonzeros of a matrix if they are few enough.
     void assign(Form& form, const at::Tensor& weight) const;
@@ -62,6 +71,7 @@ private:
     Crossover crossover_;
     std::vector<Form> forms_;
     std::optional<std::uint32_t> version_;  // of the buffer that the forms were made from
+    Promise promise_;                       // of every form
     std::optional<std::uint32_t> promised_version_;
 };
 

@@ -4,6 +4,8 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 
@@ -21,7 +23,7 @@ const KernelLibrary* emulated_library() {
     return library.get();
 }
 
-/// The library of this build, or null when it cannot be loaded; fg_runtime_info() says why.
+/// The library of this build, or null when it cannot be loaded.
 const KernelLibrary* device_library() {
     static const auto library = []() -> std::unique_ptr<const KernelLibrary> {
         try {
@@ -33,6 +35,21 @@ const KernelLibrary* device_library() {
     return library.get();
 }
 
+/// Whether the library of this build runs on a device, which is found out once for each.
+bool runs_on(at::Device device) {
+    constexpr std::size_t kDevices = 64;  // more than a machine has
+    enum : std::int8_t { kUnknown, kYes, kNo };
+    static std::array<std::atomic<std::int8_t>, kDevices> known{};
+    const auto index =
+        device.has_index() ? device.index() : c10::impl::VirtualGuardImpl(device.type()).getDevice().index();
+    auto& answer = known.at(static_cast<std::size_t>(index));
+    if (answer.load() == kUnknown) {
+        const auto* library = device_library();
+        answer.store(library != nullptr && !library->why_not_on(index) ? kYes : kNo);
+    }
+    return answer.load() == kYes;
+}
+
 }  // namespace
 
 Backend backend_of(at::Device device, Plan plan) {
@@ -42,7 +59,7 @@ Backend backend_of(at::Device device, Plan plan) {
     if (device.is_cpu()) {
         return emulated_library() != nullptr ? Backend::kCuda : Backend::kCpu;
     }
-    return device.is_cuda() && device_library() != nullptr ? Backend::kCuda : Backend::kComposition;
+    return device.is_cuda() && runs_on(device) ? Backend::kCuda : Backend::kComposition;
 }
 
 Backend backend_of(const at::Tensor& x, Plan plan) {
@@ -66,6 +83,11 @@ at::Tensor kernel_workspace(std::int64_t bytes, at::Device device) {
 }
 
 std::int32_t kernel_type(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16 ? FGK_BF16 : FGK_F32; }
+
+std::int64_t longest_sparse_line(at::Device device) {
+    const Stream current(device);
+    return cuda_kernels().sparse_product_longest(FGK_F32);
+}
 
 void add_column_sums_on_device(const at::Tensor& x, const at::Tensor& sums) {
     const auto& kernels = cuda_kernels();

@@ -15,8 +15,9 @@ namespace filigree::ops {
 
 enum class Backend : std::uint8_t { kComposition, kCpu, kCuda };
 
-/// kCuda for a CUDA device when the kernel library can be loaded. With FILIGREE_EMULATED_CUDA in the environment, the
-/// path of the library that tests compile for the host, the CPU counts as such a device.
+/// kCuda for a CUDA device that the kernel library runs on: it can be loaded, the driver is new enough for it, and the
+/// device is one it was compiled for; fg_runtime_info() says when it is not. With FILIGREE_EMULATED_CUDA in the
+/// environment, the path of the library that tests compile for the host, the CPU counts as such a device.
 /// @throws Error FG_CUDA when that one cannot be loaded.
 [[nodiscard]] Backend backend_of(at::Device device, Plan plan);
 /// The same; kComposition for an empty tensor.
@@ -41,6 +42,9 @@ private:
 [[nodiscard]] at::Tensor kernel_workspace(std::int64_t bytes, at::Device device);
 /// FGK_F32 or FGK_BF16.
 [[nodiscard]] std::int32_t kernel_type(const at::Tensor& x);
+
+/// Largest inner size of a sparse product by the library, whatever the types.
+[[nodiscard]] std::int64_t longest_sparse_line(at::Device device);
 
 /// sums[j] += the sum of column j, by the library. @param x [N, n], contiguous. @param sums fp32 [n].
 void add_column_sums_on_device(const at::Tensor& x, const at::Tensor& sums);

@@ -34,7 +34,7 @@ using torch::autograd::variable_list;
 /// Mean loss. With gradients, logits become those of the mean, and their sum over rows is returned too.
 struct Loss {
     at::Tensor mean;   // scalar
-    at::Tensor dbias;  // [V], with gradients
+    at::Tensor dbias;  // [V], with gradients when the bias has one
 };
 
 Loss run_on_device(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& table, const at::Tensor& tokens,
@@ -54,7 +54,7 @@ Loss run_on_device(const at::Tensor& logits, const at::Tensor& bias, const at::T
     const auto& kernels = cuda_kernels();
     kernels.check(kernels.cross_entropy(&loss, current_stream(logits.device())));
     at::Tensor dbias;
-    if (gradients) {
+    if (gradients && bias.requires_grad()) {
         dbias = at::zeros({loss.V}, bias.options());
         add_column_sums_on_device(logits, dbias);
     }
@@ -82,17 +82,17 @@ Loss run(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& tab
     // Blocks of a fixed size sum over their own rows, so the sums do not depend on the threads.
     const auto block = std::max<std::int64_t>(64, N / 64);
     const auto blocks = (N + block - 1) / block;
-    const auto sums = gradients ? at::zeros({blocks, V}, bias.options()) : at::Tensor();
+    const auto sums = gradients && bias.requires_grad() ? at::zeros({blocks, V}, bias.options()) : at::Tensor();
     at::parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
         auto* scratch = thread_scratch(V + 64);
         for (auto b = first; b < last; ++b) {
             auto own = rows;
-            own.dbias = gradients ? sums.mutable_data_ptr<float>() + b * V : nullptr;
+            own.dbias = sums.defined() ? sums.mutable_data_ptr<float>() + b * V : nullptr;
             kernels::kernels().cross_entropy(own, b * block, std::min(N, (b + 1) * block), scratch);
         }
     });
     const auto mean = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(N);
-    return {at::scalar_tensor(mean, bias.options()), gradients ? sums.sum(0) : at::Tensor()};
+    return {at::scalar_tensor(mean, bias.options()), sums.defined() ? sums.sum(0) : at::Tensor()};
 }
 
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
@@ -117,10 +117,10 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         auto dbias = saved[1];
         if (!factor.is_cpu() || factor.item<float>() != 1.0F) {
             dlogits.mul_(factor);
-            dbias = dbias * factor;
+            dbias = dbias.defined() ? dbias * factor : dbias;
         }
         const auto own_bias = context->saved_data["bias_gradient"].toTensor();
-        if (own_bias.defined()) {
+        if (own_bias.defined() && dbias.defined()) {
             own_bias.add_(dbias);
             dbias = at::Tensor();
         }

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/crossover.hpp"
 
-#include <ATen/DeviceAccelerator.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <limits>
 
 #include "core/profile.hpp"
 #include "core/random.hpp"
-#include "ops/backend.hpp"
 #include "ops/product.hpp"
 #include "ops/sparse_matrix.hpp"
 #include "ops/thread_count.hpp"
@@ -89,40 +85,6 @@ double measure_crossover(std::int64_t m, std::int64_t n, std::int64_t rows, doub
     product.c = y.mutable_data_ptr<float>();
     const auto by_rows = fewest_seconds([&] { multiply(product); });
     return crossing({kLow, low}, {kHigh, high}, by_rows);
-}
-
-double measure_crossover_on_device(std::int64_t m, std::int64_t n, std::int64_t rows, at::Device device) {
-    const auto x = values(rows, n, 1.0).to(device);
-    const auto y = at::empty({rows, m}, x.options());
-    const auto& kernels = cuda_kernels();
-    const auto seconds = [&](const auto& work) {
-        constexpr int kRepeats = 5;
-        constexpr int kTogether = 10;  // so that launching does not count
-        auto fewest = std::numeric_limits<double>::infinity();
-        for (int i = 0; i < kRepeats; ++i) {
-            at::accelerator::synchronizeDevice(device.index());
-            const auto start = std::chrono::steady_clock::now();
-            for (int j = 0; j < kTogether; ++j) work();
-            at::accelerator::synchronizeDevice(device.index());
-            fewest = std::min(fewest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-        }
-        return fewest;
-    };
-    constexpr double kLow = 1.0 / 512;
-    constexpr double kHigh = 1.0 / 64;
-    const auto by_weight = [&](double density) {
-        const auto w = values(m, n, density).to(device);
-        SparseMatrix form;
-        form.assign_on_device(w, w.count_nonzero().item<std::int64_t>());
-        const auto lines = form.device_rows();
-        return seconds([&] {
-            kernels.check(kernels.sparse_product(x.const_data_ptr(), FGK_F32, rows, n, &lines, m, nullptr,
-                                                 y.mutable_data_ptr(), FGK_F32, current_stream(device)));
-        });
-    };
-    const auto w = values(m, n, 1.0).to(device);
-    const auto dense = seconds([&] { static_cast<void>(at::mm(x, w.t())); });
-    return crossing({kLow, by_weight(kLow)}, {kHigh, by_weight(kHigh)}, dense);
 }
 
 }  // namespace filigree::ops

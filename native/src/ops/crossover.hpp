@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <cstdint>
 
 namespace filigree::ops {
@@ -11,8 +9,5 @@ namespace filigree::ops {
 /// which `kept` are not zero, takes less time by the nonzeros of the weight than by those of the rows. @return in [0,
 /// 1].
 [[nodiscard]] double measure_crossover(std::int64_t m, std::int64_t n, std::int64_t rows, double kept);
-
-/// The same for a CUDA device, whose dense products are LibTorch's in fp32.
-[[nodiscard]] double measure_crossover_on_device(std::int64_t m, std::int64_t n, std::int64_t rows, at::Device device);
 
 }  // namespace filigree::ops

@@ -23,19 +23,56 @@ std::int32_t axis_of(const Parameter& parameter) {
     return FGK_NO_LINES;
 }
 
-}  // namespace
-
-DeviceOptimizer::DeviceOptimizer(const ParameterTable& table, at::Device device)
-    : state_(at::zeros({static_cast<std::int64_t>(sizeof(fgk_gradient_state))},
-                       at::TensorOptions(device).dtype(at::kByte))) {
+std::vector<Parameter> trainable(const ParameterTable& table) {
+    std::vector<Parameter> parameters;
     for (const auto& parameter : table.parameters()) {
         if (parameter.trainable) {
-            parameters_.push_back(parameter);
+            parameters.push_back(parameter);
         }
     }
-    tensors_.resize(parameters_.size());
-    workspace_ = kernel_workspace(cuda_kernels().gradient_norm_workspace(table.trainable_size()), device);
+    return parameters;
 }
+
+std::vector<fgk_tensor> kernel_tensors(const std::vector<Parameter>& parameters,
+                                       const std::function<TensorRule(const Parameter&)>& rule) {
+    std::vector<fgk_tensor> tensors;
+    tensors.reserve(parameters.size());
+    for (const auto& parameter : parameters) {
+        const auto wanted = rule(parameter);
+        fgk_tensor tensor{};
+        tensor.offset = parameter.offset;
+        tensor.columns = parameter.shape.back();
+        tensor.rows = parameter.size / tensor.columns;
+        tensor.kept = wanted.kept < parameter.size ? wanted.kept : -1;
+        tensor.axis = axis_of(parameter);
+        tensor.minimum_alive = static_cast<std::int32_t>(wanted.minimum_alive);
+        tensor.decay = static_cast<float>(wanted.decay);
+        tensors.push_back(tensor);
+    }
+    return tensors;
+}
+
+/// LibTorch counts its own writes only.
+void count_write(const at::Tensor& x) { x.unsafeGetTensorImpl()->bump_version(); }
+
+}  // namespace
+
+void project_on_device(const ParameterTable& table, const at::Tensor& values,
+                       const std::function<TensorRule(const Parameter&)>& rule) {
+    const auto tensors = kernel_tensors(trainable(table), rule);
+    const auto count = static_cast<std::int32_t>(tensors.size());
+    const auto& kernels = cuda_kernels();
+    const auto workspace = kernel_workspace(kernels.project_workspace(tensors.data(), count), values.device());
+    kernels.check(kernels.project(tensors.data(), count, values.mutable_data_ptr<float>(), workspace.mutable_data_ptr(),
+                                  current_stream(values.device())));
+    count_write(values);
+}
+
+DeviceOptimizer::DeviceOptimizer(const ParameterTable& table, at::Device device)
+    : parameters_(trainable(table)),
+      state_(at::zeros({static_cast<std::int64_t>(sizeof(fgk_gradient_state))},
+                       at::TensorOptions(device).dtype(at::kByte))),
+      workspace_(kernel_workspace(cuda_kernels().gradient_norm_workspace(table.trainable_size()), device)) {}
 
 void DeviceOptimizer::measure(const at::Tensor& gradients, bool normalize, double floor) {
     const auto& kernels = cuda_kernels();
@@ -47,18 +84,7 @@ void DeviceOptimizer::measure(const at::Tensor& gradients, bool normalize, doubl
 
 void DeviceOptimizer::step(const FlatState& state, const AdamSettings& settings, double lr, std::int64_t t,
                            const std::function<TensorRule(const Parameter&)>& rule) {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        const auto& parameter = parameters_[i];
-        const auto wanted = rule(parameter);
-        auto& tensor = tensors_[i];
-        tensor.offset = parameter.offset;
-        tensor.columns = parameter.shape.back();
-        tensor.rows = parameter.size / tensor.columns;
-        tensor.kept = wanted.kept < parameter.size ? wanted.kept : -1;
-        tensor.axis = axis_of(parameter);
-        tensor.minimum_alive = static_cast<std::int32_t>(wanted.minimum_alive);
-        tensor.decay = static_cast<float>(wanted.decay);
-    }
+    const auto tensors = kernel_tensors(parameters_, rule);
     const auto pass = adam_pass(settings, lr, t);
     fgk_adam adam{};
     adam.beta1 = pass.beta1;
@@ -69,16 +95,17 @@ void DeviceOptimizer::step(const FlatState& state, const AdamSettings& settings,
     adam.root = pass.root;
     adam.eps = pass.eps;
     const auto& kernels = cuda_kernels();
-    const auto count = static_cast<std::int32_t>(tensors_.size());
-    const auto bytes = kernels.project_workspace(tensors_.data(), count);
+    const auto count = static_cast<std::int32_t>(tensors.size());
+    const auto bytes = kernels.project_workspace(tensors.data(), count);
     const auto device = state.w.device();
     if (workspace_.numel() < bytes) {
         workspace_ = kernel_workspace(bytes, device);
     }
     kernels.check(kernels.optimizer_step(
-        tensors_.data(), count, &adam, static_cast<const fgk_gradient_state*>(state_.const_data_ptr()),
+        tensors.data(), count, &adam, static_cast<const fgk_gradient_state*>(state_.const_data_ptr()),
         state.w.mutable_data_ptr<float>(), state.m.mutable_data_ptr<float>(), state.v.mutable_data_ptr<float>(),
         state.g.mutable_data_ptr<float>(), workspace_.mutable_data_ptr(), current_stream(device)));
+    count_write(state.w);
 }
 
 fgk_gradient_state DeviceOptimizer::read() const {

@@ -27,14 +27,19 @@ struct FlatState {
     at::Tensor w, m, v, g;
 };
 
+/// ops::project() and decay of every trainable tensor, in one sequence of launches, on a device.
+/// @param values the flat parameters, in place; their version counts it as a write.
+void project_on_device(const ParameterTable& table, const at::Tensor& values,
+                       const std::function<TensorRule(const Parameter&)>& rule);
+
 class DeviceOptimizer {
 public:
     DeviceOptimizer(const ParameterTable& table, at::Device device);
 
     /// Norm of the gradients, and the scale that step() will use. @param normalize scale always, not only downwards.
     void measure(const at::Tensor& gradients, bool normalize, double floor);
-    /// One step, which also clears the gradients; none once a norm was not finite. @param t number of this step,
-    /// from 1.
+    /// One step, which also clears the gradients; none once a norm was not finite. The version of the weights counts it
+    /// as a write. @param t number of this step, from 1.
     void step(const FlatState& state, const AdamSettings& settings, double lr, std::int64_t t,
               const std::function<TensorRule(const Parameter&)>& rule);
 
@@ -45,7 +50,6 @@ public:
 
 private:
     std::vector<Parameter> parameters_;  // the trainable ones
-    std::vector<fgk_tensor> tensors_;    // of those
     at::Tensor state_;                   // uint8, one fgk_gradient_state
     at::Tensor workspace_;
 };

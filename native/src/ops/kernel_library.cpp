@@ -49,6 +49,19 @@ fgk_device KernelLibrary::device(int index) const {
     return device;
 }
 
+std::optional<std::string> KernelLibrary::why_not_on(int index) const {
+    constexpr std::int32_t kOldest = 8;  // compute capability that native/cuda is compiled for, in CMake
+    fgk_device facts{};
+    if (device_facts(index, &facts) != 0) {
+        return message("CUDA device ", index, ": ", last_error());
+    }
+    if (facts.compute_major < kOldest) {
+        return message("CUDA device ", index, " (", facts.name, ") has compute capability ", facts.compute_major, ".",
+                       facts.compute_minor, ", the kernels need ", kOldest, ".0");
+    }
+    return std::nullopt;
+}
+
 void KernelLibrary::check(std::int32_t status) const {
     FG_EXPECTS(status == 0, FG_CUDA, "a CUDA kernel failed: ", last_error());
 }
@@ -62,6 +75,8 @@ nlohmann::json describe_kernel_library(int cuda_devices) {
         const KernelLibrary library(file);
         auto devices = nlohmann::json::array();
         for (int index = 0; index < cuda_devices; ++index) {
+            const auto reason = library.why_not_on(index);
+            FG_EXPECTS(!reason, FG_CUDA, *reason);
             const fgk_device device = library.device(index);
             devices.push_back({{"name", device.name},
                                {"compute", message(device.compute_major, ".", device.compute_minor)},

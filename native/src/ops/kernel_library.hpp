@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
 
 #include "kernel_library.h"
 
@@ -48,6 +50,10 @@ public:
 
     /// @param index CUDA device index. @throws Error FG_CUDA.
     [[nodiscard]] fgk_device device(int index) const;
+
+    /// Whether the kernels run on a device: the driver is new enough for the library, and the device for the kernels.
+    /// @return nothing, or why not.
+    [[nodiscard]] std::optional<std::string> why_not_on(int index) const;
 
     /// @throws Error FG_CUDA with the library's text when a function of it did not return 0.
     void check(std::int32_t status) const;

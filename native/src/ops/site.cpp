@@ -22,6 +22,7 @@
 #include "ops/abs_topk.hpp"
 #include "ops/backend.hpp"
 #include "ops/gate.hpp"
+#include "ops/own_gradient.hpp"
 #include "ops/scratch.hpp"
 
 namespace filigree::ops {
@@ -98,18 +99,23 @@ struct SavedPart {
     at::Tensor gate, mean, kept, inverse_rms;
 };
 
-/// Gradients of a part by the CUDA kernel. @param dy contiguous [..., w]. @param also fp32 [..., w], added to dx, or
-/// undefined. @param dx as x. @param dgain,dgate [w], zero or undefined.
+/// What the gradients of a part are added to, [w] each or undefined.
+struct PartSums {
+    at::Tensor dbias, dgain, dgate;
+};
+
+/// Gradients of a part by the CUDA kernel. @param x undefined where nothing is needed of it. @param dy contiguous
+/// [..., w]. @param also fp32 [..., w], added to dx, or undefined. @param dx as x.
 void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t index, const at::Tensor& gain,
                             const SavedPart& part, const at::Tensor& dy, const at::Tensor& also, const at::Tensor& dx,
-                            const at::Tensor& dgain, const at::Tensor& dgate) {
+                            const PartSums& sums) {
     const auto pointer = [](const at::Tensor& t) { return t.defined() ? t.mutable_data_ptr<float>() : nullptr; };
     fgk_site_gradients site{};
     site.n = dy.size(-1);
     site.rows = dy.numel() / site.n;
     site.dy = dy.const_data_ptr();
-    site.x = data_of_part(x, index, site.n);
-    site.x_stride = x.size(-1);
+    site.x = x.defined() ? data_of_part(x, index, site.n) : nullptr;
+    site.x_stride = dx.size(-1);
     site.gain = data_or_null(gain);
     site.gate = data_or_null(part.gate);
     site.mean = data_or_null(part.mean);
@@ -117,15 +123,16 @@ void run_backward_on_device(Source source, const at::Tensor& x, std::int64_t ind
     site.kept = static_cast<const std::uint32_t*>(part.kept.const_data_ptr());
     site.also = data_or_null(also);
     site.dx = mutable_data_of_part(dx, index, site.n);
-    site.dx_stride = x.size(-1);
-    site.dgain = pointer(dgain);
-    site.dgate = pointer(dgate);
+    site.dx_stride = dx.size(-1);
+    site.dbias = pointer(sums.dbias);
+    site.dgain = pointer(sums.dgain);
+    site.dgate = pointer(sums.dgate);
     site.source = static_cast<std::int32_t>(source);
-    site.x_type = kernel_type(x);
+    site.x_type = kernel_type(dx);
     site.y_type = kernel_type(dy);
     const auto& kernels = cuda_kernels();
-    const auto workspace = kernel_workspace(kernels.site_backward_workspace(site.rows, site.n), x.device());
-    kernels.check(kernels.site_backward(&site, workspace.mutable_data_ptr(), current_stream(x.device())));
+    const auto workspace = kernel_workspace(kernels.site_backward_workspace(site.rows, site.n), dx.device());
+    kernels.check(kernels.site_backward(&site, workspace.mutable_data_ptr(), current_stream(dx.device())));
 }
 
 /// @param x contiguous [..., parts * w], of which this is part `index`. @param residual to add, on a device only, or
@@ -175,7 +182,7 @@ SiteOutput run_part(Source source, const at::Tensor& x, std::int64_t parts, std:
 
 at::Tensor or_undefined(const std::optional<at::Tensor>& x) { return x.value_or(at::Tensor()); }
 
-/// x -> the parts, with gradients for x, gain, the gates and the residual.
+/// x -> the parts, with gradients for x, gain, the gates, the residual and a bias that x has in it.
 class SiteFunction : public torch::autograd::Function<SiteFunction> {
 public:
     static constexpr std::size_t kMaxParts = 3;
@@ -185,14 +192,18 @@ public:
     static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                  const std::optional<at::Tensor>& given_gain, const std::optional<at::Tensor>& gate_0,
                                  const std::optional<at::Tensor>& gate_1, const std::optional<at::Tensor>& gate_2,
-                                 const std::optional<at::Tensor>& residual, const std::vector<SiteRule>& rules,
-                                 std::int64_t source, at::ScalarType type, bool gives_x) {
+                                 const std::optional<at::Tensor>& residual, const std::optional<at::Tensor>& bias,
+                                 const std::vector<SiteRule>& rules, std::int64_t source, at::ScalarType type,
+                                 bool gives_x) {
         const std::array<at::Tensor, kMaxParts> gates = {or_undefined(gate_0), or_undefined(gate_1),
                                                          or_undefined(gate_2)};
         const auto gain = or_undefined(given_gain);
         const auto parts = static_cast<std::int64_t>(rules.size());
         variable_list outputs;
-        variable_list saved = {x, gain};
+        const auto wants_gradient = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
+        const bool needs_x =
+            static_cast<Source>(source) != Source::kIdentity || std::any_of(gates.begin(), gates.end(), wants_gradient);
+        variable_list saved = {needs_x ? x : at::Tensor(), gain};
         for (std::int64_t i = 0; i < parts; ++i) {
             const auto& rule = rules[static_cast<std::size_t>(i)];
             const auto part = run_part(static_cast<Source>(source), x, parts, i, gain, rule, or_undefined(residual),
@@ -203,7 +214,11 @@ public:
         context->save_for_backward(std::move(saved));
         context->saved_data["source"] = source;
         context->saved_data["parts"] = parts;
+        context->saved_data["shape"] = x.sizes().vec();
+        context->saved_data["type"] = static_cast<std::int64_t>(x.scalar_type());
         context->saved_data["adds"] = residual.has_value();
+        context->saved_data["wants_dbias"] = bias && bias->requires_grad();
+        context->saved_data["bias_gradient"] = own_gradient(bias.value_or(at::Tensor()));
         if (gives_x) {
             outputs.push_back(x);
         }
@@ -218,14 +233,19 @@ public:
         const auto saved = context->get_saved_variables();
         const auto& x = saved[0];
         const auto& gain = saved[1];
-        const auto stride = x.size(-1);
         const auto parts = static_cast<std::size_t>(context->saved_data["parts"].toInt());
-        const auto w = stride / static_cast<std::int64_t>(parts);
-        const auto count = x.numel() / stride;
         const auto also = dy.size() > parts ? dy[parts].contiguous() : at::Tensor();
-        const auto dx = at::empty_like(x);
+        const auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
+        const auto dx = at::empty(context->saved_data["shape"].toIntVector(), dy[0].options().dtype(type));
+        const auto stride = dx.size(-1);
+        const auto w = stride / static_cast<std::int64_t>(parts);
+        const auto count = dx.numel() / stride;
         const auto wants_dgain = source == Source::kRmsNorm && gain.requires_grad();
         at::Tensor dgain;
+        const auto own_bias = context->saved_data["bias_gradient"].toTensor();
+        const auto dbias = !context->saved_data["wants_dbias"].toBool() ? at::Tensor()
+                           : own_bias.defined()                         ? own_bias
+                                                : at::zeros({stride}, dx.options().dtype(at::kFloat));
         std::array<at::Tensor, kMaxParts> dgates;
         auto* kernel = backward_kernel(source);
         for (std::size_t i = 0; i < parts; ++i) {
@@ -233,33 +253,34 @@ public:
             const SavedPart part{of_part[0], of_part[1], of_part[2], of_part[3]};
             const auto wants_dgate = part.gate.defined() && part.gate.requires_grad();
             const auto dy_part = dy[i].contiguous();
-            if (backend_of(x, Plan::kFast) == Backend::kCuda) {
+            const auto index = static_cast<std::int64_t>(i);
+            if (backend_of(dx, Plan::kFast) == Backend::kCuda) {
                 const auto zeros = [&](bool wanted) {
-                    return wanted ? at::zeros({w}, x.options().dtype(at::kFloat)) : at::Tensor();
+                    return wanted ? at::zeros({w}, dx.options().dtype(at::kFloat)) : at::Tensor();
                 };
                 dgain = zeros(wants_dgain);
                 dgates.at(i) = zeros(wants_dgate);
-                run_backward_on_device(source, x, static_cast<std::int64_t>(i), gain, part, dy_part, also, dx, dgain,
-                                       dgates.at(i));
+                run_backward_on_device(source, x, index, gain, part, dy_part, also, dx,
+                                       {dbias.defined() ? dbias.narrow(0, index * w, w) : dbias, dgain, dgates.at(i)});
                 continue;
             }
             kernels::SiteGradients rows;
             rows.n = w;
             rows.dy = dy_part.const_data_ptr<float>();
             rows.dy_stride = w;
-            rows.x = x.const_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
+            rows.x = x.defined() ? x.const_data_ptr<float>() + index * w : nullptr;
             rows.x_stride = stride;
             rows.gain = data_or_null(gain);
             rows.gate = data_or_null(part.gate);
             rows.mean = data_or_null(part.mean);
             rows.kept = reinterpret_cast<const std::uint64_t*>(part.kept.const_data_ptr<std::int64_t>());
             rows.inverse_rms = data_or_null(part.inverse_rms);
-            rows.dx = dx.mutable_data_ptr<float>() + static_cast<std::int64_t>(i) * w;
+            rows.dx = dx.mutable_data_ptr<float>() + index * w;
             rows.dx_stride = stride;
             // Blocks of a fixed size sum over their own rows, so the sums do not depend on the threads.
             const auto block = std::max<std::int64_t>(64, count / 64);
             const auto blocks = (count + block - 1) / block;
-            const auto sums = [&](bool wanted) { return wanted ? at::zeros({blocks, w}, x.options()) : at::Tensor(); };
+            const auto sums = [&](bool wanted) { return wanted ? at::zeros({blocks, w}, dx.options()) : at::Tensor(); };
             const auto gain_sums = sums(wants_dgain);
             const auto gate_sums = sums(wants_dgate);
             at::parallel_for(0, blocks, std::max<std::int64_t>(1, kEntriesPerTask / (block * w)),
@@ -276,23 +297,35 @@ public:
             if (wants_dgate) dgates.at(i) = gate_sums.sum(0);
         }
         const auto dresidual = context->saved_data["adds"].toBool() ? dy[0] : at::Tensor();
-        return {dx,        dgain,        dgates[0],    dgates[1],    dgates[2],
-                dresidual, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+        // What went into the leaf's own gradient must not be added to it again.
+        return {dx,
+                dgain,
+                dgates[0],
+                dgates[1],
+                dgates[2],
+                dresidual,
+                own_bias.defined() ? at::Tensor() : dbias,
+                at::Tensor(),
+                at::Tensor(),
+                at::Tensor(),
+                at::Tensor()};
     }
 };
 
 /// What the kernels of a device do with one site in the same pass.
 struct Joined {
-    at::Tensor residual;   ///< to add, or undefined
-    bool gives_x = false;  ///< x, of fp32, is one more result, and its gradient is added to the site's
+    at::Tensor bias;       ///< of Biased, or undefined
+    at::Tensor residual;   ///< to add, of a single site, or undefined
+    bool gives_x = false;  ///< x, of fp32, is one more result of a single site, and its gradient is added to the site's
 };
 
 /// The fast plan for all rules; x is [..., parts * w]. @param type of the results.
 variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gain, std::vector<SiteRule> rules,
                        at::ScalarType type, const Joined& joined = {}) {
-    FG_EXPECTS(!(joined.residual.defined() || joined.gives_x) ||
-                   (rules.size() == 1 && backend_of(x, Plan::kFast) == Backend::kCuda),
-               FG_INTERNAL, "only a single site on a device is joined with what is around it");
+    const bool joins_one = joined.residual.defined() || joined.gives_x;
+    FG_EXPECTS(!(joins_one || joined.bias.defined()) || backend_of(x, Plan::kFast) == Backend::kCuda, FG_INTERNAL,
+               "only on a device a site is joined with what is around it");
+    FG_EXPECTS(!joins_one || rules.size() == 1, FG_INTERNAL, "only a single site is joined with a residual");
     const auto input = x.contiguous();
     const auto added = contiguous_or_undefined(joined.residual);
     bool gradients =
@@ -306,8 +339,8 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
         // An undefined tensor would do, but not for autograd.
         const auto given = [](const at::Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
         const auto gate = [&](std::size_t i) { return i < rules.size() ? given(rules[i].gate) : std::nullopt; };
-        return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), given(added), rules,
-                                   static_cast<std::int64_t>(source), type, joined.gives_x);
+        return SiteFunction::apply(input, given(gain), gate(0), gate(1), gate(2), given(added), given(joined.bias),
+                                   rules, static_cast<std::int64_t>(source), type, joined.gives_x);
     }
     variable_list outputs;
     const auto parts = static_cast<std::int64_t>(rules.size());
@@ -346,7 +379,18 @@ bool can_join(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 
 SiteRule without_ablation(const SiteRule& rule) { return {rule.k, {}, {}}; }
 
+/// The product itself, where its bias is its own affair.
+const at::Tensor& alone(const Biased& x) {
+    FG_EXPECTS(!x.bias.defined(), FG_INTERNAL, "nobody sums the gradient of a bias here");
+    return x.x;
+}
+
 }  // namespace
+
+bool sums_bias_gradient(const at::Tensor& x, std::int64_t w, const SiteRule& rule, bool gelu, Plan plan) {
+    return backend_of(x, plan) == Backend::kCuda && has_kernels(x, w, plan) && !ablates_apart(rule) &&
+           (gelu || !does_nothing(rule));
+}
 
 at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
     if (ablates_apart(rule)) {
@@ -358,10 +402,11 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
     return run_fast(Source::kIdentity, x, at::Tensor(), {rule}, x.scalar_type()).front();
 }
 
-at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan) {
-    return can_join(x, rule, plan) && !does_nothing(rule)
-               ? run_fast(Source::kIdentity, x, at::Tensor(), {rule}, residual.scalar_type(), {residual}).front()
-               : residual + site(x, rule, plan);
+at::Tensor add_site(const at::Tensor& residual, const Biased& x, const SiteRule& rule, Plan plan) {
+    if (!can_join(x.x, rule, plan) || does_nothing(rule)) {
+        return residual + site(alone(x), rule, plan);
+    }
+    return run_fast(Source::kIdentity, x.x, at::Tensor(), {rule}, residual.scalar_type(), {x.bias, residual}).front();
 }
 
 at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
@@ -380,31 +425,31 @@ Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRu
     if (!can_join(x, rule, plan)) {
         return {rms_norm_site(x, gain, rule, plan, type), x};
     }
-    auto both = run_fast(Source::kRmsNorm, x, gain, {rule}, type, {{}, /*gives_x=*/true});
+    auto both = run_fast(Source::kRmsNorm, x, gain, {rule}, type, {{}, {}, /*gives_x=*/true});
     return {std::move(both[0]), std::move(both[1])};
 }
 
-at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
+at::Tensor gelu_site(const Biased& x, const SiteRule& rule, Plan plan) {
     if (ablates_apart(rule)) {
-        return mask_to_mean(gelu_site(x, without_ablation(rule), plan), rule.gate, rule.mean);
+        return mask_to_mean(gelu_site({alone(x), {}}, without_ablation(rule), plan), rule.gate, rule.mean);
     }
-    if (!has_kernels(x, x.size(-1), plan)) {
-        return compose(at::gelu(x, "none"), rule);
+    if (!has_kernels(x.x, x.x.size(-1), plan)) {
+        return compose(at::gelu(alone(x), "none"), rule);
     }
-    return run_fast(Source::kGelu, x, at::Tensor(), {rule}, x.scalar_type()).front();
+    return run_fast(Source::kGelu, x.x, at::Tensor(), {rule}, x.x.scalar_type(), {x.bias}).front();
 }
 
-std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules, Plan plan) {
-    const auto w = x.size(-1) / 3;
+std::array<at::Tensor, 3> split_sites(const Biased& x, const std::array<SiteRule, 3>& rules, Plan plan) {
+    const auto w = x.x.size(-1) / 3;
+    const auto part = [&](std::int64_t i) { return alone(x).narrow(-1, i * w, w); };
     if (std::any_of(rules.begin(), rules.end(), ablates_apart)) {
-        return {site(x.narrow(-1, 0, w), rules[0], plan), site(x.narrow(-1, w, w), rules[1], plan),
-                site(x.narrow(-1, 2 * w, w), rules[2], plan)};
+        return {site(part(0), rules[0], plan), site(part(1), rules[1], plan), site(part(2), rules[2], plan)};
     }
-    if (!has_kernels(x, w, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
-        return {compose(x.narrow(-1, 0, w), rules[0]), compose(x.narrow(-1, w, w), rules[1]),
-                compose(x.narrow(-1, 2 * w, w), rules[2])};
+    if (!has_kernels(x.x, w, plan) || std::all_of(rules.begin(), rules.end(), does_nothing)) {
+        return {compose(part(0), rules[0]), compose(part(1), rules[1]), compose(part(2), rules[2])};
     }
-    const auto parts = run_fast(Source::kIdentity, x, at::Tensor(), {rules.begin(), rules.end()}, x.scalar_type());
+    const auto parts =
+        run_fast(Source::kIdentity, x.x, at::Tensor(), {rules.begin(), rules.end()}, x.x.scalar_type(), {x.bias});
     return {parts[0], parts[1], parts[2]};
 }
 

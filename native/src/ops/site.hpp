@@ -21,11 +21,22 @@ struct SiteRule {
     at::Tensor mean;                ///< with a gate
 };
 
+/// A product with a bias in it. Where the site behind it sums the gradient of the bias, which is that of the product
+/// summed over all rows, `bias` is defined and the product itself counts it as a constant.
+struct Biased {
+    at::Tensor x;     ///< [..., w]
+    at::Tensor bias;  ///< fp32 [w], or undefined
+};
+/// Whether the sites behind a product sum the gradient of its bias: add_site(), split_sites() and gelu_site() by the
+/// CUDA kernels do, in their own pass. @param x of the product's input. @param w width of a site. @param gelu whether
+/// it is gelu_site().
+[[nodiscard]] bool sums_bias_gradient(const at::Tensor& x, std::int64_t w, const SiteRule& rule, bool gelu, Plan plan);
+
 /// @param x [..., w]. @return the same shape; x itself when the rule has nothing to do.
 [[nodiscard]] at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan);
 
 /// residual + site(x): the CUDA kernels do it in the same pass. @param residual fp32, of the shape of x.
-[[nodiscard]] at::Tensor add_site(const at::Tensor& residual, const at::Tensor& x, const SiteRule& rule, Plan plan);
+[[nodiscard]] at::Tensor add_site(const at::Tensor& residual, const Biased& x, const SiteRule& rule, Plan plan);
 
 /// The site after RMSNorm(x) * gain, with eps the machine epsilon of fp32, as the published models have it
 /// (method 1.7). @param x fp32. @param type of the result; AbsTopK chooses before the rounding.
@@ -41,10 +52,9 @@ struct Branch {
                                      at::ScalarType type);
 
 /// The site after the exact (erf) GELU.
-[[nodiscard]] at::Tensor gelu_site(const at::Tensor& x, const SiteRule& rule, Plan plan);
+[[nodiscard]] at::Tensor gelu_site(const Biased& x, const SiteRule& rule, Plan plan);
 
 /// Three sites side by side. @param x [..., 3 w]. @return three tensors [..., w].
-[[nodiscard]] std::array<at::Tensor, 3> split_sites(const at::Tensor& x, const std::array<SiteRule, 3>& rules,
-                                                    Plan plan);
+[[nodiscard]] std::array<at::Tensor, 3> split_sites(const Biased& x, const std::array<SiteRule, 3>& rules, Plan plan);
 
 }  // namespace filigree::ops

@@ -128,8 +128,8 @@ std::vector<double> CleanUp::losses_without(const Judge& judge, const View& view
     for (std::size_t b = 0; b < judge.batches().size(); ++b) {
         const auto& batch = judge.batches()[b];
         const auto positions = batch.examples.tokens.numel();
-        const auto at_once =
-            static_cast<std::size_t>(std::max<std::int64_t>(1, positions_at_once(model_.device()) / positions));
+        const auto at_once = static_cast<std::size_t>(
+            std::max<std::int64_t>(1, positions_at_once_compacted(model_.device()) / positions));
         for (const auto& [half_layer, members] : by_half_layer) {
             const auto& residual = view.residuals[b][static_cast<std::size_t>(half_layer)];
             for (std::size_t begin = 0; begin < members.size(); begin += at_once) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/to_device.hpp"
+#include "ops/backend.hpp"
 
 namespace filigree {
 namespace {
@@ -351,6 +352,21 @@ ForwardContext CompactModel::context(const Weights& weights) const {
     return {model_.config(), nodes_, weights, model_.execution(), nullptr, &routing_};
 }
 
+namespace {
+
+/// index_add along the last dimension for places that repeat, with the same bits every time: on a device LibTorch adds
+/// them in any order. @param all [R, n]. @param places [count]. @param by [R, count].
+at::Tensor add_in_order(const at::Tensor& all, const at::Tensor& places, const at::Tensor& by) {
+    if (ops::backend_of(all, Plan::kFast) != ops::Backend::kCuda) {
+        return all.index_add(1, places, by);
+    }
+    const auto incidence =
+        at::zeros({places.size(0), all.size(1)}, all.options()).scatter_(1, places.view({-1, 1}), 1.0);
+    return all + by.matmul(incidence);
+}
+
+}  // namespace
+
 Weights CompactModel::gated(const at::Tensor& gates) const {
     const auto R = gates.size(0);
     auto weights = weights_;
@@ -362,14 +378,18 @@ Weights CompactModel::gated(const at::Tensor& gates) const {
             const auto& placed = placed_[layer].at(product++);
             const auto own = gates.narrow(1, placed.first, placed.count);  // [R, count]
             const auto closed = 1 - own;
-            const auto change = [&](const at::Tensor& values, const at::Tensor& places, const at::Tensor& by) {
+            const auto change = [&](const at::Tensor& values, const at::Tensor& places, const at::Tensor& by,
+                                    const auto& add) {
                 auto shape = values.sizes().vec();
                 shape.insert(shape.begin(), R);
                 const auto all = values.reshape({1, values.numel()}).expand({R, values.numel()});
-                return (placed.count > 0 ? all.index_add(1, places, by) : all).view(shape);
+                return (placed.count > 0 ? add(all, places, by) : all).view(shape);
             };
-            matrix = change(matrix, placed.entry, -closed * placed.weight);
-            constant = change(constant, placed.*where, closed * placed.given);
+            const auto add_apart = [](const at::Tensor& all, const at::Tensor& places, const at::Tensor& by) {
+                return all.index_add(1, places, by);
+            };
+            matrix = change(matrix, placed.entry, -closed * placed.weight, add_apart);
+            constant = change(constant, placed.*where, closed * placed.given, add_in_order);
         };
         gate(w.c_attn, w.c_attn_bias, &Placed::row);
         if (w.o_share.defined()) {

@@ -76,7 +76,15 @@ Examples trimmed(const Examples& examples) {
     return shorter;
 }
 
-std::int64_t positions_at_once(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
+std::int64_t positions_at_once(const Model& model) {
+    constexpr auto kMostBytes = std::int64_t{1} << 31;
+    const auto& config = model.config();
+    const auto widest = std::max({config.d_model, config.d_mlp, 3 * config.attention_width()});
+    return std::min(positions_at_once_compacted(model.device()),
+                    kMostBytes / (widest * static_cast<std::int64_t>(sizeof(float))));
+}
+
+std::int64_t positions_at_once_compacted(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
 
 std::vector<at::Tensor> rows_by_length(const Examples& examples, std::int64_t batches) {
     const auto lengths = examples.positions.view({-1, 2}).amax(1);
@@ -96,7 +104,7 @@ std::vector<std::vector<std::int64_t>> batches_by_length(const Examples& example
     std::vector<std::int64_t> order(static_cast<std::size_t>(examples.pairs()));
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return length[a] < length[b]; });
-    const auto most = positions_at_once(examples.model->device());
+    const auto most = positions_at_once(*examples.model);
     std::vector<std::vector<std::int64_t>> batches;
     for (const auto pair : order) {
         if (batches.empty() || static_cast<std::int64_t>(batches.back().size() + 2) * length[pair] > most) {

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "ops/backend.hpp"
+#include "ops/device_optimizer.hpp"
 #include "ops/keep_largest.hpp"
 
 namespace filigree {
@@ -28,7 +30,20 @@ Projector::Projector(const Model& model, const Fractions& fractions, std::int64_
     }
 }
 
-void Projector::project(const Model& model, double matrix_density) const {
+std::int64_t Projector::kept(const Parameter& parameter, double matrix_density) const {
+    const auto fraction = density(parameter, matrix_density);
+    return fraction < 1.0 ? kept_entries(fraction, parameter.size) : parameter.size;
+}
+
+void Projector::project(Model& model, double matrix_density) const {
+    if (ops::backend_of(model.device(), model.execution().plan) == ops::Backend::kCuda) {
+        const auto kept_of = [&](const Parameter& parameter) { return kept(parameter, matrix_density); };
+        ops::project_on_device(model.table(), model.values(), [&](const Parameter& parameter) {
+            return ops::TensorRule{kept_of(parameter), minimum_alive_, 1.0};
+        });
+        model.sparse_weights().promise(model.values(), kept_of);
+        return;
+    }
     for (const auto& parameter : model.table().parameters()) {
         const auto kept = density(parameter, matrix_density);
         if (kept < 1.0) {

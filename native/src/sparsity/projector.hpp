@@ -15,12 +15,14 @@ public:
     Projector(const Model& model, const Fractions& fractions, std::int64_t minimum_alive);
 
     /// Project every tensor that is sparsified, in place, with the block matrices at `matrix_density`.
-    void project(const Model& model, double matrix_density) const;
+    void project(Model& model, double matrix_density) const;
 
     /// Fraction of a tensor that stays with the block matrices at `matrix_density`; 1 when it is not sparsified.
     [[nodiscard]] double density(const Parameter& parameter, double matrix_density) const {
         return parameter.trainable ? family_density(fractions_, parameter.family, matrix_density) : 1.0;
     }
+    /// Entries of a tensor that stay; all of them when it is not sparsified.
+    [[nodiscard]] std::int64_t kept(const Parameter& parameter, double matrix_density) const;
     [[nodiscard]] std::int64_t minimum_alive() const { return minimum_alive_; }
 
 private:

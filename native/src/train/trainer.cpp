@@ -234,16 +234,22 @@ void Trainer::under_drawn_level(const std::function<void()>& compute) {
     }
     /// Puts the weights back, whatever happens.
     struct Restore {
-        explicit Restore(const at::Tensor& target) : values(target), kept(target.clone()) {}
+        explicit Restore(Model& of)
+            : model(of), kept(of.values().clone()), promised(of.sparse_weights().promised(of.values())) {}
         Restore(const Restore&) = delete;
         Restore& operator=(const Restore&) = delete;
         ~Restore() {
             const at::NoGradGuard no_grad;
-            values.copy_(kept);
+            model.values().copy_(kept);
+            if (promised) {
+                model.sparse_weights().promise(model.values(), *promised);
+            }
         }
-        at::Tensor values, kept;
+        Model& model;
+        at::Tensor kept;
+        std::optional<SparseWeights::Promise> promised;
     };
-    const Restore restore(model_->values());
+    const Restore restore(*model_);
     {
         const at::NoGradGuard no_grad;
         projectors_[static_cast<std::size_t>(level)].project(*model_, config_.density_at(steps_done_, level));
@@ -289,18 +295,8 @@ std::string Trainer::metrics_json() const {
 }
 
 void Trainer::plan_matrices() {
-    if (model_->execution().precision == Precision::kBf16) {
-        return;  // Where the other way rounds, a measured choice would make two runs of a seed differ.
-    }
-    if (backend() == ops::Backend::kCuda) {
-        if (model_->device().is_cuda()) {
-            constexpr std::int64_t kRowsOfADevice = 16384;
-            // There no product leaves out zeros of its inputs.
-            const auto both = ops::measure_crossover_on_device(model_->config().d_mlp, model_->config().d_model,
-                                                               kRowsOfADevice, model_->device());
-            model_->sparse_weights().set_crossover({both, both});
-        }
-        return;
+    if (model_->execution().precision == Precision::kBf16 || backend() == ops::Backend::kCuda) {
+        return;  // Where the other way has other bits, a measured choice would make two runs of a seed differ.
     }
     constexpr std::int64_t kEnoughRows = 512;
     const auto& config = model_->config();
@@ -319,7 +315,9 @@ std::string Trainer::profile_json() const {
     }
     json["seconds"] = seconds_;
     json["cpu_seconds"] = cpu_seconds_;
-    for (std::size_t i = 0; i < kParts; ++i) {
+    json["parts"] = nlohmann::ordered_json::object();
+    // Of a device this would be the time that it took to ask for the work.
+    for (std::size_t i = 0; i < (model_->device().is_cuda() ? 0 : kParts); ++i) {
         const auto part = static_cast<Part>(i);
         json["parts"][part_name(part)] = profile_.seconds(part);
     }
@@ -356,16 +354,12 @@ double Trainer::decay_of(const Parameter& parameter, double lr) const {
 }
 
 void Trainer::update_on_device(const StepReport& report) {
-    const auto kept = [&](const Parameter& parameter) {
-        const auto density = projector().density(parameter, report.density);
-        return density < 1.0 ? kept_entries(density, parameter.size) : parameter.size;
-    };
+    const auto kept = [&](const Parameter& parameter) { return projector().kept(parameter, report.density); };
     optimizer_->step(
         {model_->values(), moment1_, moment2_, gradients_}, config_.adam, report.lr, steps_done_ + 1,
         [&](const Parameter& parameter) {
             return ops::TensorRule{kept(parameter), projector().minimum_alive(), decay_of(parameter, report.lr)};
         });
-    model_->values().unsafeGetTensorImpl()->bump_version();
     model_->sparse_weights().promise(model_->values(), kept);
     gradients_are_zero_ = true;
 }

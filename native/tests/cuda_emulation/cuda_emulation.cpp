@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,7 +22,16 @@ namespace {
 
 constexpr unsigned kLanes = 32;
 constexpr unsigned kMostThreads = 1024;
-constexpr std::size_t kMostShared = 227 * 1024;  // what a block can have on compute capability 9.0
+constexpr std::size_t kKiB = 1024;
+constexpr std::size_t kSharedRoom = 227 * kKiB;  // what a block can have on compute capability 9.0
+/// That, or FILIGREE_EMULATION_SHARED_KIB where another kind of device has less.
+std::size_t most_shared() {
+    static const auto bytes = [] {
+        const auto* given = std::getenv("FILIGREE_EMULATION_SHARED_KIB");
+        return given == nullptr ? kSharedRoom : std::min(kSharedRoom, std::strtoul(given, nullptr, 10) * kKiB);
+    }();
+    return bytes;
+}
 constexpr std::size_t kGuard = 256;
 constexpr std::size_t kStack = 128 * 1024;
 constexpr unsigned char kPoison = 0xff;  // of shared memory: NaN, or -1
@@ -59,7 +69,7 @@ std::uint32_t block_generation = 0;
 unsigned arrived_at_block = 0;
 unsigned alive = 0;
 std::uint64_t launch_count = 0;
-alignas(128) std::byte shared[kMostShared + kGuard];
+alignas(128) std::byte shared[kSharedRoom + kGuard];
 
 std::minstd_rand& order() {
     static std::minstd_rand random = [] {
@@ -176,8 +186,9 @@ void run_block() {
 bool run(dim3 grid, unsigned threads, std::size_t shared_bytes, const std::function<void()>& thread) {
     ++launch_count;
     constexpr unsigned kMostGridY = 65535;
-    if (threads == 0 || threads > kMostThreads || threads % kLanes != 0 || shared_bytes > kMostShared || grid.x == 0 ||
-        grid.x > 0x7fffffffU || grid.y == 0 || grid.y > kMostGridY || grid.z == 0 || grid.z > kMostGridY) {
+    if (threads == 0 || threads > kMostThreads || threads % kLanes != 0 || shared_bytes > most_shared() ||
+        grid.x == 0 || grid.x > 0x7fffffffU || grid.y == 0 || grid.y > kMostGridY || grid.z == 0 ||
+        grid.z > kMostGridY) {
         return false;
     }
     kernel = &thread;
@@ -244,7 +255,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
             *value = 1;
             return cudaSuccess;
         case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-            *value = static_cast<int>(filigree::emulation::kMostShared);
+            *value = static_cast<int>(filigree::emulation::most_shared());
             return cudaSuccess;
     }
     return cudaErrorInvalidValue;
@@ -255,7 +266,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
     std::snprintf(properties->name, sizeof properties->name, "emulated on the host");
     properties->major = 9;
     properties->multiProcessorCount = 1;
-    properties->sharedMemPerBlockOptin = filigree::emulation::kMostShared;
+    properties->sharedMemPerBlockOptin = filigree::emulation::most_shared();
     return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {

@@ -90,7 +90,7 @@ TEST_F(Bf16Ops, SitesChooseTheSameEntriesAndRoundNothing) {
     const auto x = rounded({3, 20, 3 * kWidth});
     const auto dy = rounded({3, 20, kWidth});
     const auto apart = [&](const auto& in, Plan plan) {
-        const auto parts = ops::split_sites(in[0], {rule, rule, rule}, plan);
+        const auto parts = ops::split_sites({in[0], {}}, {rule, rule, rule}, plan);
         return std::vector<at::Tensor>(parts.begin(), parts.end());
     };
     const auto fast = run(apart, {x}, Plan::kFast, {dy, dy, dy});
@@ -103,7 +103,7 @@ TEST_F(Bf16Ops, SitesChooseTheSameEntriesAndRoundNothing) {
 
     const auto residual = normal({3, 20, 3 * kWidth});
     const auto added = [&](const auto& in, Plan plan) {
-        return std::vector{ops::add_site(residual, in[0], {kWidth, {}, {}}, plan)};
+        return std::vector{ops::add_site(residual, {in[0], {}}, {kWidth, {}, {}}, plan)};
     };
     const auto wide = std::vector{rounded({3, 20, 3 * kWidth})};
     const auto sum = run(added, {x}, Plan::kFast, wide);
@@ -115,8 +115,11 @@ TEST_F(Bf16Ops, SitesChooseTheSameEntriesAndRoundNothing) {
 
 TEST_F(Bf16Ops, GeluAndNormsRoundOnce) {
     const auto dy = std::vector{rounded({4, 30, 130})};
-    expect_close([](const auto& in, Plan plan) { return std::vector{ops::gelu_site(in[0], {}, plan)}; },
-                 {rounded({4, 30, 130})}, dy, kOneRounding);
+    expect_close(
+        [](const auto& in, Plan plan) {
+            return std::vector{ops::gelu_site({in[0], {}}, {}, plan)};
+        },
+        {rounded({4, 30, 130})}, dy, kOneRounding);
     const auto gain = normal({130});
     expect_close(
         [](const auto& in, Plan plan) {

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "ops/backend.hpp"
+
 namespace filigree {
 namespace {
 
@@ -116,8 +118,11 @@ TEST_P(Site, AfterGeluMatchesTheReference) {
         const auto x = at::randn({3, 50, w}) * 2.0;
         const auto dy = std::vector{at::randn({3, 50, w})};
         const auto with = [&](Plan plan) {
-            return run([&](const auto& in) { return std::vector{ops::gelu_site(in[0], rule(in, 1, w), plan)}; },
-                       {x, gate}, dy);
+            return run(
+                [&](const auto& in) {
+                    return std::vector{ops::gelu_site({in[0], {}}, rule(in, 1, w), plan)};
+                },
+                {x, gate}, dy);
         };
         const auto fast = with(Plan::kFast);
         const auto reference = with(Plan::kReference);
@@ -157,8 +162,11 @@ TEST_P(Site, IsAddedToAResidual) {
         const auto dy = std::vector{at::randn({3, 50, w})};
         const auto inputs = std::vector{at::randn({3, 50, w}), at::randn({3, 50, w}), gate};
         const auto with = [&](Plan plan) {
-            return run([&](const auto& in) { return std::vector{ops::add_site(in[0], in[1], rule(in, 2, w), plan)}; },
-                       inputs, dy);
+            return run(
+                [&](const auto& in) {
+                    return std::vector{ops::add_site(in[0], {in[1], {}}, rule(in, 2, w), plan)};
+                },
+                inputs, dy);
         };
         const auto fast = with(Plan::kFast);
         const auto reference = with(Plan::kReference);
@@ -169,8 +177,48 @@ TEST_P(Site, IsAddedToAResidual) {
             EXPECT_LE(relative_error(fast.gradients[2], reference.gradients[2]), kSumBound);
         }
         const at::NoGradGuard no_grad;
-        EXPECT_TRUE(at::equal(ops::add_site(inputs[0], inputs[1], rule(inputs, 2, w), Plan::kFast), fast.y[0]));
+        EXPECT_TRUE(at::equal(ops::add_site(inputs[0], {inputs[1], {}}, rule(inputs, 2, w), Plan::kFast), fast.y[0]));
     }
+}
+
+// The gradient of a bias is that of the product which it is in, summed over all rows.
+TEST_P(Site, SumsTheGradientOfABias) {
+    constexpr std::int64_t kWidth = 36;
+    const auto gate = at::rand({kWidth});
+    const auto dy = std::vector{at::randn({3, 50, kWidth}), at::randn({3, 50, kWidth}), at::randn({3, 50, kWidth})};
+    const auto inputs = std::vector{
+        at::randn({3, 50, kWidth}), at::randn({kWidth}), at::randn({3, 50, 3 * kWidth}), at::randn({3 * kWidth}), gate,
+        at::randn({3, 50, kWidth})};
+    using Inputs = std::vector<at::Tensor>;
+    const auto compare = [&](bool gelu, std::size_t product, const auto& op) {
+        const auto with = [&](Plan plan) {
+            return run(
+                [&](const Inputs& in) {
+                    const auto site = rule(in, 4, kWidth);
+                    const auto& bias = in[product + 1];
+                    const bool by_site = ops::sums_bias_gradient(in[product], kWidth, site, gelu, plan);
+                    EXPECT_EQ(by_site, ops::backend_of(in[product], plan) == ops::Backend::kCuda);
+                    const ops::Biased x{in[product] + (by_site ? bias.detach() : bias), by_site ? bias : at::Tensor()};
+                    return op(x, in[5], site, plan);
+                },
+                inputs, dy);
+        };
+        const auto fast = with(Plan::kFast);
+        const auto reference = with(Plan::kReference);
+        EXPECT_LE(relative_error(fast.gradients[product], reference.gradients[product]), kGradientBound);
+        EXPECT_LE(relative_error(fast.gradients[product + 1], reference.gradients[product + 1]), kSumBound);
+    };
+    const auto three = [](const at::Tensor& y) { return std::vector{y, y, y}; };
+    compare(false, 0, [&](const ops::Biased& x, const at::Tensor& residual, const ops::SiteRule& site, Plan plan) {
+        return three(ops::add_site(residual, x, site, plan));
+    });
+    compare(true, 0, [&](const ops::Biased& x, const at::Tensor& /*residual*/, const ops::SiteRule& site, Plan plan) {
+        return three(ops::gelu_site(x, site, plan));
+    });
+    compare(false, 2, [&](const ops::Biased& x, const at::Tensor& /*residual*/, const ops::SiteRule& site, Plan plan) {
+        const auto parts = ops::split_sites(x, {site, site, site}, plan);
+        return std::vector{parts[0], parts[1], parts[2]};
+    });
 }
 
 TEST_P(Site, ThreeSideBySideAreThreeSites) {
@@ -185,7 +233,7 @@ TEST_P(Site, ThreeSideBySideAreThreeSites) {
                 auto rules = std::array{rule(in, 1, kWidth), rule(in, 2, kWidth), rule(in, 3, kWidth)};
                 rules[1].k = kWidth / 2;
                 rules[2].k.reset();
-                const auto parts = ops::split_sites(in[0], rules, plan);
+                const auto parts = ops::split_sites({in[0], {}}, rules, plan);
                 return std::vector<at::Tensor>(parts.begin(), parts.end());
             },
             {x, gate, gate, gate}, dy);
