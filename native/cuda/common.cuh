@@ -89,6 +89,40 @@ __device__ __forceinline__ T* shared_memory() {
 }
 #endif
 
+/// An array in shared memory of which elements of 8 or 16 bytes are read, by 32-bit addresses: the compiler makes
+/// 64-bit ones of a pointer, anew in every loop. What has been written there must lie before a barrier.
+template <typename T>
+class SharedReader {
+public:
+    static_assert(sizeof(T) == 8 || sizeof(T) == 16);
+#ifdef FILIGREE_CUDA_EMULATION
+    explicit SharedReader(const T* array) : array_(array) {}
+    T operator[](std::uint32_t i) const { return array_[i]; }
+
+private:
+    const T* array_;
+#else
+    __device__ __forceinline__ explicit SharedReader(const T* array)
+        : address_(static_cast<std::uint32_t>(__cvta_generic_to_shared(array))) {}
+    __device__ __forceinline__ T operator[](std::uint32_t i) const {
+        T element;
+        auto* words = reinterpret_cast<std::uint32_t*>(&element);
+        const auto at = address_ + i * static_cast<std::uint32_t>(sizeof(T));
+        if constexpr (sizeof(T) == 16) {
+            asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                         : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                         : "r"(at));
+        } else {
+            asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(words[0]), "=r"(words[1]) : "r"(at));
+        }
+        return element;
+    }
+
+private:
+    std::uint32_t address_;
+#endif
+};
+
 inline constexpr unsigned kWholeWarp = 0xffffffffU;
 inline constexpr int kWarp = 32;
 

@@ -188,7 +188,7 @@ typedef struct fgk_entry {
  *  with a multiple of four more, then of eight; then, and in longer lines, the order is that of the index. */
 typedef struct fgk_slices {
     int32_t* line;      /**< [fgk_places(lines)], -1 behind the last */
-    int32_t* length;    /**< [fgk_places(lines)], nonzeros of the line */
+    int32_t* length;    /**< [fgk_places(lines)], entries of the line that are there */
     int32_t* begin;     /**< [fgk_places(lines) / 8] */
     fgk_entry* entries; /**< [capacity], on a boundary of 8 bytes */
     int64_t capacity;

@@ -48,7 +48,8 @@ __global__ void count_columns(const float* w, std::int64_t m, std::int64_t n, st
 struct ArrangeScratch {
     Group<kScanners>::Scratch group;
     std::int32_t length[kScanners];
-    std::int32_t longest[kScanners / FGK_SLICE_LINES];
+    std::int32_t longest[kScanners / FGK_SLICE_LINES];  // of every slice
+    std::int32_t begin[kScanners / FGK_SLICE_LINES];
 };
 
 /// Order the lines within every kSortedLines by length, and lay out their slices. One block.
@@ -72,20 +73,24 @@ __global__ void __launch_bounds__(kScanners)
         }
         const auto place = first + window + rank;
         if (rank % FGK_SLICE_LINES == 0) scratch.longest[(window + rank) / FGK_SLICE_LINES] = greatest(mine, 0);
-        if (place < places_of(lines)) {
-            to.line[place] = line < lines ? static_cast<std::int32_t>(line) : -1;
-            to.length[place] = greatest(mine, 0);
-        }
         if (line < lines) places[line] = static_cast<std::int32_t>(place);
         __syncthreads();
         std::int32_t total = 0;
         const auto slice = first / FGK_SLICE_LINES + own;
         const bool has_slice = own < kScanners / FGK_SLICE_LINES;
         const auto begin = group.sum_before(has_slice ? scratch.longest[own] * FGK_SLICE_LINES : 0, total);
-        if (has_slice && slice < places_of(lines) / FGK_SLICE_LINES) {
-            to.begin[slice] = static_cast<std::int32_t>(least(to.capacity, before + begin));
-        }
+        if (has_slice) scratch.begin[own] = static_cast<std::int32_t>(least(to.capacity, before + begin));
+        if (has_slice && slice < places_of(lines) / FGK_SLICE_LINES) to.begin[slice] = scratch.begin[own];
         before += total;
+        __syncthreads();
+        if (place < places_of(lines)) {
+            // Without what finds no room.
+            const auto first_entry = scratch.begin[(window + rank) / FGK_SLICE_LINES] + rank % FGK_SLICE_LINES;
+            const auto room = greatest<std::int64_t>(0, to.capacity - first_entry + FGK_SLICE_LINES - 1);
+            to.line[place] = line < lines ? static_cast<std::int32_t>(line) : -1;
+            to.length[place] =
+                static_cast<std::int32_t>(least<std::int64_t>(greatest(mine, 0), room / FGK_SLICE_LINES));
+        }
     }
 }
 
@@ -155,8 +160,7 @@ __device__ __forceinline__ unsigned class_of(unsigned index, std::int64_t place)
 
 /// Order the entries of every line by class. Two, four or eight lines beside each other are read at a time, the entries
 /// of one rank: these have different classes modulo as many then, so that their columns of a tile lie in different
-/// banks of shared memory. Longer lines, and those without room for all their entries, stay as they are. A warp has a
-/// line.
+/// banks of shared memory. Longer lines stay as they are. A warp has a line.
 __global__ void __launch_bounds__(kThreads) order_entries(fgk_slices a, std::int64_t places) {
     const auto warp = static_cast<std::int64_t>(threadIdx.x) / kWarp;
     const auto lane = static_cast<std::int32_t>(threadIdx.x) % kWarp;
@@ -164,9 +168,8 @@ __global__ void __launch_bounds__(kThreads) order_entries(fgk_slices a, std::int
     const auto place = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + warp;
     if (place >= places) return;
     const auto length = a.length[place];
-    const auto first = entry_of(a, static_cast<std::int32_t>(place), 0);
-    if (length < 2 || length > kMostOrdered || first + std::int64_t{length - 1} * FGK_SLICE_LINES >= a.capacity) return;
-    auto* entries = a.entries + first;
+    if (length < 2 || length > kMostOrdered) return;
+    auto* entries = a.entries + entry_of(a, static_cast<std::int32_t>(place), 0);
     const auto for_entries = [&](const auto& body) {
         for (std::int32_t begin = 0; begin < length; begin += kWarp) {
             const auto e = begin + lane;
@@ -236,6 +239,14 @@ struct Product {
     static std::int64_t shared_bytes(std::int64_t k) { return next_window(k) + 16; }
 };
 
+/// Halves of two words, side by side.
+__device__ __forceinline__ std::uint32_t lower_halves(std::uint32_t first, std::uint32_t second) {
+    return (first & 0xffffU) | second << 16;
+}
+__device__ __forceinline__ std::uint32_t upper_halves(std::uint32_t first, std::uint32_t second) {
+    return first >> 16 | (second & 0xffff0000U);
+}
+
 /// Exchange what a lane holds so that register j has what was in j ^ (lane & mask), for a mask that is known when
 /// compiling: lanes that would use the same bank then use different ones.
 template <int kMask, int kCount>
@@ -255,16 +266,15 @@ __device__ __forceinline__ void exchange_registers(std::uint32_t (&words)[kCount
 }
 
 /// Rows `first` on of x into the columns of a tile [k, kTokens], zero beyond the last. A word of the tile is an fp32
-/// element, or two of bf16 of neighbouring tokens. @param whole rows can be read 16 bytes at a time.
-template <typename X, int kTokens>
-__device__ __forceinline__ void turn_rows(const X* x, std::int64_t rows, std::int64_t k, std::int64_t first, bool whole,
+/// element, or two of bf16 of neighbouring tokens. @tparam kWhole rows can be read 16 bytes at a time.
+template <typename X, int kTokens, bool kWhole>
+__device__ __forceinline__ void turn_rows(const X* x, std::int64_t rows, std::int64_t k, std::int64_t first,
                                           std::uint32_t* tile) {
     constexpr int kPerWord = 4 / static_cast<int>(sizeof(X));
     constexpr int kWords = kTokens / kPerWord;
     constexpr int kStep = 16 / static_cast<int>(sizeof(X));  // indices of one read
     constexpr int kApart = kWarp / kWords;                   // lanes with the same word
     constexpr int kMask = (kApart < kStep ? kApart : kStep) - 1;
-    using Read = Several<X, kStep>;
     const auto lane = static_cast<int>(threadIdx.x) % kWarp;
     const auto word = lane / kApart;
     const auto apart = lane % kApart;  // lanes beside each other have the same row
@@ -273,41 +283,51 @@ __device__ __forceinline__ void turn_rows(const X* x, std::int64_t rows, std::in
     constexpr int kAll = kProductWarps * kApart * kStep;  // indices of all warps at once
 #pragma unroll 2
     for (auto i = begin; i < k; i += kAll) {
-        Read read[kPerWord] = {};
+        std::uint32_t read[kPerWord][4] = {};  // of a row each
 #pragma unroll
         for (int t = 0; t < kPerWord; ++t) {
             if (token + t >= rows) continue;
             const auto* from = x + (token + t) * k + i;
-            if (whole) {
-                read[t] = *reinterpret_cast<const Read*>(from);
+            if constexpr (kWhole) {
+                const auto all = *reinterpret_cast<const uint4*>(from);
+                read[t][0] = all.x, read[t][1] = all.y, read[t][2] = all.z, read[t][3] = all.w;
             } else {
 #pragma unroll
-                for (int j = 0; j < kStep; ++j) read[t].values[j] = i + j < k ? from[j] : X{};
+                for (int j = 0; j < kStep; ++j) {
+                    if (i + j >= k) break;
+                    if constexpr (kPerWord == 1) {
+                        read[t][j] = static_cast<std::uint32_t>(bits_of(from[j]));
+                    } else {
+                        read[t][j / 2] |= static_cast<std::uint32_t>(from[j]) << (16 * (j % 2));
+                    }
+                }
             }
         }
         std::uint32_t words[kStep];
 #pragma unroll
         for (int j = 0; j < kStep; ++j) {
             if constexpr (kPerWord == 1) {
-                words[j] = static_cast<std::uint32_t>(bits_of(read[0].values[j]));
+                words[j] = read[0][j];
             } else {
-                words[j] = read[0].values[j] | static_cast<std::uint32_t>(read[kPerWord - 1].values[j]) << 16;
+                words[j] = j % 2 == 0 ? lower_halves(read[0][j / 2], read[1][j / 2])
+                                      : upper_halves(read[0][j / 2], read[1][j / 2]);
             }
         }
         exchange_registers<kMask>(words, apart);
+        auto* to = tile + static_cast<std::int32_t>(i) * kWords + word;
 #pragma unroll
         for (int j = 0; j < kStep; ++j) {
-            const auto index = i + (j ^ (apart & kMask));
-            if (index < k) tile[index * kWords + word] = words[j];
+            const auto own = j ^ (apart & kMask);
+            if (kWhole || i + own < k) to[own * kWords] = words[j];
         }
     }
 }
 
-/// Results [kSortedLines, kTokens] of a warp into rows of y. @param line first of the lines. @param whole rows can be
+/// Results [kSortedLines, kTokens] of a warp into rows of y. @param line first of the lines. @tparam kWhole rows can be
 /// written 16 bytes at a time.
-template <typename Y, int kTokens>
+template <typename Y, int kTokens, bool kWhole>
 __device__ __forceinline__ void write_rows(const std::uint32_t* results, std::int64_t rows, std::int64_t n,
-                                           std::int64_t first, std::int64_t line, bool whole, Y* y) {
+                                           std::int64_t first, std::int64_t line, Y* y) {
     constexpr int kPerWord = 4 / static_cast<int>(sizeof(Y));
     constexpr int kWords = kTokens / kPerWord;
     constexpr int kStep = 16 / static_cast<int>(sizeof(Y));  // lines of one write
@@ -327,14 +347,13 @@ __device__ __forceinline__ void write_rows(const std::uint32_t* results, std::in
             const auto row = first + word * kPerWord + t;
             if (row >= rows) continue;
             auto* to = y + row * n + line + i;
-            if (whole) {
+            if constexpr (kWhole) {
                 if constexpr (kPerWord == 1) {
                     write_at_once(to, uint4{words[0], words[1], words[2], words[3]});
                 } else {
                     // The halves of this token, of two lines each.
                     const auto both = [&](int j) {
-                        return t == 0 ? (words[j] & 0xffffU) | words[j + 1] << 16
-                                      : words[j] >> 16 | (words[j + 1] & 0xffff0000U);
+                        return t == 0 ? lower_halves(words[j], words[j + 1]) : upper_halves(words[j], words[j + 1]);
                     };
                     write_at_once(to, uint4{both(0), both(2), both(4), both(6)});
                 }
@@ -353,66 +372,68 @@ __device__ __forceinline__ void write_rows(const std::uint32_t* results, std::in
     }
 }
 
-/// The entries of the lines that a lane has in a window, four of a line at a time, each asked for before the four
-/// before it are used: of a line the next, then the first of the next line.
+/// The lines of a window, kAtOnce of them by the lanes of a warp at a time, one of them a lane's. Entries of a line
+/// come four at a time, each asked for before the four before it are used: of a line the next, then the first of the
+/// next line; what is to be known of a line is asked for while the one before it is gone through.
 template <int kAtOnce>
 class EntryStream {
 public:
     static constexpr int kTogether = 4;
-    static constexpr int kRounds = FGK_SORTED_LINES / kAtOnce;
 
     /// @param place of the lane's first line; the next ones are kAtOnce apart.
-    __device__ __forceinline__ EntryStream(const fgk_slices& a, std::int32_t place) : entries_(a.entries) {
-#pragma unroll
-        for (int round = 0; round < kRounds; ++round) {
-            const auto own = place + round * kAtOnce;
-            line_[round] = a.line[own];
-            begin_[round] = static_cast<std::int32_t>(entry_of(a, own, 0));
-            const auto room = divide_up<std::int64_t>(greatest<std::int64_t>(a.capacity - begin_[round], 0),
-                                                      std::int64_t{FGK_SLICE_LINES});
-            length_[round] = least(a.length[own], static_cast<std::int32_t>(room));
-        }
-        ask(0, 0);
+    __device__ __forceinline__ EntryStream(const fgk_slices& a, std::int32_t place)
+        : a_(a), next_place_(place), next_(facts_of(place)) {
+        ask(next_, 0);
     }
-    __device__ __forceinline__ std::int32_t line(int round) const { return line_[round]; }
 
-    /// use(entries, together, own) for every kTogether entries of a line, rounds in ascending order: `own` of them are
-    /// the lane's, or more; `together` of them some lane of the warp has.
-    template <typename Use>
-    __device__ __forceinline__ void for_entries(int round, const Use& use) {
-        const auto length = length_[round];
-        const auto longest = __reduce_max_sync(kWholeWarp, length);
-        if (longest == 0) ask_next(round);
+    /// Go on to the next line: use_all(entries) with kTogether of them for as long as every lane has so many, then
+    /// use_some(entries, together, own) of which `own` are the lane's, or more, and `together` some lane's.
+    /// @param last there is no next line after this one. @return the line, -1 for none.
+    template <typename UseAll, typename UseSome>
+    __device__ __forceinline__ std::int32_t for_line(bool last, const UseAll& use_all, const UseSome& use_some) {
+        const auto now = next_;
+        next_place_ += kAtOnce;
+        if (!last) next_ = facts_of(next_place_);
+        const auto longest = __reduce_max_sync(kWholeWarp, now.length);
+        const auto shortest = -__reduce_max_sync(kWholeWarp, -now.length);
+        if (longest == 0 && !last) ask(next_, 0);
         for (std::int32_t e = 0; e < longest; e += kTogether) {
-            uint2 now[kTogether];
+            uint2 entries[kTogether];
 #pragma unroll
-            for (int j = 0; j < kTogether; ++j) now[j] = next_[j];
+            for (int j = 0; j < kTogether; ++j) entries[j] = asked_[j];
             if (e + kTogether < longest) {
-                ask(round, e + kTogether);
-            } else {
-                ask_next(round);
+                ask(now, e + kTogether);
+            } else if (!last) {
+                ask(next_, 0);
             }
-            use(now, longest - e, length - e);
+            if (e + kTogether <= shortest) {
+                use_all(entries);
+            } else {
+                use_some(entries, longest - e, now.length - e);
+            }
         }
+        return now.line;
     }
 
 private:
-    __device__ __forceinline__ void ask_next(int round) {
-        if (round + 1 < kRounds) ask(least(round + 1, kRounds - 1), 0);
+    struct Facts {
+        std::int32_t line, begin, length;
+    };
+    __device__ __forceinline__ Facts facts_of(std::int32_t place) const {
+        return {a_.line[place], static_cast<std::int32_t>(entry_of(a_, place, 0)), a_.length[place]};
     }
-    __device__ __forceinline__ void ask(int round, std::int32_t e) {
-        const auto* from = reinterpret_cast<const uint2*>(entries_ + begin_[round]);
+    __device__ __forceinline__ void ask(const Facts& of, std::int32_t e) {
+        const auto* from = reinterpret_cast<const uint2*>(a_.entries) + (of.begin + e * FGK_SLICE_LINES);
 #pragma unroll
         for (int j = 0; j < kTogether; ++j) {
-            if (e + j < length_[round]) next_[j] = from[(e + j) * FGK_SLICE_LINES];
+            if (e + j < of.length) asked_[j] = from[j * FGK_SLICE_LINES];
         }
     }
 
-    const fgk_entry* entries_;
-    std::int32_t line_[kRounds];
-    std::int32_t begin_[kRounds];
-    std::int32_t length_[kRounds];
-    uint2 next_[kTogether] = {};
+    const fgk_slices& a_;
+    std::int32_t next_place_;
+    Facts next_;
+    uint2 asked_[kTogether] = {};
 };
 
 template <typename X, typename Y, int kLanes, int kLaneBytes>
@@ -430,9 +451,13 @@ __global__ void __launch_bounds__(kProductThreads)
     auto* next_window = reinterpret_cast<std::int32_t*>(reinterpret_cast<char*>(tile) + Shape::next_window(k));
     if (threadIdx.x == 0) *next_window = kProductWarps;
     const auto first = static_cast<std::int64_t>(blockIdx.x) * Shape::kTokens;
-    turn_rows<X, Shape::kTokens>(x, rows, k, first, x_whole, reinterpret_cast<std::uint32_t*>(tile));
+    if (x_whole) {
+        turn_rows<X, Shape::kTokens, true>(x, rows, k, first, reinterpret_cast<std::uint32_t*>(tile));
+    } else {
+        turn_rows<X, Shape::kTokens, false>(x, rows, k, first, reinterpret_cast<std::uint32_t*>(tile));
+    }
     __syncthreads();
-    const auto* own = tile + lane % kLanes;
+    const SharedReader<Column> own(tile + lane % kLanes);
     // A warp that is done takes the next window, for some have more entries than others.
     const auto take_window = [&] {
         const auto taken = lane == 0 ? atomicAdd(next_window, 1) : 0;
@@ -441,38 +466,46 @@ __global__ void __launch_bounds__(kProductThreads)
     for (auto window = warp * FGK_SORTED_LINES; window < n; window = take_window()) {
         using Entries = EntryStream<Shape::kAtOnce>;
         Entries entries(a, static_cast<std::int32_t>(window) + lane / kLanes);
-#pragma unroll
-        for (int round = 0; round < Entries::kRounds; ++round) {
-            const auto line = entries.line(round);
-            const auto offset = bias != nullptr && line >= 0 ? bias[line] : 0.0F;
+#pragma unroll 1
+        for (int first_line = 0; first_line < FGK_SORTED_LINES; first_line += Shape::kAtOnce) {
             float sums[Shape::kLaneTokens] = {};
-            const auto column_of = [&](const uint2& entry) { return own[static_cast<std::int32_t>(entry.x) * kLanes]; };
+            const auto column_of = [&](const uint2& entry) { return own[entry.x * kLanes]; };
             const auto add = [&](const uint2& entry, const Column& column) {
                 const auto value = float_of(static_cast<std::int32_t>(entry.y));
 #pragma unroll
                 for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += value * Shape::token_of(column, t);
             };
-            entries.for_entries(
-                round, [&](const uint2(&now)[Entries::kTogether], std::int32_t together, std::int32_t own_count) {
+            using Together = const uint2(&)[Entries::kTogether];
+            const auto line = entries.for_line(
+                first_line + Shape::kAtOnce == FGK_SORTED_LINES,
+                [&](Together now) {
                     Column columns[Entries::kTogether];
 #pragma unroll
-                    for (int j = 0; j < Entries::kTogether; ++j) {
-                        if (j < together) columns[j] = column_of(now[j]);
-                    }
+                    for (int j = 0; j < Entries::kTogether; ++j) columns[j] = column_of(now[j]);
 #pragma unroll
+                    for (int j = 0; j < Entries::kTogether; ++j) add(now[j], columns[j]);
+                },
+                [&](Together now, std::int32_t together, std::int32_t own_count) {
                     for (int j = 0; j < Entries::kTogether; ++j) {
-                        if (j < own_count) add(now[j], columns[j]);
+                        if (j >= together) break;
+                        const auto column = column_of(now[j]);
+                        if (j < own_count) add(now[j], column);
                     }
                 });
-#pragma unroll
-            for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += offset;
             if (line >= 0) {
+                const auto offset = bias != nullptr ? bias[line] : 0.0F;
+#pragma unroll
+                for (int t = 0; t < Shape::kLaneTokens; ++t) sums[t] += offset;
                 results[(line - window) * kLanes + lane % kLanes] = several_from_floats<Y, Shape::kLaneTokens>(sums);
             }
         }
         __syncwarp();
-        write_rows<Y, Shape::kTokens>(reinterpret_cast<const std::uint32_t*>(results), rows, n, first, window, y_whole,
-                                      y);
+        const auto* words = reinterpret_cast<const std::uint32_t*>(results);
+        if (y_whole) {
+            write_rows<Y, Shape::kTokens, true>(words, rows, n, first, window, y);
+        } else {
+            write_rows<Y, Shape::kTokens, false>(words, rows, n, first, window, y);
+        }
         __syncwarp();
     }
 }
