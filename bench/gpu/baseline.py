@@ -213,16 +213,19 @@ def topk(elements, device, repeats):
 
 def dense(rows, width, device, repeats):
     together = 20  # so that waiting for the device does not count
-    x = torch.randn(rows, width, device=device).bfloat16()
     w = torch.randn(4 * width, width, device=device)
-    dy = torch.randn(rows, 4 * width, device=device).bfloat16()
 
     def seconds(product):
         product()
         return median_seconds(device, repeats, lambda: [product() for _ in range(together)]) / together
 
-    return {"plan": "torch.mm", "rows": rows, "seconds": seconds(lambda: torch.mm(x, w.bfloat16().t())),
-            "seconds_of_dx": seconds(lambda: torch.mm(dy, w.bfloat16()))}
+    def times(kind):
+        x = torch.randn(rows, width, device=device).to(kind)
+        dy = torch.randn(rows, 4 * width, device=device).to(kind)
+        return {"seconds": seconds(lambda: torch.mm(x, w.to(kind).t())),
+                "seconds_of_dx": seconds(lambda: torch.mm(dy, w.to(kind)))}
+
+    return {"plan": "torch.mm", "rows": rows, "bf16": times(torch.bfloat16), "fp32": times(torch.float32)}
 
 
 def main():

@@ -60,29 +60,32 @@ def kernels(bench):
 
 
 def crossovers(bench):
-    """Densities up to which a product by the nonzeros of a weight is faster than the dense one of bf16."""
+    """Densities up to which a product by the nonzeros of a weight is faster than the dense one of the same type."""
     dense = last(bench, what="dense")
-    for direction, key in (("", "seconds"), (" dX", "seconds_of_dx")):
-        timed = []
-        for entry in bench:
-            found = re.fullmatch(r"sparse product 1/(\d+) bf16" + direction, entry.get("kernel", ""))
-            if found and "seconds" in entry:
-                timed.append((1 / int(found.group(1)), entry["seconds"]))
-        timed = sorted(dict(timed).items())
-        if not dense.get(key) or not timed:
-            continue
-        slower = [i for i, (_, seconds) in enumerate(timed) if seconds >= dense[key]]
-        name = "x wT" if direction == "" else "dX"
-        if slower and slower[0] == 0:
-            text = f"faster than the sparse one from a density of 1/{1 / timed[0][0]:.0f} on"
-        elif not slower:
-            text = f"slower than the sparse one up to a density of 1/{1 / timed[-1][0]:.0f}"
-        else:
-            (low, quick), (high, slow) = timed[slower[0] - 1], timed[slower[0]]
-            crossing = low + (high - low) * (dense[key] - quick) / (slow - quick)
-            text = f"as fast as the sparse one at a density of 1/{1 / crossing:.0f}"
-        yield f"The dense product of bf16, {name}, takes {dense[key] * 1e3:.2f} ms and is {text}."
-        yield ""
+    for kind in ("bf16", "fp32"):
+        for direction, key in (("", "seconds"), (" dX", "seconds_of_dx")):
+            seconds_of_dense = dense.get(kind, {}).get(key)
+            timed = {}
+            for entry in bench:
+                found = re.fullmatch(rf"sparse product 1/(\d+) {kind}{direction}", entry.get("kernel", ""))
+                if found and "seconds" in entry:
+                    timed[1 / int(found.group(1))] = entry["seconds"]
+            if seconds_of_dense and timed:
+                name = "dX" if direction else "x wT"
+                yield (f"The dense product of {kind}, {name}, takes {seconds_of_dense * 1e3:.2f} ms and is "
+                       f"{compared(seconds_of_dense, sorted(timed.items()))}.")
+                yield ""
+
+
+def compared(dense, timed):
+    """In words, where a dense product meets those by nonzeros. timed: (density, seconds) in ascending density."""
+    slower = [i for i, (_, seconds) in enumerate(timed) if seconds >= dense]
+    if not slower:
+        return f"slower than the sparse one up to a density of 1/{1 / timed[-1][0]:.0f}"
+    if slower[0] == 0:
+        return f"faster than the sparse one from a density of 1/{1 / timed[0][0]:.0f} on"
+    (low, quick), (high, slow) = timed[slower[0] - 1], timed[slower[0]]
+    return f"as fast as the sparse one at a density of 1/{1 / (low + (high - low) * (dense - quick) / (slow - quick)):.0f}"
 
 
 def steps(bench):

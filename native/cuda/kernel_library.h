@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 /** Raised with every change of this header; the core refuses a library of another number. */
-#define FGK_INTERFACE_VERSION 4
+#define FGK_INTERFACE_VERSION 5
 
 /** What kernels have to know about a device. */
 typedef struct fgk_device {
@@ -183,9 +183,12 @@ typedef struct fgk_entry {
     float value;
 } fgk_entry;
 
-/** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8]; what would lie at `capacity` or behind it is
- *  left out. In lines of at most 256 entries those come first whose index - p is even, of these and of the others those
- *  with a multiple of four more, then of eight; then, and in longer lines, the order is that of the index. */
+/** Longest line whose entries are ordered for the banks of shared memory. */
+enum { FGK_ORDERED_ENTRIES = 256 };
+
+/** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8]; what would lie at `capacity` or behind it
+ * is left out. The order is that of the index; in lines of up to FGK_ORDERED_ENTRIES first that of the lowest bit of
+ *  index - p, then of the next, then of the third. */
 typedef struct fgk_slices {
     int32_t* line;      /**< [fgk_places(lines)], -1 behind the last */
     int32_t* length;    /**< [fgk_places(lines)], entries of the line that are there */
@@ -208,7 +211,7 @@ FGK_API int64_t fgk_take_nonzeros_workspace(int64_t m, int64_t n);
  *  @param x [rows, k]. @param bias [n], or NULL. @param y [rows, n]. */
 FGK_API int32_t fgk_sparse_product(const void* x, int32_t x_type, int64_t rows, int64_t k, const fgk_slices* a,
                                    int64_t n, const float* bias, void* y, int32_t y_type, void* stream);
-/** Largest k that a sparse product takes on the current device: its shared memory bounds it. */
+/** Largest k that a sparse product takes on the current device: its shared memory bounds it. 0 when there is none. */
 FGK_API int64_t fgk_sparse_product_longest(int32_t x_type);
 
 /* ---- The optimizer (method 2.1.5 to 2.1.8). ---- */

@@ -2,8 +2,6 @@
 // Sums over rows, all in a fixed order: of columns (bias gradients), and of rows by token (gradients of embedding and
 // bigram table). Tokens are sorted by counting; the rows of one token are then added by one block, some by each warp,
 // for a few tokens are most of a text.
-#include <type_traits>
-
 #include "group.cuh"
 #include "sums.cuh"
 
@@ -68,11 +66,10 @@ __global__ void place_tokens(const std::int64_t* tokens, std::int64_t count, std
 constexpr int kRowSlices = 8;           // of the rows of a token, a warp each
 constexpr int kRowColumns = 4 * kWarp;  // of a block, four a thread
 
-/// @param whole rows can be read four elements at a time.
-template <typename T>
-__global__ void __launch_bounds__(kRowSlices* kWarp)
-    add_rows(const T* rows, std::int64_t n, const std::int32_t* begin, const std::int32_t* order, float scale,
-             float* gradient, bool whole) {
+/// @tparam kWhole rows can be read four elements at a time.
+template <typename T, bool kWhole>
+__global__ void __launch_bounds__(kRowSlices* kWarp) add_rows(const T* rows, std::int64_t n, const std::int32_t* begin,
+                                                              const std::int32_t* order, float scale, float* gradient) {
     auto* sums = shared_memory<float>();  // [kRowSlices, kRowColumns]
     const std::int64_t token = blockIdx.x;
     const auto first = begin[token];
@@ -83,13 +80,23 @@ __global__ void __launch_bounds__(kRowSlices* kWarp)
     const auto block_column = static_cast<std::int64_t>(blockIdx.y) * kRowColumns;
     const auto per_slice = divide_up(last - first, kRowSlices);
     const auto own_last = least(last, first + (slice + 1) * per_slice);
+    constexpr int kAhead = 8;  // rows that are asked for before the first of them is added
     float own[4] = {};
-#pragma unroll 4
-    for (auto i = first + slice * per_slice; i < own_last; ++i) {
-        float x[4];
-        load4(rows + order[i] * n, whole, block_column + column, n, x);
+    for (auto i = first + slice * per_slice; i < own_last; i += kAhead) {
+        std::int64_t row[kAhead];
+        float x[kAhead][4];
 #pragma unroll
-        for (int e = 0; e < 4; ++e) own[e] += x[e];
+        for (int a = 0; a < kAhead; ++a) row[a] = i + a < own_last ? order[i + a] : -1;
+#pragma unroll
+        for (int a = 0; a < kAhead; ++a) {
+            // Beyond the last row nothing is read, and zeros are added.
+            load4(rows + row[a] * n, kWhole, block_column + column, row[a] < 0 ? 0 : n, x[a]);
+        }
+#pragma unroll
+        for (int a = 0; a < kAhead; ++a) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) own[e] += x[a][e];
+        }
     }
 #pragma unroll
     for (int e = 0; e < 4; ++e) sums[slice * kRowColumns + column + e] = own[e];
@@ -149,15 +156,15 @@ std::int32_t fgk_add_rows(const void* rows, std::int32_t type, std::int64_t coun
     FGK_LAUNCH(grid, kTokens, kTokens * sizeof(std::int64_t), stream, place_tokens, tokens, count, V,
                static_cast<const std::int32_t*>(counts), static_cast<const std::int32_t*>(begin), order);
     const dim3 columns(static_cast<unsigned>(V), static_cast<unsigned>(divide_up<std::int64_t>(n, kRowColumns)));
-    const auto launch_for = [&](const auto* typed) -> std::int32_t {
-        using T = std::remove_cvref_t<decltype(*typed)>;
-        constexpr auto kWide = static_cast<std::uintptr_t>(4 * sizeof(T));
+    const auto launch_for = [&](const auto* typed, auto kernel_of_whole, auto kernel) -> std::int32_t {
+        constexpr auto kWide = 4 * sizeof *typed;
         const bool whole = n % 4 == 0 && reinterpret_cast<std::uintptr_t>(rows) % kWide == 0;
-        FGK_LAUNCH(columns, kRowSlices * kWarp, kRowSlices * kRowColumns * sizeof(float), stream, add_rows<T>, typed, n,
-                   static_cast<const std::int32_t*>(begin), static_cast<const std::int32_t*>(order), scale, gradient,
-                   whole);
+        FGK_LAUNCH(columns, kRowSlices * kWarp, kRowSlices * kRowColumns * sizeof(float), stream,
+                   whole ? kernel_of_whole : kernel, typed, n, static_cast<const std::int32_t*>(begin),
+                   static_cast<const std::int32_t*>(order), scale, gradient);
         return 0;
     };
-    return type == FGK_F32 ? launch_for(static_cast<const float*>(rows))
-                           : launch_for(static_cast<const std::uint16_t*>(rows));
+    return type == FGK_F32 ? launch_for(static_cast<const float*>(rows), add_rows<float, true>, add_rows<float, false>)
+                           : launch_for(static_cast<const std::uint16_t*>(rows), add_rows<std::uint16_t, true>,
+                                        add_rows<std::uint16_t, false>);
 }

@@ -148,8 +148,7 @@ __global__ void fill_columns(const float* w, std::int64_t m, std::int64_t n, con
     }
 }
 
-constexpr int kClasses = 8;        // of the indices, by their last three bits
-constexpr int kMostOrdered = 256;  // entries of a line that is ordered
+constexpr int kClasses = 8;  // of the indices, by their last three bits
 
 /// Where an entry of the line at a place comes in its order, [0, kClasses): by index - place modulo 2, then modulo 4,
 /// then 8.
@@ -164,11 +163,11 @@ __device__ __forceinline__ unsigned class_of(unsigned index, std::int64_t place)
 __global__ void __launch_bounds__(kThreads) order_entries(fgk_slices a, std::int64_t places) {
     const auto warp = static_cast<std::int64_t>(threadIdx.x) / kWarp;
     const auto lane = static_cast<std::int32_t>(threadIdx.x) % kWarp;
-    auto* staged = shared_memory<uint2>() + warp * kMostOrdered;
+    auto* staged = shared_memory<uint2>() + warp * FGK_ORDERED_ENTRIES;
     const auto place = static_cast<std::int64_t>(blockIdx.x) * (kThreads / kWarp) + warp;
     if (place >= places) return;
     const auto length = a.length[place];
-    if (length < 2 || length > kMostOrdered) return;
+    if (length < 2 || length > FGK_ORDERED_ENTRIES) return;
     auto* entries = a.entries + entry_of(a, static_cast<std::int32_t>(place), 0);
     const auto for_entries = [&](const auto& body) {
         for (std::int32_t begin = 0; begin < length; begin += kWarp) {
@@ -186,6 +185,7 @@ __global__ void __launch_bounds__(kThreads) order_entries(fgk_slices a, std::int
 #pragma unroll
         for (unsigned c = 0; c < kClasses; ++c) count[c] += __popc(__ballot_sync(kWholeWarp, own == c ? 1 : 0));
     });
+    __syncwarp();                 // all have been read
     std::int32_t next[kClasses];  // rank of the next entry of a class
 #pragma unroll
     for (int c = 0; c < kClasses; ++c) next[c] = c == 0 ? 0 : next[c - 1] + count[c - 1];
@@ -395,7 +395,7 @@ public:
         next_place_ += kAtOnce;
         if (!last) next_ = facts_of(next_place_);
         const auto longest = __reduce_max_sync(kWholeWarp, now.length);
-        const auto shortest = -__reduce_max_sync(kWholeWarp, -now.length);
+        const auto shortest = __reduce_min_sync(kWholeWarp, now.length);
         if (longest == 0 && !last) ask(next_, 0);
         for (std::int32_t e = 0; e < longest; e += kTogether) {
             uint2 entries[kTogether];
@@ -486,6 +486,7 @@ __global__ void __launch_bounds__(kProductThreads)
                     for (int j = 0; j < Entries::kTogether; ++j) add(now[j], columns[j]);
                 },
                 [&](Together now, std::int32_t together, std::int32_t own_count) {
+#pragma unroll
                     for (int j = 0; j < Entries::kTogether; ++j) {
                         if (j >= together) break;
                         const auto column = column_of(now[j]);
@@ -593,7 +594,8 @@ std::int32_t fgk_take_nonzeros(const float* w, std::int64_t m, std::int64_t n, c
     for (const auto& [lines, slices_of_lines] : {std::pair(m, *rows), std::pair(n, *columns)}) {
         constexpr std::int64_t kWarps = kThreads / kWarp;
         FGK_LAUNCH(static_cast<unsigned>(divide_up(places_of(lines), kWarps)), kThreads,
-                   kWarps * kMostOrdered * sizeof(uint2), stream, order_entries, slices_of_lines, places_of(lines));
+                   kWarps * FGK_ORDERED_ENTRIES * sizeof(uint2), stream, order_entries, slices_of_lines,
+                   places_of(lines));
     }
     return 0;
 }

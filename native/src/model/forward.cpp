@@ -54,12 +54,13 @@ public:
     [[nodiscard]] at::Tensor write(SiteKind kind, const at::Tensor& residual, const ops::Biased& x) const {
         const auto plan = context_.execution.plan;
         return is_plain() ? ops::add_site(residual, x, rule(kind), plan)
-                          : residual + pass(kind, ops::site(x.x, rule(kind), plan));
+                          : residual + pass(kind, ops::site(x.alone(), rule(kind), plan));
     }
     [[nodiscard]] at::Tensor neurons(const ops::Biased& x) const {
         const auto plan = context_.execution.plan;
         const auto kind = SiteKind::kMlpNeuron;
-        return pass(kind, is_gelu() ? ops::gelu_site(x, rule(kind), plan) : ops::site(at::relu(x.x), rule(kind), plan));
+        return pass(kind,
+                    is_gelu() ? ops::gelu_site(x, rule(kind), plan) : ops::site(at::relu(x.alone()), rule(kind), plan));
     }
     /// @param x [B, T, all queries, keys, values].
     [[nodiscard]] std::array<at::Tensor, 3> split(const ops::Biased& x) const {
@@ -71,8 +72,8 @@ public:
         std::int64_t first = 0;
         for (std::size_t i = 0; i < kKinds.size(); ++i) {
             if (const auto* route = routing(kKinds.at(i))) {
-                parts.at(i) =
-                    ops::site(x.x.narrow(-1, first, route->computed), rule(kKinds.at(i)), context_.execution.plan);
+                parts.at(i) = ops::site(x.alone().narrow(-1, first, route->computed), rule(kKinds.at(i)),
+                                        context_.execution.plan);
                 first += route->computed;
             }
             parts.at(i) = pass(kKinds.at(i), std::move(parts.at(i)));
@@ -188,7 +189,7 @@ at::Tensor attention_block(const ForwardContext& context, const LayerWeights& w,
 }
 
 /// @param x residual. @return the next residual.
-at::Tensor mlp_block(const ForwardContext& context, const LayerWeights& w, const Sites& sites, const at::Tensor& x) {
+at::Tensor mlp_block(const LayerWeights& w, const Sites& sites, const at::Tensor& x) {
     if (const auto constant = sites.constant(SiteKind::kMlpOut); constant.defined()) {
         return x + constant;
     }
@@ -283,7 +284,7 @@ at::Tensor run_layers(const ForwardContext& context, at::Tensor x, std::int64_t 
         x = residual(half_layer, std::move(x));
         const auto narrow = read_at.defined() && layer == context.config.n_layer - 1;
         x = half_layer % 2 == 0 ? attention_block(used, weights, sites, x, narrow ? read_at : at::Tensor())
-                                : mlp_block(used, weights, sites, x);
+                                : mlp_block(weights, sites, x);
     }
     return residual(half_layers, std::move(x));
 }

@@ -26,8 +26,8 @@ struct Crossover {
 };
 
 /// Those of a CUDA device, fixed too: there the two ways differ in bits in every precision. Below a hundredth the CUDA
-/// cores beat dense bf16 products on tensor cores (method 9); fp32 products, as the logits always are, take about ten
-/// times as long as those. `bench/gpu/accept.sh bench` measures where they meet.
+/// cores beat dense bf16 products on tensor cores (method 9); against fp32 products, as logits are in either precision,
+/// 1/32 is a cautious guess by the rates of both. `bench/gpu/accept.sh bench` measures where they meet.
 [[nodiscard]] Crossover crossover_on_device(Precision precision);
 
 /// The execution plan of a model's matrices: which are sparse enough for products by their nonzeros, and those
@@ -47,10 +47,12 @@ public:
     /// Say how many nonzeros the weights can have as the buffer is now, so that on a device nobody has to count them
     /// and wait for the number. @param most of a parameter.
     void promise(const at::Tensor& values, const std::function<std::int64_t(const Parameter&)>& most);
+    using Promise = std::vector<std::int64_t>;  ///< of every form
     /// What has been promised of the buffer as it is now, for when it is so again; nothing when nobody has.
-    using Promise = std::vector<std::int64_t>;
     [[nodiscard]] std::optional<Promise> promised(const at::Tensor& values) const;
     void promise(const at::Tensor& values, const Promise& most);
+    /// The weights are not what a promise was made of after all.
+    void withdraw_promise();
     /// The nonzeros of a weight that is a view of the buffer, or one of the matrices; null when it is to be multiplied
     /// as a dense one.
     [[nodiscard]] std::shared_ptr<const ops::SparseMatrix> find(const at::Tensor& weight) const;
@@ -63,15 +65,15 @@ private:
         const void* data = nullptr;  // of the weight
     };
     /// Take the nonzeros of a matrix if they are few enough.
-    void assign(Form& form, const at::Tensor& weight) const;
-    /// Most nonzeros of a matrix that is multiplied by them.
-    [[nodiscard]] std::int64_t most_of(const Form& form, const at::Tensor& weight) const;
+    void assign(Form& form, const at::Tensor& weight, std::int64_t longest) const;
+    /// Most nonzeros of a matrix that is multiplied by them. @param longest line that can be.
+    [[nodiscard]] std::int64_t most_of(const Form& form, const at::Tensor& weight, std::int64_t longest) const;
     void update_on_device(const at::Tensor& values);
 
     Crossover crossover_;
     std::vector<Form> forms_;
     std::optional<std::uint32_t> version_;  // of the buffer that the forms were made from
-    Promise promise_;                       // of every form
+    Promise promise_;
     std::optional<std::uint32_t> promised_version_;
 };
 

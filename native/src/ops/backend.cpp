@@ -37,12 +37,12 @@ const KernelLibrary* device_library() {
 
 /// Whether the library of this build runs on a device, which is found out once for each.
 bool runs_on(at::Device device) {
-    constexpr std::size_t kDevices = 64;  // more than a machine has
+    constexpr std::size_t kDevices = 64;  // more than a machine has; devices that share a place are of one kind
     enum : std::int8_t { kUnknown, kYes, kNo };
     static std::array<std::atomic<std::int8_t>, kDevices> known{};
     const auto index =
         device.has_index() ? device.index() : c10::impl::VirtualGuardImpl(device.type()).getDevice().index();
-    auto& answer = known.at(static_cast<std::size_t>(index));
+    auto& answer = known.at(static_cast<std::size_t>(index) % kDevices);
     if (answer.load() == kUnknown) {
         const auto* library = device_library();
         answer.store(library != nullptr && !library->why_not_on(index) ? kYes : kNo);

@@ -23,21 +23,15 @@ std::int32_t axis_of(const Parameter& parameter) {
     return FGK_NO_LINES;
 }
 
-std::vector<Parameter> trainable(const ParameterTable& table) {
-    std::vector<Parameter> parameters;
-    for (const auto& parameter : table.parameters()) {
-        if (parameter.trainable) {
-            parameters.push_back(parameter);
-        }
-    }
-    return parameters;
-}
-
-std::vector<fgk_tensor> kernel_tensors(const std::vector<Parameter>& parameters,
+/// The trainable tensors.
+std::vector<fgk_tensor> kernel_tensors(const ParameterTable& table,
                                        const std::function<TensorRule(const Parameter&)>& rule) {
     std::vector<fgk_tensor> tensors;
-    tensors.reserve(parameters.size());
-    for (const auto& parameter : parameters) {
+    tensors.reserve(table.parameters().size());
+    for (const auto& parameter : table.parameters()) {
+        if (!parameter.trainable) {
+            continue;
+        }
         const auto wanted = rule(parameter);
         fgk_tensor tensor{};
         tensor.offset = parameter.offset;
@@ -59,7 +53,7 @@ void count_write(const at::Tensor& x) { x.unsafeGetTensorImpl()->bump_version();
 
 void project_on_device(const ParameterTable& table, const at::Tensor& values,
                        const std::function<TensorRule(const Parameter&)>& rule) {
-    const auto tensors = kernel_tensors(trainable(table), rule);
+    const auto tensors = kernel_tensors(table, rule);
     const auto count = static_cast<std::int32_t>(tensors.size());
     const auto& kernels = cuda_kernels();
     const auto workspace = kernel_workspace(kernels.project_workspace(tensors.data(), count), values.device());
@@ -69,7 +63,7 @@ void project_on_device(const ParameterTable& table, const at::Tensor& values,
 }
 
 DeviceOptimizer::DeviceOptimizer(const ParameterTable& table, at::Device device)
-    : parameters_(trainable(table)),
+    : table_(table),
       state_(at::zeros({static_cast<std::int64_t>(sizeof(fgk_gradient_state))},
                        at::TensorOptions(device).dtype(at::kByte))),
       workspace_(kernel_workspace(cuda_kernels().gradient_norm_workspace(table.trainable_size()), device)) {}
@@ -84,7 +78,7 @@ void DeviceOptimizer::measure(const at::Tensor& gradients, bool normalize, doubl
 
 void DeviceOptimizer::step(const FlatState& state, const AdamSettings& settings, double lr, std::int64_t t,
                            const std::function<TensorRule(const Parameter&)>& rule) {
-    const auto tensors = kernel_tensors(parameters_, rule);
+    const auto tensors = kernel_tensors(table_, rule);
     const auto pass = adam_pass(settings, lr, t);
     fgk_adam adam{};
     adam.beta1 = pass.beta1;

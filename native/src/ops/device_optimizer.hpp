@@ -34,6 +34,7 @@ void project_on_device(const ParameterTable& table, const at::Tensor& values,
 
 class DeviceOptimizer {
 public:
+    /// @param table must outlive it.
     DeviceOptimizer(const ParameterTable& table, at::Device device);
 
     /// Norm of the gradients, and the scale that step() will use. @param normalize scale always, not only downwards.
@@ -49,8 +50,8 @@ public:
     void forget() { state_.zero_(); }
 
 private:
-    std::vector<Parameter> parameters_;  // the trainable ones
-    at::Tensor state_;                   // uint8, one fgk_gradient_state
+    const ParameterTable& table_;
+    at::Tensor state_;  // uint8, one fgk_gradient_state
     at::Tensor workspace_;
 };
 

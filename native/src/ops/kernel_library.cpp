@@ -75,8 +75,10 @@ nlohmann::json describe_kernel_library(int cuda_devices) {
         const KernelLibrary library(file);
         auto devices = nlohmann::json::array();
         for (int index = 0; index < cuda_devices; ++index) {
-            const auto reason = library.why_not_on(index);
-            FG_EXPECTS(!reason, FG_CUDA, *reason);
+            if (const auto reason = library.why_not_on(index)) {
+                devices.push_back({{"reason", *reason}});
+                continue;
+            }
             const fgk_device device = library.device(index);
             devices.push_back({{"name", device.name},
                                {"compute", message(device.compute_major, ".", device.compute_minor)},

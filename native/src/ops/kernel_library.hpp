@@ -63,8 +63,8 @@ public:
 #undef FILIGREE_MEMBER
 };
 
-/// What fg_runtime_info() says of the CUDA kernels: {"loaded": true, "file", "devices": [...]}, or
-/// {"loaded": false, "reason": a sentence}.
+/// What fg_runtime_info() says of the CUDA kernels: {"loaded": true, "file", "devices": [facts of each, or {"reason":
+/// why the kernels do not run on it}]}, or {"loaded": false, "reason": a sentence}.
 /// @param cuda_devices number of CUDA devices that LibTorch reports.
 [[nodiscard]] nlohmann::json describe_kernel_library(int cuda_devices);
 

@@ -314,8 +314,8 @@ public:
 
 /// What the kernels of a device do with one site in the same pass.
 struct Joined {
-    at::Tensor bias;       ///< of Biased, or undefined
-    at::Tensor residual;   ///< to add, of a single site, or undefined
+    at::Tensor bias{};      ///< of Biased, or undefined
+    at::Tensor residual{};  ///< to add, of a single site, or undefined
     bool gives_x = false;  ///< x, of fp32, is one more result of a single site, and its gradient is added to the site's
 };
 
@@ -328,12 +328,12 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
     FG_EXPECTS(!joins_one || rules.size() == 1, FG_INTERNAL, "only a single site is joined with a residual");
     const auto input = x.contiguous();
     const auto added = contiguous_or_undefined(joined.residual);
-    bool gradients =
-        input.requires_grad() || (gain.defined() && gain.requires_grad()) || (added.defined() && added.requires_grad());
+    const auto has_gradient = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
+    bool gradients = has_gradient(input) || has_gradient(gain) || has_gradient(added) || has_gradient(joined.bias);
     for (auto& rule : rules) {
         rule.gate = contiguous_or_undefined(rule.gate);
         rule.mean = contiguous_or_undefined(rule.mean);
-        gradients = gradients || (rule.gate.defined() && rule.gate.requires_grad());
+        gradients = gradients || has_gradient(rule.gate);
     }
     if (gradients && c10::GradMode::is_enabled()) {
         // An undefined tensor would do, but not for autograd.
@@ -372,24 +372,22 @@ at::Tensor compose(at::Tensor x, const SiteRule& rule) {
 /// Whether the ablation is more than the kernels do: by groups, or to values of its own at every position.
 bool ablates_apart(const SiteRule& rule) { return rule.gate.defined() && (rule.gate.dim() > 1 || rule.mean.dim() > 1); }
 
-/// Whether the kernels can join the site with what is around it.
-bool can_join(const at::Tensor& x, const SiteRule& rule, Plan plan) {
-    return backend_of(x, plan) == Backend::kCuda && has_kernels(x, x.size(-1), plan) && !ablates_apart(rule);
+/// Whether the kernels can join a site of width w with what is around it. @param x on its device.
+bool can_join(const at::Tensor& x, std::int64_t w, const SiteRule& rule, Plan plan) {
+    return backend_of(x, plan) == Backend::kCuda && has_kernels(x, w, plan) && !ablates_apart(rule);
 }
 
 SiteRule without_ablation(const SiteRule& rule) { return {rule.k, {}, {}}; }
 
-/// The product itself, where its bias is its own affair.
-const at::Tensor& alone(const Biased& x) {
-    FG_EXPECTS(!x.bias.defined(), FG_INTERNAL, "nobody sums the gradient of a bias here");
-    return x.x;
-}
-
 }  // namespace
 
+const at::Tensor& Biased::alone() const {
+    FG_EXPECTS(!bias.defined(), FG_INTERNAL, "nobody sums the gradient of a bias here");
+    return x;
+}
+
 bool sums_bias_gradient(const at::Tensor& x, std::int64_t w, const SiteRule& rule, bool gelu, Plan plan) {
-    return backend_of(x, plan) == Backend::kCuda && has_kernels(x, w, plan) && !ablates_apart(rule) &&
-           (gelu || !does_nothing(rule));
+    return can_join(x, w, rule, plan) && (gelu || !does_nothing(rule));
 }
 
 at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
@@ -403,8 +401,8 @@ at::Tensor site(const at::Tensor& x, const SiteRule& rule, Plan plan) {
 }
 
 at::Tensor add_site(const at::Tensor& residual, const Biased& x, const SiteRule& rule, Plan plan) {
-    if (!can_join(x.x, rule, plan) || does_nothing(rule)) {
-        return residual + site(alone(x), rule, plan);
+    if (!can_join(x.x, x.x.size(-1), rule, plan) || does_nothing(rule)) {
+        return residual + site(x.alone(), rule, plan);
     }
     return run_fast(Source::kIdentity, x.x, at::Tensor(), {rule}, residual.scalar_type(), {x.bias, residual}).front();
 }
@@ -422,7 +420,7 @@ at::Tensor rms_norm_site(const at::Tensor& x, const at::Tensor& gain, const Site
 
 Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRule& rule, Plan plan,
                        at::ScalarType type) {
-    if (!can_join(x, rule, plan)) {
+    if (!can_join(x, x.size(-1), rule, plan)) {
         return {rms_norm_site(x, gain, rule, plan, type), x};
     }
     auto both = run_fast(Source::kRmsNorm, x, gain, {rule}, type, {{}, {}, /*gives_x=*/true});
@@ -431,17 +429,17 @@ Branch rms_norm_branch(const at::Tensor& x, const at::Tensor& gain, const SiteRu
 
 at::Tensor gelu_site(const Biased& x, const SiteRule& rule, Plan plan) {
     if (ablates_apart(rule)) {
-        return mask_to_mean(gelu_site({alone(x), {}}, without_ablation(rule), plan), rule.gate, rule.mean);
+        return mask_to_mean(gelu_site({x.alone(), {}}, without_ablation(rule), plan), rule.gate, rule.mean);
     }
     if (!has_kernels(x.x, x.x.size(-1), plan)) {
-        return compose(at::gelu(alone(x), "none"), rule);
+        return compose(at::gelu(x.alone(), "none"), rule);
     }
     return run_fast(Source::kGelu, x.x, at::Tensor(), {rule}, x.x.scalar_type(), {x.bias}).front();
 }
 
 std::array<at::Tensor, 3> split_sites(const Biased& x, const std::array<SiteRule, 3>& rules, Plan plan) {
     const auto w = x.x.size(-1) / 3;
-    const auto part = [&](std::int64_t i) { return alone(x).narrow(-1, i * w, w); };
+    const auto part = [&](std::int64_t i) { return x.alone().narrow(-1, i * w, w); };
     if (std::any_of(rules.begin(), rules.end(), ablates_apart)) {
         return {site(part(0), rules[0], plan), site(part(1), rules[1], plan), site(part(2), rules[2], plan)};
     }

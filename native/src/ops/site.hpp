@@ -26,6 +26,9 @@ struct SiteRule {
 struct Biased {
     at::Tensor x;     ///< [..., w]
     at::Tensor bias;  ///< fp32 [w], or undefined
+
+    /// The product, where nobody sums the gradient of a bias. @throws FG_INTERNAL when somebody would have to.
+    [[nodiscard]] const at::Tensor& alone() const;
 };
 /// Whether the sites behind a product sum the gradient of its bias: add_site(), split_sites() and gelu_site() by the
 /// CUDA kernels do, in their own pass. @param x of the product's input. @param w width of a site. @param gelu whether

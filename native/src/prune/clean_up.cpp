@@ -129,7 +129,7 @@ std::vector<double> CleanUp::losses_without(const Judge& judge, const View& view
         const auto& batch = judge.batches()[b];
         const auto positions = batch.examples.tokens.numel();
         const auto at_once = static_cast<std::size_t>(
-            std::max<std::int64_t>(1, positions_at_once_compacted(model_.device()) / positions));
+            std::max<std::int64_t>(1, positions_at_once(model_.device(), model_.config().d_model) / positions));
         for (const auto& [half_layer, members] : by_half_layer) {
             const auto& residual = view.residuals[b][static_cast<std::size_t>(half_layer)];
             for (std::size_t begin = 0; begin < members.size(); begin += at_once) {

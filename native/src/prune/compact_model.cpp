@@ -5,6 +5,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/index_put.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "core/to_device.hpp"
@@ -352,21 +354,6 @@ ForwardContext CompactModel::context(const Weights& weights) const {
     return {model_.config(), nodes_, weights, model_.execution(), nullptr, &routing_};
 }
 
-namespace {
-
-/// index_add along the last dimension for places that repeat, with the same bits every time: on a device LibTorch adds
-/// them in any order. @param all [R, n]. @param places [count]. @param by [R, count].
-at::Tensor add_in_order(const at::Tensor& all, const at::Tensor& places, const at::Tensor& by) {
-    if (ops::backend_of(all, Plan::kFast) != ops::Backend::kCuda) {
-        return all.index_add(1, places, by);
-    }
-    const auto incidence =
-        at::zeros({places.size(0), all.size(1)}, all.options()).scatter_(1, places.view({-1, 1}), 1.0);
-    return all + by.matmul(incidence);
-}
-
-}  // namespace
-
 Weights CompactModel::gated(const at::Tensor& gates) const {
     const auto R = gates.size(0);
     auto weights = weights_;
@@ -378,18 +365,21 @@ Weights CompactModel::gated(const at::Tensor& gates) const {
             const auto& placed = placed_[layer].at(product++);
             const auto own = gates.narrow(1, placed.first, placed.count);  // [R, count]
             const auto closed = 1 - own;
-            const auto change = [&](const at::Tensor& values, const at::Tensor& places, const at::Tensor& by,
-                                    const auto& add) {
+            const auto change = [&](const at::Tensor& values, const at::Tensor& places, const at::Tensor& by) {
                 auto shape = values.sizes().vec();
                 shape.insert(shape.begin(), R);
                 const auto all = values.reshape({1, values.numel()}).expand({R, values.numel()});
-                return (placed.count > 0 ? add(all, places, by) : all).view(shape);
+                if (placed.count == 0) {
+                    return all.view(shape);
+                }
+                // Places repeat; on a device index_add adds in any order, index_put sorts them first.
+                return (ops::backend_of(all, Plan::kFast) == ops::Backend::kCuda
+                            ? at::index_put(all, {std::nullopt, places}, by, /*accumulate=*/true)
+                            : all.index_add(1, places, by))
+                    .view(shape);
             };
-            const auto add_apart = [](const at::Tensor& all, const at::Tensor& places, const at::Tensor& by) {
-                return all.index_add(1, places, by);
-            };
-            matrix = change(matrix, placed.entry, -closed * placed.weight, add_apart);
-            constant = change(constant, placed.*where, closed * placed.given, add_in_order);
+            matrix = change(matrix, placed.entry, -closed * placed.weight);
+            constant = change(constant, placed.*where, closed * placed.given);
         };
         gate(w.c_attn, w.c_attn_bias, &Placed::row);
         if (w.o_share.defined()) {

@@ -76,15 +76,18 @@ Examples trimmed(const Examples& examples) {
     return shorter;
 }
 
-std::int64_t positions_at_once(const Model& model) {
+std::int64_t positions_at_once(const at::Device& device, std::int64_t widest) {
     constexpr auto kMostBytes = std::int64_t{1} << 31;
-    const auto& config = model.config();
-    const auto widest = std::max({config.d_model, config.d_mlp, 3 * config.attention_width()});
-    return std::min(positions_at_once_compacted(model.device()),
-                    kMostBytes / (widest * static_cast<std::int64_t>(sizeof(float))));
+    constexpr std::int64_t kFillsDevice = 1 << 20;
+    constexpr std::int64_t kFitsCaches = 1 << 12;
+    return device.is_cpu() ? kFitsCaches
+                           : std::min(kFillsDevice, kMostBytes / (widest * static_cast<std::int64_t>(sizeof(float))));
 }
 
-std::int64_t positions_at_once_compacted(const at::Device& device) { return device.is_cpu() ? 1 << 12 : 1 << 20; }
+std::int64_t positions_at_once(const Model& model) {
+    const auto& config = model.config();
+    return positions_at_once(model.device(), std::max({config.d_model, config.d_mlp, 3 * config.attention_width()}));
+}
 
 std::vector<at::Tensor> rows_by_length(const Examples& examples, std::int64_t batches) {
     const auto lengths = examples.positions.view({-1, 2}).amax(1);

@@ -37,11 +37,11 @@ struct Examples {
 /// Without the columns that no evaluated position reads.
 [[nodiscard]] Examples trimmed(const Examples& examples);
 
-/// Positions of one forward of a model: what fits the caches of a processor, or fills a GPU, of whose memory one array
-/// of activations takes 2 GiB at most.
+/// Positions of one forward: what fits the caches of a processor, or fills a GPU, of whose memory an array of
+/// activations takes 2 GiB at most. @param widest activations of a position in one array.
+[[nodiscard]] std::int64_t positions_at_once(const at::Device& device, std::int64_t widest);
+/// Of a whole model. A compacted one is as wide as its residual.
 [[nodiscard]] std::int64_t positions_at_once(const Model& model);
-/// The same for a compacted model, which is narrow.
-[[nodiscard]] std::int64_t positions_at_once_compacted(const at::Device& device);
 
 /// The rows of all sequences, pair by pair, in so many batches of about equal length and number, fewer where there are
 /// fewer pairs. int64, on their device.

@@ -45,10 +45,8 @@ void Projector::project(Model& model, double matrix_density) const {
         return;
     }
     for (const auto& parameter : model.table().parameters()) {
-        const auto kept = density(parameter, matrix_density);
-        if (kept < 1.0) {
-            ops::project(model.tensor(parameter), kept_entries(kept, parameter.size), parameter.alive_axis,
-                         minimum_alive_);
+        if (const auto k = kept(parameter, matrix_density); k < parameter.size) {
+            ops::project(model.tensor(parameter), k, parameter.alive_axis, minimum_alive_);
         }
     }
 }

@@ -154,7 +154,24 @@ std::unique_ptr<Trainer> Trainer::resume(std::shared_ptr<Model> model, const std
         file.read_f32(name, shape, {host.mutable_data_ptr<float>(), static_cast<std::size_t>(moment.numel())});
         moment.copy_(host);
     }
+    trainer->promise_last_projection();
     return trainer;
+}
+
+void Trainer::promise_last_projection() {
+    if (steps_done_ == 0 || backend() != ops::Backend::kCuda) {
+        return;
+    }
+    const auto last = steps_done_ - 1;
+    const auto& projector = projectors_[static_cast<std::size_t>(config_.levels_at(last) - 1)];
+    const auto kept = [&](const Parameter& parameter) { return projector.kept(parameter, config_.density_at(last)); };
+    const auto& parameters = model_->table().parameters();
+    const auto is_kept = [&](const Parameter& parameter) {
+        return model_->tensor(parameter).count_nonzero().item<std::int64_t>() <= kept(parameter);
+    };
+    if (std::all_of(parameters.begin(), parameters.end(), is_kept)) {
+        model_->sparse_weights().promise(model_->values(), kept);
+    }
 }
 
 void Trainer::save(const std::filesystem::path& folder) const {
@@ -316,8 +333,10 @@ std::string Trainer::profile_json() const {
     json["seconds"] = seconds_;
     json["cpu_seconds"] = cpu_seconds_;
     json["parts"] = nlohmann::ordered_json::object();
-    // Of a device this would be the time that it took to ask for the work.
-    for (std::size_t i = 0; i < (model_->device().is_cuda() ? 0 : kParts); ++i) {
+    if (model_->device().is_cuda()) {
+        return json.dump();  // they would be the time that it took to ask for the work
+    }
+    for (std::size_t i = 0; i < kParts; ++i) {
         const auto part = static_cast<Part>(i);
         json["parts"][part_name(part)] = profile_.seconds(part);
     }
@@ -461,6 +480,7 @@ double Trainer::read_steps(std::int64_t steps, const at::Tensor& last_tokens, St
     }
     // The weights are those before the first such step. Play it again, to see where it went wrong.
     optimizer_->forget();
+    model_->sparse_weights().withdraw_promise();
     gradients_are_zero_ = false;
     steps_done_ -= gradient.diverged;
     tokens_seen_ -= gradient.diverged * last_tokens.numel();

@@ -89,6 +89,8 @@ public:
 private:
     /// Measure from which density on the model's matrices are worth taking as sparse ones.
     void plan_matrices();
+    /// Promise of a resumed run what its last step had promised, so that its matrices are planned alike.
+    void promise_last_projection();
     [[nodiscard]] ops::Backend backend() const;
     [[nodiscard]] bool fast() const { return backend() != ops::Backend::kComposition; }
     [[nodiscard]] at::Tensor next_batch() const;

@@ -69,10 +69,9 @@ std::vector<Line> lines_of(const Slices& slices, std::int64_t lines) {
             result.at(own).emplace_back(entry.index, entry.value);
         }
         // Whole lines that are not too long are ordered for the banks of shared memory.
-        constexpr std::size_t kMostOrdered = 256;
         auto& entries_of_line = result.at(own);
-        const bool ordered =
-            entries_of_line.size() == static_cast<std::size_t>(length[place]) && entries_of_line.size() <= kMostOrdered;
+        const bool ordered = entries_of_line.size() == static_cast<std::size_t>(length[place]) &&
+                             entries_of_line.size() <= FGK_ORDERED_ENTRIES;
         const auto order = [&](const Line::value_type& entry) {
             const auto apart = static_cast<unsigned>(entry.first) - static_cast<unsigned>(place);
             const bool odd[3] = {apart % 2 != 0, apart / 2 % 2 != 0, apart / 4 % 2 != 0};
@@ -215,7 +214,10 @@ TEST_F(CudaSparse, WhatFindsNoRoomIsLeftOut) {
 
 TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
     // The longest rows of every shape of a block, with what follows it: 16 bytes for four lanes, two and one, then 8.
-    for (const auto& [rows, n, k] : {std::tuple{1, 3, 5},
+    // More windows of 64 lines than a block has warps.
+    for (const auto& [rows, n, k] : {std::tuple<std::int64_t, std::int64_t, std::int64_t>{1, 3, 5},
+                                     {20, 1500, 40},
+                                     {35, 3001, 16},
                                      {9, 70, 33},
                                      {40, 600, 257},
                                      {70, 64, 2048},
@@ -234,29 +236,37 @@ TEST_F(CudaSparse, ProductsMatchDenseOnesInBothTypes) {
                                            {FGK_BF16, FGK_F32},
                                            {FGK_BF16, FGK_BF16},
                                            {FGK_F32, FGK_BF16}}) {
-            if (k > fgk_sparse_product_longest(type)) continue;  // of a device with less shared memory than others
             for (const bool with_bias : {false, true}) {
                 SCOPED_TRACE("rows " + std::to_string(rows) + ", n " + std::to_string(n) + ", k " + std::to_string(k));
-                const Numbers x(normal(rows * k), type);
-                const Numbers y(static_cast<std::size_t>(rows * n), y_type);
-                const auto biases = normal(n);
-                const Array<float> bias(biases);
-                EXPECT_DONE(fgk_sparse_product(x.data(), type, rows, k, &by_row.view, n,
-                                               with_bias ? bias.data() : nullptr, y.data(), y_type, nullptr));
-                const auto xs = x.values();
-                std::vector<double> expected;
-                for (std::int64_t row = 0; row < rows; ++row) {
-                    for (std::int64_t i = 0; i < n; ++i) {
-                        double sum = with_bias ? static_cast<double>(biases[static_cast<std::size_t>(i)]) : 0.0;
-                        for (std::int64_t j = 0; j < k; ++j) {
-                            sum += static_cast<double>(w[static_cast<std::size_t>(i * k + j)]) *
-                                   static_cast<double>(xs[static_cast<std::size_t>(row * k + j)]);
+                // Of a matrix [lines, inner] and x [rows, inner].
+                const auto check = [&, rows = rows, type = type, y_type = y_type](
+                                       const Slices& a, std::int64_t lines, std::int64_t inner, const auto& entry) {
+                    if (inner > fgk_sparse_product_longest(type)) return;  // some devices have less shared memory
+                    const Numbers x(normal(rows * inner), type);
+                    const Numbers y(static_cast<std::size_t>(rows * lines), y_type);
+                    const auto biases = normal(lines);
+                    const Array<float> bias(biases);
+                    EXPECT_DONE(fgk_sparse_product(x.data(), type, rows, inner, &a.view, lines,
+                                                   with_bias ? bias.data() : nullptr, y.data(), y_type, nullptr));
+                    const auto xs = x.values();
+                    std::vector<double> expected;
+                    for (std::int64_t row = 0; row < rows; ++row) {
+                        for (std::int64_t i = 0; i < lines; ++i) {
+                            double sum = with_bias ? static_cast<double>(biases[static_cast<std::size_t>(i)]) : 0.0;
+                            for (std::int64_t j = 0; j < inner; ++j) {
+                                sum += static_cast<double>(entry(i, j)) *
+                                       static_cast<double>(xs[static_cast<std::size_t>(row * inner + j)]);
+                            }
+                            expected.push_back(sum);
                         }
-                        expected.push_back(sum);
                     }
-                }
-                // Sums of up to 2,800 products, and a rounding to bf16 of at most 2^-8.
-                EXPECT_LE(relative_error(y.values(), expected, 1.0), y_type == FGK_F32 ? 1e-5 : 4e-3);
+                    // Sums of up to 2,800 products, and a rounding to bf16 of at most 2^-8.
+                    EXPECT_LE(relative_error(y.values(), expected, 1.0), y_type == FGK_F32 ? 1e-5 : 4e-3);
+                };
+                check(by_row, n, k,
+                      [&](std::int64_t i, std::int64_t j) { return w[static_cast<std::size_t>(i * k + j)]; });
+                check(by_column, k, n,
+                      [&](std::int64_t i, std::int64_t j) { return w[static_cast<std::size_t>(j * k + i)]; });
             }
         }
     }

@@ -264,7 +264,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
     if (index != 0) return cudaErrorInvalidDevice;
     *properties = {};
     std::snprintf(properties->name, sizeof properties->name, "emulated on the host");
-    properties->major = 9;
+    const auto* given = std::getenv("FILIGREE_EMULATION_COMPUTE");
+    properties->major = given == nullptr ? 9 : std::atoi(given);
     properties->multiProcessorCount = 1;
     properties->sharedMemPerBlockOptin = filigree::emulation::most_shared();
     return cudaSuccess;

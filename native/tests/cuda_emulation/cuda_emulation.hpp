@@ -119,6 +119,7 @@ inline int __reduce_max_sync(unsigned mask, int value) {
     for (unsigned lane = 1; lane < 32; ++lane) most = std::max(most, values[lane]);
     return most;
 }
+inline int __reduce_min_sync(unsigned mask, int value) { return -__reduce_max_sync(mask, -value); }
 inline int __popc(unsigned bits) { return std::popcount(bits); }
 
 template <typename T>

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "core/error.hpp"
@@ -30,6 +32,16 @@ TEST(KernelLibrary, WithoutCudaDeviceItIsNotLookedFor) {
     const auto facts = describe_kernel_library(0);
     EXPECT_EQ(facts.at("loaded"), false);
     EXPECT_EQ(facts.at("reason"), "LibTorch reports no CUDA device");
+}
+
+TEST(KernelLibrary, SaysWhyItDoesNotRunOnADevice) {
+    const KernelLibrary library(FILIGREE_EMULATED_KERNEL_LIBRARY);
+    EXPECT_EQ(library.why_not_on(0), std::nullopt);
+    EXPECT_EQ(library.why_not_on(1).value_or("").find("CUDA device 1: "), 0U);
+    setenv("FILIGREE_EMULATION_COMPUTE", "7", 1);
+    EXPECT_EQ(library.why_not_on(0).value_or(""),
+              "CUDA device 0 (emulated on the host) has compute capability 7.0, the kernels need 8.0");
+    unsetenv("FILIGREE_EMULATION_COMPUTE");
 }
 
 #ifdef FILIGREE_KERNEL_LIBRARY

@@ -4,8 +4,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
@@ -219,6 +221,25 @@ TEST_P(Site, SumsTheGradientOfABias) {
         const auto parts = ops::split_sites(x, {site, site, site}, plan);
         return std::vector{parts[0], parts[1], parts[2]};
     });
+}
+
+TEST(SiteOfTheFastPlan, SumsTheGradientOfABiasThatAloneHasOne) {
+    constexpr std::int64_t kWidth = 36;
+    const ops::SiteRule rule{kWidth / 4, {}, {}};
+    const auto x = at::randn({3, 50, kWidth});
+    if (!ops::sums_bias_gradient(x, kWidth, rule, /*gelu=*/true, Plan::kFast)) GTEST_SKIP() << "not on the CPU";
+    const auto dy = at::randn({3, 50, kWidth});
+    const auto gradient = [&](bool of_product) {
+        const auto product = of_product ? leaf(x) : x;
+        const auto bias = leaf(at::zeros({kWidth}));
+        bias.mutable_grad() = at::ones({kWidth});  // is added to, as in a trainer
+        (ops::gelu_site({product, bias}, rule, Plan::kFast) * dy).sum().backward();
+        if (of_product) {
+            EXPECT_LE(relative_error(bias.grad(), product.grad().sum({0, 1}) + 1.0), kSumBound);
+        }
+        return bias.grad();
+    };
+    EXPECT_TRUE(at::equal(gradient(true), gradient(false)));
 }
 
 TEST_P(Site, ThreeSideBySideAreThreeSites) {

@@ -232,6 +232,16 @@ TEST_F(Pruning, ScoresBothMembersOfEveryPair) {
     EXPECT_GT(score.full_loss, score.raw_loss) << "the whole vocabulary has more ways to be wrong";
 }
 
+TEST(PositionsAtOnce, KeepAnArrayOfActivationsOfADeviceBelow2GiB) {
+    const at::Device device("cuda:0");  // nothing is asked of it
+    for (const std::int64_t widest : {64, 1024, 8192, 16384}) {
+        const auto positions = positions_at_once(device, widest);
+        EXPECT_LE(positions * widest * 4, std::int64_t{1} << 31) << widest;
+        EXPECT_GE(positions, 1 << 14) << widest;
+    }
+    EXPECT_EQ(positions_at_once(device, 64), 1 << 20);
+}
+
 TEST_F(Pruning, RunsExamplesOfAllLengthsInTheirOrder) {
     constexpr std::int64_t kPairs = 700;
     const auto T = model_->config().block_size;

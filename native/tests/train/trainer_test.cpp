@@ -396,31 +396,36 @@ TEST_F(Training, IsBitIdenticalOnThreadsWhateverTheCrossover) {
 }
 
 TEST_F(Training, PlansAgreeUpToRoundingAndInTheWeightsTheyKeep) {
-    const auto with = [&](Plan plan) {
-        const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
-                                                   ModelInit{1, true, {Precision::kFp32, plan}}, test_device());
-        return std::make_unique<Trainer>(model, parse_train_config(small_train_json().dump()), streams());
-    };
-    const auto fast = with(Plan::kFast);
-    const auto reference = with(Plan::kReference);
-    for (int i = 0; i < 10; ++i) {
-        const auto expected = reference->step();
-        const auto actual = fast->step();
-        EXPECT_NEAR(actual.loss, expected.loss, 1e-5 * expected.loss) << "step " << i;
-        EXPECT_NEAR(actual.grad_norm, expected.grad_norm, 1e-4 * expected.grad_norm) << "step " << i;
-        for (const auto& parameter : fast->model().table().parameters()) {
-            const auto a = fast->model().tensor(parameter);
-            const auto b = reference->model().tensor(parameter);
-            EXPECT_EQ(a.count_nonzero().item<std::int64_t>(), b.count_nonzero().item<std::int64_t>())
-                << parameter.name << " after step " << i;
-            // A weight that only one of them keeps is as small as the smallest of either: within some roundings of
-            // the threshold, from above and below.
-            const auto differ = a.ne(0).logical_xor(b.ne(0));
-            if (differ.any().item<bool>()) {
-                const auto smallest = std::min(a.abs().masked_select(a.ne(0)).min().item<double>(),
-                                               b.abs().masked_select(b.ne(0)).min().item<double>());
-                const auto largest = (a - b).abs().masked_select(differ).max().item<double>();
-                EXPECT_LE(largest, smallest * (1.0 + 4.0 * 1.2e-7)) << parameter.name << " after step " << i;
+    auto of_levels = small_train_json();
+    of_levels["sparsity"]["levels"] = {{"count", 2}, {"ratio", 2.0}, {"settle", 0.2}};
+    for (const auto& config : {small_train_json(), of_levels}) {
+        SCOPED_TRACE(config.dump());
+        const auto with = [&](Plan plan) {
+            const auto model = std::make_shared<Model>(parse_model_config(small_model_json().dump()),
+                                                       ModelInit{1, true, {Precision::kFp32, plan}}, test_device());
+            return std::make_unique<Trainer>(model, parse_train_config(config.dump()), streams());
+        };
+        const auto fast = with(Plan::kFast);
+        const auto reference = with(Plan::kReference);
+        for (int i = 0; i < 10; ++i) {
+            const auto expected = reference->step();
+            const auto actual = fast->step();
+            EXPECT_NEAR(actual.loss, expected.loss, 1e-5 * expected.loss) << "step " << i;
+            EXPECT_NEAR(actual.grad_norm, expected.grad_norm, 1e-4 * expected.grad_norm) << "step " << i;
+            for (const auto& parameter : fast->model().table().parameters()) {
+                const auto a = fast->model().tensor(parameter);
+                const auto b = reference->model().tensor(parameter);
+                EXPECT_EQ(a.count_nonzero().item<std::int64_t>(), b.count_nonzero().item<std::int64_t>())
+                    << parameter.name << " after step " << i;
+                // A weight that only one of them keeps is as small as the smallest of either: within some roundings of
+                // the threshold, from above and below.
+                const auto differ = a.ne(0).logical_xor(b.ne(0));
+                if (differ.any().item<bool>()) {
+                    const auto smallest = std::min(a.abs().masked_select(a.ne(0)).min().item<double>(),
+                                                   b.abs().masked_select(b.ne(0)).min().item<double>());
+                    const auto largest = (a - b).abs().masked_select(differ).max().item<double>();
+                    EXPECT_LE(largest, smallest * (1.0 + 4.0 * 1.2e-7)) << parameter.name << " after step " << i;
+                }
             }
         }
     }

@@ -136,7 +136,7 @@ public final class Trainer extends NativeObject {
   /**
    * Tell how the core computes and where the time of this trainer's steps went: "plan",
    * "crossover", "dense_crossover", "seconds", "cpu_seconds" that all threads computed meanwhile,
-   * and the seconds of each of its "parts".
+   * and the seconds of each of its "parts", of which a device has none.
    */
   public JsonNode profile() {
     return Json.parse(call(() -> Engine.text(out -> Filigree.fg_trainer_profile(segment(), out))));
