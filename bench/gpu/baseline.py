@@ -12,6 +12,7 @@ A step is bf16 matrix products under autocast, torch.topk for AbsTopK and projec
 normalised, Adam, decay. Prints one JSON line.
 """
 import argparse
+import gc
 import json
 import math
 import pathlib
@@ -124,6 +125,19 @@ def project(parameters, kept, decay):
 
 
 def step(case, device, compiled, micro_batch, repeats):
+    """In the largest micro-batches that fit, each tried on a new model: half a step must not show in the loss."""
+    while True:
+        try:
+            return step_in(case, device, compiled, micro_batch, repeats)
+        except torch.OutOfMemoryError:
+            if micro_batch == 1:
+                raise
+        gc.collect()
+        torch.cuda.empty_cache()
+        micro_batch //= 2
+
+
+def step_in(case, device, compiled, micro_batch, repeats):
     torch.manual_seed(1)
     model = Model(case.layers, case.width, case.vocabulary).to(device)
     parameters = list(model.parameters())
@@ -133,7 +147,7 @@ def step(case, device, compiled, micro_batch, repeats):
     loss_of = torch.compile(model) if compiled else model
     keep_largest = torch.compile(project) if compiled else project
 
-    def run(micro_batch):
+    def run():
         adam.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=device)
         for _ in range(case.batch // micro_batch):
@@ -148,20 +162,11 @@ def step(case, device, compiled, micro_batch, repeats):
         keep_largest(sparse, case.kept, 1 - 0.1 * 0.01)
         return loss
 
-    while True:
-        try:
-            first = float(run(micro_batch))
-            for _ in range(2):
-                run(micro_batch)
-            break
-        except torch.OutOfMemoryError:
-            adam.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-            micro_batch //= 2
-            if micro_batch == 0:
-                raise
+    first = float(run())
+    for _ in range(2):
+        run()
     losses = []
-    seconds = median_seconds(device, repeats, lambda: losses.append(run(micro_batch)))
+    seconds = median_seconds(device, repeats, lambda: losses.append(run()))
     if not math.isfinite(float(losses[-1])):
         raise SystemExit("baseline: the loss is not finite")
     return {"plan": "torch.compile" if compiled else "eager", "case": case.name, "micro_batch": micro_batch,

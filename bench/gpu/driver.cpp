@@ -19,6 +19,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -253,6 +254,52 @@ int export_weights(const Arguments& args) {
     return 0;
 }
 
+/// import <file> <preset> <state>: what export has written, as a state to evaluate and prune.
+int import_weights(const Arguments& args) {
+    const auto file = read_bytes(args.at(0));
+    const fs::path state = args.at(2);
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), sizeof length);
+    const auto header = Json::parse(file.substr(sizeof length, length));
+    const auto* data = file.data() + sizeof length + length;
+    const auto bytes_of = [&](const std::string& name) {
+        const auto& offsets = header.at(name).at("data_offsets");
+        const auto begin = offsets.at(0).get<std::size_t>();
+        return std::string_view(data + begin, offsets.at(1).get<std::size_t>() - begin);
+    };
+    const auto text = header.at("__metadata__").at("dense_header").get<std::string>();
+    const auto tensors = Json::parse(text);
+    std::string dense;
+    for (const auto& [name, tensor] : tensors.items()) {
+        if (name == "__metadata__") continue;
+        const auto begin = tensor.at("data_offsets").at(0).get<std::size_t>();
+        dense.resize(std::max(dense.size(), tensor.at("data_offsets").at(1).get<std::size_t>()));
+        if (header.contains(name)) {
+            bytes_of(name).copy(dense.data() + begin, std::string::npos);
+            continue;
+        }
+        const auto places = bytes_of(name + ".indices");
+        const auto values = bytes_of(name + ".values");
+        for (std::size_t at = 0; at < places.size(); at += sizeof(std::int32_t)) {
+            std::int32_t place = 0;
+            std::memcpy(&place, places.data() + at, sizeof place);
+            std::memcpy(dense.data() + begin + sizeof(float) * static_cast<std::size_t>(place), values.data() + at,
+                        sizeof(float));
+        }
+    }
+    const auto folder = state / "imported";
+    fs::create_directories(folder);
+    fs::copy_file(fs::path(args.at(1)) / "model.json", folder / "config.json", fs::copy_options::overwrite_existing);
+    std::ofstream out(folder / "model.safetensors", std::ios::binary);
+    length = text.size();
+    out.write(reinterpret_cast<const char*>(&length), sizeof length);
+    out << text << dense;
+    if (!out.flush()) throw std::runtime_error("cannot write to " + folder.string());
+    std::ofstream(state / "last", std::ios::binary) << folder.filename().string();
+    print({{"what", "imported"}, {"bytes", dense.size()}});
+    return 0;
+}
+
 // ---- Pruning, by the search of prune.json on <tasks>/<task>.<split>.jsonl. ----
 
 /// @param most pairs; fewer where a task has fewer.
@@ -440,10 +487,11 @@ int info(const Arguments&) {
 
 int main(int argc, char** argv) {
     const std::map<std::string, int (*)(const Arguments&)> verbs = {
-        {"info", info}, {"train", train}, {"loss", loss}, {"export", export_weights}, {"prune", prune}, {"step", step}};
+        {"info", info},   {"train", train}, {"loss", loss}, {"export", export_weights}, {"import", import_weights},
+        {"prune", prune}, {"step", step}};
     const std::string verb = argc > 1 ? argv[1] : "";
     if (!verbs.contains(verb)) {
-        std::fprintf(stderr, "driver: info, train, loss, export, prune or step; the source says with what\n");
+        std::fprintf(stderr, "driver: info, train, loss, export, import, prune or step; the source says with what\n");
         return 2;
     }
     try {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Tables of what bench/gpu/accept.sh left in a folder: summary.py <folder> writes README.md there."""
+import itertools
 import json
 import pathlib
 import re
@@ -126,6 +127,24 @@ def circuits(folder):
                        f"{e['whole_model']['loss']:.3f}"] for e in rows])
 
 
+def overlaps(folder):
+    """How alike the nodes of circuits are: of seeds on one device, and across devices. Jaccard, the mean over pairs."""
+    kept = {}
+    for file in sorted(folder.glob("circuits/*.json")):
+        task, device, seed = file.stem.rsplit("-", 2)
+        kept.setdefault(task, []).append((device, seed, set(json.loads(file.read_text()))))
+    rows = []
+    for task, found in kept.items():
+        alike = {}
+        for one, other in itertools.combinations(found, 2):
+            union = one[2] | other[2]
+            pair = " and ".join(sorted({one[0], other[0]}))
+            alike.setdefault(pair, []).append(len(one[2] & other[2]) / len(union) if union else 1.0)
+        rows += [[task, pair, len(values), f"{sum(values) / len(values):.2f}", f"{min(values):.2f}",
+                  f"{max(values):.2f}"] for pair, values in sorted(alike.items())]
+    yield from table(["task", "circuits of", "pairs", "nodes in common", "least", "most"], rows)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     bench = lines(folder, "bench")
@@ -133,12 +152,15 @@ def main():
     skipped = []
     for stage in sorted(folder.glob("*.txt")):
         text = stage.read_text()
-        skipped += [line for line in text.splitlines() if line.startswith("SKIP")]
+        skipped += [line for line in dict.fromkeys(text.splitlines()) if line.startswith("SKIP")]
         skipped += [line for line in text.split("\n== ")[-1].splitlines() if line.startswith("FAILED")]
     emulated = ["**The kernels were emulated on a CPU. This shows that the script runs; no figure is a measurement.**", ""]
+    stages = (folder / "stages").read_text().splitlines() if (folder / "stages").exists() else []
     text = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", "# " + folder.name, "",
             *(emulated if is_emulated(folder) else []), "```", machine.strip(), "```", "",
-            *kernels(bench), *steps(bench), *trainings(folder), *circuits(folder), *(f"- {line}" for line in skipped)]
+            *(["Stages: " + "; ".join(line.replace(": ", " ") for line in stages) + ".", ""] if stages else []),
+            *kernels(bench), *steps(bench), *trainings(folder), *circuits(folder), *overlaps(folder),
+            *(f"- {line}" for line in skipped)]
     (folder / "README.md").write_text("\n".join(text).rstrip() + "\n")
 
 

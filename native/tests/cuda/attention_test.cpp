@@ -209,6 +209,7 @@ TEST_F(CudaAttention, MatchesTheFormulaWithItsGradients) {
         for (const std::int64_t dh : {1, 5, 24, 32}) expect_close({.B = 1, .T = 40, .H = 2, .dh = dh, .sink = sink});
     }
     expect_close({.B = 1, .T = 33, .H = 2, .dh = 8, .type = FGK_BF16});
+    expect_close({.B = 1, .T = 1024, .H = 1, .dh = 16, .sink = true});
 }
 
 TEST_F(CudaAttention, OnTensorCoresMatchesTheFormulaWithItsGradients) {
@@ -217,6 +218,7 @@ TEST_F(CudaAttention, OnTensorCoresMatchesTheFormulaWithItsGradients) {
             expect_close({.B = 2, .T = T, .H = 2, .dh = 16, .type = FGK_BF16, .sink = sink});
         }
     }
+    expect_close({.B = 1, .T = 1024, .H = 1, .dh = 16, .type = FGK_BF16, .sink = true});
 }
 
 TEST_F(CudaAttention, TakesHeadsThatLieApart) {

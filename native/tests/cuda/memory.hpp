@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -10,6 +12,9 @@ namespace filigree::cuda {
 
 /// Why the tests cannot run here, "" when they can.
 std::string missing_device();
+
+/// Kernels launched so far; nothing on a device, where nobody counts.
+std::optional<std::uint64_t> launches();
 
 class Memory {
 public:

@@ -53,7 +53,7 @@ extern Place here;
 bool run(dim3 grid, unsigned threads, std::size_t shared_bytes, const std::function<void()>& thread);
 [[nodiscard]] void* shared_memory();
 /// Number of kernels launched so far.
-[[nodiscard]] std::uint64_t launches();
+[[nodiscard, gnu::visibility("default")]] std::uint64_t launches();
 
 void wait_for_block();
 /// Give the other lanes of the warp a value and wait for theirs. All 32 lanes must come.

@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -141,17 +142,25 @@ inline Examples cue_examples(const std::shared_ptr<Model>& model, std::int64_t p
 
 /// Train a model to answer cue_examples(): the right answer follows each example as its next token.
 inline void teach_cue(const std::shared_ptr<Model>& model) {
+    // Emulated kernels would take a minute for what LibTorch's operations do in seconds.
+    const bool emulated = std::getenv("FILIGREE_EMULATED_CUDA") != nullptr;
+    const auto pupil =
+        emulated ? std::make_shared<Model>(model->config(), ModelInit{1, false, {Precision::kFp32, Plan::kReference}},
+                                           model->device())
+                 : model;
+    pupil->values().copy_(model->values());
     const std::vector<std::uint16_t> unused(17, 1);
     auto config = small_train_json();
     config["steps"] = 800;
     for (auto& fraction : config["sparsity"]["fractions"]) fraction = 1.0;
-    Trainer trainer(model, parse_train_config(config.dump()), {{unused.data(), unused.size(), 1.0}});
+    Trainer trainer(pupil, parse_train_config(config.dump()), {{unused.data(), unused.size(), 1.0}});
     while (!trainer.finished()) {
-        const auto examples = cue_examples(model, 16, static_cast<std::uint64_t>(100 + trainer.steps_done()));
+        const auto examples = cue_examples(pupil, 16, static_cast<std::uint64_t>(100 + trainer.steps_done()));
         const auto right = examples.answers.select(1, 0).clone();
         right.slice(0, 1, right.size(0), 2).copy_(examples.answers.select(1, 1).slice(0, 1, right.size(0), 2));
         static_cast<void>(trainer.step_on(at::cat(std::vector<at::Tensor>{examples.tokens, right.view({-1, 1})}, 1)));
     }
+    model->values().copy_(pupil->values());
 }
 
 }  // namespace filigree
