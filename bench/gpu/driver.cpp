@@ -207,13 +207,31 @@ int loss(const Arguments& args) {
 
 // ---- The weights without their zeros: the sparse form of docs/file-formats.md. ----
 
+/// A safetensors file: its header, and the bytes behind that.
+struct Safetensors {
+    std::string header, bytes;
+};
+
+Safetensors read_safetensors(const fs::path& file) {
+    const auto all = read_bytes(file);
+    std::uint64_t length = 0;
+    std::memcpy(&length, all.data(), sizeof length);
+    return {all.substr(sizeof length, length), all.substr(sizeof length + length)};
+}
+
+void write_safetensors(const fs::path& file, const Safetensors& parts) {
+    const std::uint64_t length = parts.header.size();
+    std::ofstream out(file, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), sizeof length);
+    out << parts.header << parts.bytes;
+    if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
+}
+
 /// export <state> <file>
 int export_weights(const Arguments& args) {
-    const auto file = read_bytes(last_save(args.at(0)) / "model.safetensors");
-    std::uint64_t length = 0;
-    std::memcpy(&length, file.data(), sizeof length);
-    const auto text = file.substr(sizeof length, length);
-    const auto* data = file.data() + sizeof length + length;
+    const auto file = last_save(args.at(0)) / "model.safetensors";
+    const auto [text, all] = read_safetensors(file);
+    const auto* data = all.data();
     Json header;
     header["__metadata__"]["dense_header"] = text;
     std::string bytes;
@@ -245,27 +263,20 @@ int export_weights(const Arguments& args) {
     }
     auto head = header.dump();
     head.resize((head.size() + 7) / 8 * 8, ' ');
-    length = head.size();
-    std::ofstream out(args.at(1), std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&length), sizeof length);
-    out << head << bytes;
-    if (!out.flush()) throw std::runtime_error("cannot write " + args.at(1));
-    print({{"what", "exported"}, {"bytes", sizeof length + head.size() + bytes.size()}, {"dense", file.size()}});
+    write_safetensors(args.at(1), {head, bytes});
+    print({{"what", "exported"}, {"bytes", fs::file_size(args.at(1))}, {"dense", fs::file_size(file)}});
     return 0;
 }
 
 /// import <file> <preset> <state>: what export has written, as a state to evaluate and prune.
 int import_weights(const Arguments& args) {
-    const auto file = read_bytes(args.at(0));
+    const auto file = read_safetensors(args.at(0));
     const fs::path state = args.at(2);
-    std::uint64_t length = 0;
-    std::memcpy(&length, file.data(), sizeof length);
-    const auto header = Json::parse(file.substr(sizeof length, length));
-    const auto* data = file.data() + sizeof length + length;
+    const auto header = Json::parse(file.header);
     const auto bytes_of = [&](const std::string& name) {
         const auto& offsets = header.at(name).at("data_offsets");
         const auto begin = offsets.at(0).get<std::size_t>();
-        return std::string_view(data + begin, offsets.at(1).get<std::size_t>() - begin);
+        return std::string_view(file.bytes).substr(begin, offsets.at(1).get<std::size_t>() - begin);
     };
     const auto text = header.at("__metadata__").at("dense_header").get<std::string>();
     const auto tensors = Json::parse(text);
@@ -290,11 +301,7 @@ int import_weights(const Arguments& args) {
     const auto folder = state / "imported";
     fs::create_directories(folder);
     fs::copy_file(fs::path(args.at(1)) / "model.json", folder / "config.json", fs::copy_options::overwrite_existing);
-    std::ofstream out(folder / "model.safetensors", std::ios::binary);
-    length = text.size();
-    out.write(reinterpret_cast<const char*>(&length), sizeof length);
-    out << text << dense;
-    if (!out.flush()) throw std::runtime_error("cannot write to " + folder.string());
+    write_safetensors(folder / "model.safetensors", {text, dense});
     std::ofstream(state / "last", std::ios::binary) << folder.filename().string();
     print({{"what", "imported"}, {"bytes", dense.size()}});
     return 0;

@@ -187,7 +187,7 @@ typedef struct fgk_entry {
 enum { FGK_ORDERED_ENTRIES = 256 };
 
 /** Entry e of the line at place p is entries[begin[p / 8] + 8 * e + p % 8]; what would lie at `capacity` or behind it
- * is left out. The order is that of the index; in lines of up to FGK_ORDERED_ENTRIES first that of the lowest bit of
+ *  is left out. The order is that of the index; in lines of up to FGK_ORDERED_ENTRIES first that of the lowest bit of
  *  index - p, then of the next, then of the third. */
 typedef struct fgk_slices {
     int32_t* line;      /**< [fgk_places(lines)], -1 behind the last */

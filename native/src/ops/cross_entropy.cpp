@@ -117,10 +117,12 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         auto dbias = saved[1];
         if (!factor.is_cpu() || factor.item<float>() != 1.0F) {
             dlogits.mul_(factor);
-            dbias = dbias.defined() ? dbias * factor : dbias;
+            if (dbias.defined()) {
+                dbias = dbias * factor;
+            }
         }
         const auto own_bias = context->saved_data["bias_gradient"].toTensor();
-        if (own_bias.defined() && dbias.defined()) {
+        if (own_bias.defined()) {
             own_bias.add_(dbias);
             dbias = at::Tensor();
         }

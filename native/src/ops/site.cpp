@@ -50,6 +50,8 @@ kernels::SiteBackward* backward_kernel(Source source) {
 
 const float* data_or_null(const at::Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
 
+bool has_gradient(const at::Tensor& x) { return x.defined() && x.requires_grad(); }
+
 at::Tensor contiguous_or_undefined(const at::Tensor& x) { return x.defined() ? x.contiguous() : x; }
 
 constexpr std::int64_t kEntriesPerTask = 1 << 15;  // less is not worth another thread
@@ -200,9 +202,8 @@ public:
         const auto gain = or_undefined(given_gain);
         const auto parts = static_cast<std::int64_t>(rules.size());
         variable_list outputs;
-        const auto wants_gradient = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
         const bool needs_x =
-            static_cast<Source>(source) != Source::kIdentity || std::any_of(gates.begin(), gates.end(), wants_gradient);
+            static_cast<Source>(source) != Source::kIdentity || std::any_of(gates.begin(), gates.end(), has_gradient);
         variable_list saved = {needs_x ? x : at::Tensor(), gain};
         for (std::int64_t i = 0; i < parts; ++i) {
             const auto& rule = rules[static_cast<std::size_t>(i)];
@@ -251,7 +252,7 @@ public:
         for (std::size_t i = 0; i < parts; ++i) {
             const auto* of_part = &saved[kShared + kPerPart * i];
             const SavedPart part{of_part[0], of_part[1], of_part[2], of_part[3]};
-            const auto wants_dgate = part.gate.defined() && part.gate.requires_grad();
+            const auto wants_dgate = has_gradient(part.gate);
             const auto dy_part = dy[i].contiguous();
             const auto index = static_cast<std::int64_t>(i);
             if (backend_of(dx, Plan::kFast) == Backend::kCuda) {
@@ -328,7 +329,6 @@ variable_list run_fast(Source source, const at::Tensor& x, const at::Tensor& gai
     FG_EXPECTS(!joins_one || rules.size() == 1, FG_INTERNAL, "only a single site is joined with a residual");
     const auto input = x.contiguous();
     const auto added = contiguous_or_undefined(joined.residual);
-    const auto has_gradient = [](const at::Tensor& t) { return t.defined() && t.requires_grad(); };
     bool gradients = has_gradient(input) || has_gradient(gain) || has_gradient(added) || has_gradient(joined.bias);
     for (auto& rule : rules) {
         rule.gate = contiguous_or_undefined(rule.gate);

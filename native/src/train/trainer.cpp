@@ -163,8 +163,9 @@ void Trainer::promise_last_projection() {
         return;
     }
     const auto last = steps_done_ - 1;
-    const auto& projector = projectors_[static_cast<std::size_t>(config_.levels_at(last) - 1)];
-    const auto kept = [&](const Parameter& parameter) { return projector.kept(parameter, config_.density_at(last)); };
+    const auto kept = [&](const Parameter& parameter) {
+        return projector_at(last).kept(parameter, config_.density_at(last));
+    };
     const auto& parameters = model_->table().parameters();
     const auto is_kept = [&](const Parameter& parameter) {
         return model_->tensor(parameter).count_nonzero().item<std::int64_t>() <= kept(parameter);

@@ -111,10 +111,12 @@ private:
     /// Run `compute` under the weights that the level which is drawn for this step would leave.
     void under_drawn_level(const std::function<void()>& compute);
     void revive(const StepReport& report);
-    /// Projector of what is kept at the present step.
-    [[nodiscard]] const Projector& projector() const {
-        return projectors_[static_cast<std::size_t>(config_.levels_at(steps_done_) - 1)];
+    /// Projector of what is kept at a step.
+    [[nodiscard]] const Projector& projector_at(std::int64_t step) const {
+        return projectors_[static_cast<std::size_t>(config_.levels_at(step) - 1)];
     }
+    /// The same at the present one.
+    [[nodiscard]] const Projector& projector() const { return projector_at(steps_done_); }
     /// Factor that gradients of L2 norm `norm` are rescaled by (method 2.1.5).
     [[nodiscard]] double gradient_scale(double norm) const;
     /// Normalise, Adam, projection, decay, by LibTorch's operations.

@@ -64,14 +64,13 @@ std::vector<Line> lines_of(const Slices& slices, std::int64_t lines) {
         for (std::int32_t e = 0; e < length[place]; ++e) {
             const auto at = begin[place / FGK_SLICE_LINES] + e * FGK_SLICE_LINES +
                             static_cast<std::int32_t>(place % FGK_SLICE_LINES);
-            if (at >= slices.view.capacity) break;
+            EXPECT_LT(at, slices.view.capacity) << "a length counts what has found no room";
             const auto& entry = entries.at(static_cast<std::size_t>(at));
             result.at(own).emplace_back(entry.index, entry.value);
         }
-        // Whole lines that are not too long are ordered for the banks of shared memory.
+        // Lines that are not too long are ordered for the banks of shared memory.
         auto& entries_of_line = result.at(own);
-        const bool ordered = entries_of_line.size() == static_cast<std::size_t>(length[place]) &&
-                             entries_of_line.size() <= FGK_ORDERED_ENTRIES;
+        const bool ordered = entries_of_line.size() <= FGK_ORDERED_ENTRIES;
         const auto order = [&](const Line::value_type& entry) {
             const auto apart = static_cast<unsigned>(entry.first) - static_cast<unsigned>(place);
             const bool odd[3] = {apart % 2 != 0, apart / 2 % 2 != 0, apart / 4 % 2 != 0};
